@@ -1,0 +1,116 @@
+"""What went over a channel's six streams: counters and a bounded ring of recent messages, for people to look at."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from kachery_tui.node.rates import RateMeter
+from kachery_tui.protocol.roles import Stream
+
+RECENT_MESSAGES: Final = 500
+"""Messages kept a stream. At most about 4 KB each, so 6 streams of one channel hold at most some 12 MB."""
+
+
+class Direction(StrEnum):
+    """Which way a message went."""
+
+    IN = "in"
+    OUT = "out"
+
+
+class Verdict(StrEnum):
+    """What the node made of a message."""
+
+    SENT = "sent"
+    VERIFIED = "verified"
+    PASSED_OVER = "passed over"
+    """Of a type that this node does not know: left for newer nodes, as the protocol asks."""
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamMessage:
+    """One message as it was seen on a stream.
+
+    `number` counts from 1 on each stream; `at` is Unix time in seconds; `raw` is the envelope's JSON text,
+    clipped; `reason` says why it was refused; `request` is the ledger number of the row it belongs to.
+    """
+
+    number: int
+    at: float
+    direction: Direction
+    verdict: Verdict
+    type: str
+    summary: str
+    from_node_id: str
+    raw: str
+    reason: str = ""
+    request: int | None = None
+
+
+@dataclass(slots=True)
+class StreamActivity:
+    """One stream of one channel: what is in force there, and what went over it.
+
+    `version` grows with every change, so that a reader can tell at a glance whether to look again.
+    """
+
+    stream: Stream
+    subscribed: bool = False
+    may_publish: bool = False
+    problem: str = ""
+    messages: deque[StreamMessage] = field(default_factory=lambda: deque(maxlen=RECENT_MESSAGES))
+    received: RateMeter = field(default_factory=RateMeter)
+    sent: RateMeter = field(default_factory=RateMeter)
+    bytes: RateMeter = field(default_factory=RateMeter)
+    refused: int = 0
+    passed_over: int = 0
+    last_refusal: str = ""
+    version: int = 0
+    _count: int = 0
+
+    def record(
+        self,
+        *,
+        at: float,
+        direction: Direction,
+        verdict: Verdict,
+        type: str,  # noqa: A002 - the protocol's own word
+        summary: str,
+        from_node_id: str,
+        raw: str,
+        reason: str = "",
+        request: int | None = None,
+    ) -> None:
+        """Count a message and keep it among the recent ones."""
+        self._count += 1
+        self.messages.append(
+            StreamMessage(
+                self._count, at, direction, verdict, type, summary, from_node_id, raw, reason, request
+            )
+        )
+        (self.sent if direction is Direction.OUT else self.received).add(1, at)
+        self.bytes.add(len(raw), at)
+        if verdict is Verdict.REFUSED:
+            self.count_refused(reason)
+        elif verdict is Verdict.PASSED_OVER:
+            self.passed_over += 1
+        self.version += 1
+
+    def count_refused(self, reason: str, count: int = 1) -> None:
+        """Count messages that were refused, without keeping them: what a flood is met with."""
+        self.refused += count
+        self.last_refusal = reason
+        self.version += 1
+
+    def since(self, number: int) -> Sequence[StreamMessage]:
+        """The kept messages whose number is over `number`, oldest first."""
+        newer = min(self._count - number, len(self.messages))
+        return [self.messages[i] for i in range(len(self.messages) - newer, len(self.messages))] if newer > 0 else []
+
+    @property
+    def count(self) -> int:
+        """How many messages were ever recorded, which is the newest one's number."""
+        return self._count

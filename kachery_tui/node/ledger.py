@@ -1,0 +1,217 @@
+"""The ledger: one row for each request, ours and other nodes', with the step it is in and how it ended."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+from kachery_tui.errors import KacheryError
+from kachery_tui.node.rates import RateMeter
+from kachery_tui.protocol.messages import FileKey
+from kachery_tui.protocol.uris import FileUri
+
+ENDED_ROWS: Final = 1_000
+"""Ended rows kept in memory; the oldest go first."""
+
+
+class Side(StrEnum):
+    """Whose wish a row is."""
+
+    MINE = "mine"
+    THEIRS = "theirs"
+    PUSH = "push"
+    """Ours, unasked: a file put into the bucket and announced."""
+
+
+class Step(StrEnum):
+    """Where a request stands. What it means is the text itself."""
+
+    STORAGE = "own storage"
+    BUCKET = "bucket"
+    ASKING = "asking"
+    HELD = "held by a person"
+    """Somebody has the file, and a person there is asked whether to send it."""
+    PEER_UPLOADS = "peer uploads"
+    DOWNLOADING = "downloading"
+    VERIFYING = "verifying"
+    RECONNECTING = "reconnecting"
+    WAITING = "waits for your key"
+    QUEUED = "queued"
+    CHECKING = "checking"
+    UPLOADING = "uploading"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    DECLINED = "declined"
+
+
+ENDS: Final = frozenset({Step.DONE, Step.FAILED, Step.CANCELLED, Step.DECLINED})
+
+
+class Origin(StrEnum):
+    """Where bytes came from."""
+
+    DISK = "disk"
+    BUCKET = "bucket"
+    PEER = "peer"
+
+
+class ChunkState(StrEnum):
+    """One chunk of a file in progress, as a chunk map shows it."""
+
+    MISSING = "missing"
+    ASKED = "asked"
+    MOVING = "moving"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class StepTime:
+    """When a row entered a step, in Unix time."""
+
+    step: Step
+    at: float
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """One row: a wish for one file, and everything a person may want to know of it.
+
+    The node writes it; everybody else only reads. `version` grows with every change. Sizes are bytes, times are
+    Unix time in seconds.
+    """
+
+    number: int
+    side: Side
+    channel: str
+    """Where it goes on; empty while a request of ours has not settled on a channel."""
+    key: FileKey
+    uri: FileUri
+    asked_by: list[str] = field(default_factory=list)
+    """Node ids of those who want it (of others' requests)."""
+    step: Step = Step.STORAGE
+    steps: list[StepTime] = field(default_factory=list)
+    size: int | None = None
+    done: int = 0
+    origins: dict[Origin, int] = field(default_factory=dict)
+    chunks: list[ChunkState] = field(default_factory=list)
+    answered_by: str = ""
+    """Node id of who uploads it for us."""
+    notes: list[str] = field(default_factory=list)
+    """What went on that is worth knowing: a bad object in the bucket, a reconnect, a refused upload."""
+    failure: KacheryError | None = None
+    path: Path | None = None
+    started: float = field(default_factory=time.time)
+    ended: float | None = None
+    meter: RateMeter = field(default_factory=RateMeter)
+    version: int = 0
+    finished: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it has not ended yet."""
+        return self.step not in ENDS
+
+    @property
+    def name(self) -> str:
+        """What to call it: the file's name where the URI has one, else the start of its hash."""
+        return self.uri.name or f"{self.key.sha1[:12]}…"
+
+    def rate(self) -> float:
+        """Bytes a second over the last few seconds; 0 once it has ended."""
+        return self.meter.rate(time.time()) if self.is_active else 0.0
+
+    def eta(self) -> float | None:
+        """Seconds left at the rate of the last ten, or None where that cannot be told."""
+        rate = self.meter.rate(time.time(), 10) if self.is_active else 0.0
+        return (self.size - self.done) / rate if rate > 0 and self.size is not None else None
+
+    async def outcome(self) -> Path | None:
+        """Wait for the end; the path of the file, or None where there is none (others' requests, a push).
+
+        Raises the row's failure, a `KacheryError`; a cancelled row raises one, too.
+        """
+        await self.finished.wait()
+        if self.failure is not None:
+            raise self.failure
+        return self.path
+
+
+class Ledger:
+    """All rows, newest last, with a bound on the ended ones."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        self._rows: dict[int, Request] = {}
+        self._numbers = count(1)
+
+    def __iter__(self) -> Iterator[Request]:
+        return iter(list(self._rows.values()))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def get(self, number: int) -> Request | None:
+        """The row of that number, if it is still kept."""
+        return self._rows.get(number)
+
+    def find(self, matches: Callable[[Request], bool]) -> Request | None:
+        """The newest row that `matches`."""
+        return next((row for row in reversed(self._rows.values()) if matches(row)), None)
+
+    def open(self, side: Side, channel: str, key: FileKey, uri: FileUri, step: Step) -> Request:
+        """Start a row."""
+        row = Request(next(self._numbers), side, channel, key, uri)
+        self._rows[row.number] = row
+        self.enter(row, step)
+        self._drop_old()
+        return row
+
+    def reopen(self, row: Request, step: Step) -> None:
+        """Start an ended row anew, for another try. Its notes stay; what was counted starts from zero."""
+        row.failure, row.path, row.ended, row.answered_by = None, None, None, ""
+        row.done, row.origins, row.chunks, row.steps = 0, {}, [], []
+        row.started = time.time()
+        row.finished.clear()
+        self.enter(row, step)
+
+    def enter(self, row: Request, step: Step) -> None:
+        """Move a row to a step; to the step that it is in already, nothing happens."""
+        if row.steps and row.step is step:
+            return
+        row.step = step
+        row.steps.append(StepTime(step, time.time()))
+        self.touch(row)
+
+    def count(self, row: Request, amount: int, origin: Origin) -> None:
+        """Count bytes that a row got (or, for others' requests, gave)."""
+        row.done += amount
+        row.origins[origin] = row.origins.get(origin, 0) + amount
+        row.meter.add(max(amount, 0), time.time())
+        self.touch(row)
+
+    def note(self, row: Request, text: str) -> None:
+        """Keep a sentence on the row; one that stands there already is not repeated."""
+        if text not in row.notes and len(row.notes) < 50:
+            row.notes.append(text)
+            self.touch(row)
+
+    def end(self, row: Request, step: Step, *, failure: KacheryError | None = None, path: Path | None = None) -> None:
+        """Close a row."""
+        row.failure, row.path, row.ended = failure, path, time.time()
+        self.enter(row, step)
+        row.finished.set()
+
+    def touch(self, row: Request) -> None:
+        """Say that a row changed."""
+        row.version += 1
+        self.version += 1
+
+    def _drop_old(self) -> None:
+        ended = [number for number, row in self._rows.items() if not row.is_active]
+        for number in ended[: max(0, len(ended) - ENDED_ROWS)]:
+            del self._rows[number]

@@ -1,0 +1,39 @@
+"""The node's log as state: the newest lines, for the screen to show."""
+
+import logging
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+KEPT_LINES: Final = 2_000
+LONGEST_LINE: Final = 2_000
+"""Characters; what peers and services say ends up here, so a line has a bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line. `number` counts from 1, `at` is Unix time in seconds, `level` is one of `logging`'s numbers."""
+
+    number: int
+    at: float
+    level: int
+    source: str
+    text: str
+
+
+class LogRing(logging.Handler):
+    """A logging handler that keeps the newest lines in memory and writes nothing anywhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: deque[LogLine] = deque(maxlen=KEPT_LINES)
+        self.version = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a record as a line; called by `logging`, from any thread, under the handler's lock."""
+        try:
+            text = self.format(record)
+        except Exception as error:  # noqa: BLE001 - a library's broken format string must not end the program
+            text = f"(a log record of {record.name} that cannot be formatted: {error!r})"
+        self.version += 1
+        self.lines.append(LogLine(self.version, record.created, record.levelno, record.name, text[:LONGEST_LINE]))

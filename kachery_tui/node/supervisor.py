@@ -1,0 +1,72 @@
+"""Every task of the node runs under one roof, where each failure is seen and idleness is known."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, Final
+
+_log = logging.getLogger(__name__)
+
+KEPT_FAILURES: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFailure:
+    """A task that ended by an exception nobody expected: a defect, to be shown and reported."""
+
+    name: str
+    error: BaseException
+
+
+class Supervisor:
+    """Owner of the node's tasks.
+
+    Work that ends by itself (a request, an upload) counts as busy; what waits for the world for ever (a scan, a
+    listener) is a service and does not. Counting starts when the task is made, so idleness is never reported too
+    early.
+    """
+
+    def __init__(self) -> None:
+        self.failures: deque[TaskFailure] = deque(maxlen=KEPT_FAILURES)
+        self.failed = 0
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._busy = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def spawn(self, work: Coroutine[Any, Any, Any], name: str, *, service: bool = False) -> asyncio.Task[Any]:
+        """Run `work` as a task. An exception that escapes it is kept in `failures` and logged."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        if not service:
+            self._busy += 1
+            self._idle.clear()
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda done: self._ended(done, service=service))
+        return task
+
+    def _ended(self, task: asyncio.Task[Any], *, service: bool) -> None:
+        if not service:
+            self._busy -= 1
+            if self._busy == 0:
+                self._idle.set()
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            self.failed += 1
+            self.failures.append(TaskFailure(task.get_name(), error))
+            _log.error("%s failed unexpectedly: %r", task.get_name(), error, exc_info=error)
+
+    async def wait_idle(self) -> None:
+        """Wait until no work is under way."""
+        await self._idle.wait()
+
+    async def close(self) -> None:
+        """Cancel every task and wait until each has let go of what it held."""
+        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
