@@ -2,8 +2,9 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import islice
 from typing import Final
 
 from kachery_tui.node.rates import RateMeter
@@ -83,8 +84,8 @@ class StreamActivity:
         raw: str,
         reason: str = "",
         request: int | None = None,
-    ) -> None:
-        """Count a message and keep it among the recent ones."""
+    ) -> int:
+        """Count a message and keep it among the recent ones; its number."""
         self._count += 1
         self.messages.append(
             StreamMessage(
@@ -98,6 +99,7 @@ class StreamActivity:
         elif verdict is Verdict.PASSED_OVER:
             self.passed_over += 1
         self.version += 1
+        return self._count
 
     def count_refused(self, reason: str, count: int = 1) -> None:
         """Count messages that were refused, without keeping them: what a flood is met with."""
@@ -105,10 +107,17 @@ class StreamActivity:
         self.last_refusal = reason
         self.version += 1
 
+    def belongs_to(self, number: int, request: int) -> None:
+        """Say which row of the ledger message `number` led to, if it is still kept."""
+        place = len(self.messages) - 1 - (self._count - number)
+        if 0 <= place < len(self.messages):
+            self.messages[place] = replace(self.messages[place], request=request)
+            self.version += 1
+
     def since(self, number: int) -> Sequence[StreamMessage]:
         """The kept messages whose number is over `number`, oldest first."""
         newer = min(self._count - number, len(self.messages))
-        return [self.messages[i] for i in range(len(self.messages) - newer, len(self.messages))] if newer > 0 else []
+        return list(islice(reversed(self.messages), max(newer, 0)))[::-1]
 
     @property
     def count(self) -> int:

@@ -17,6 +17,9 @@ from kachery_tui.protocol.uris import FileUri
 ENDED_ROWS: Final = 1_000
 """Ended rows kept in memory; the oldest go first."""
 
+KEPT_STEPS: Final = 200
+"""Steps kept of one row: others fetch a large file as many objects, each with steps of its own."""
+
 
 class Side(StrEnum):
     """Whose wish a row is."""
@@ -91,6 +94,8 @@ class Request:
     """Where it goes on; empty while a request of ours has not settled on a channel."""
     key: FileKey
     uri: FileUri
+    only_channel: str | None = None
+    """The channel that a person named for it; None where any would do."""
     asked_by: list[str] = field(default_factory=list)
     """Node ids of those who want it (of others' requests)."""
     step: Step = Step.STORAGE
@@ -179,12 +184,19 @@ class Ledger:
         row.finished.clear()
         self.enter(row, step)
 
+    def resume(self, row: Request, step: Step) -> None:
+        """Take up a row that was done, for more of the same: what it counted stays."""
+        row.ended = None
+        row.finished.clear()
+        self.enter(row, step)
+
     def enter(self, row: Request, step: Step) -> None:
         """Move a row to a step; to the step that it is in already, nothing happens."""
         if row.steps and row.step is step:
             return
         row.step = step
         row.steps.append(StepTime(step, time.time()))
+        del row.steps[:-KEPT_STEPS]
         self.touch(row)
 
     def count(self, row: Request, amount: int, origin: Origin) -> None:

@@ -1,0 +1,185 @@
+"""Asking the nodes of a channel for one object, and hearing what they answer."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from kachery_tui.errors import KacheryError, NobodyHasIt, TryAgain
+from kachery_tui.node.ledger import Step
+from kachery_tui.node.membership import Membership
+from kachery_tui.protocol.envelope import Envelope
+from kachery_tui.protocol.messages import (
+    FileKey,
+    RequestFile,
+    UploadFileFailed,
+    UploadFileProgress,
+    UploadFileStatus,
+    UploadStatus,
+)
+from kachery_tui.protocol.roles import Role, Stream
+
+LONGEST_QUEUE: Final = 256
+"""Announcements of one object that may wait to be looked at; later ones replace nothing and are dropped, since only
+`finished` matters in the end, and the bucket is looked at once more before a request fails."""
+
+ROLE_PATIENCE: Final = 10.0
+"""Seconds from being connected until the streams are attached, at the most."""
+
+Announcement = UploadFileStatus | UploadFileProgress | UploadFileFailed
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    announcement: Announcement
+    node_id: str
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    request: int
+    queue: asyncio.Queue[_Heard] = field(default_factory=lambda: asyncio.Queue(LONGEST_QUEUE))
+
+
+@dataclass(slots=True)
+class _Talk:
+    """What has been heard of one object since it was asked for."""
+
+    uploading: str = ""
+    """Node id of the one that said `started`."""
+    held: str = ""
+    """Node id of one that has it and asks a person."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """Reasons by node id."""
+
+
+class Asker:
+    """Publishes requests for objects and hands what is announced to those who wait for it."""
+
+    def __init__(self, label_of: Callable[[str], str]) -> None:
+        self._label_of = label_of
+        self._waiters: dict[tuple[str, str], set[_Waiter]] = {}
+
+    def hear(self, membership: Membership, envelope: Envelope, announcement: Announcement) -> int | None:
+        """Take an announcement; the ledger number of a row that waits for it, if there is one."""
+        waiters = self._waiters.get((membership.name, announcement.file_key.sha1), set())
+        number = None
+        for waiter in waiters:
+            number = waiter.request
+            if not waiter.queue.full():
+                waiter.queue.put_nowait(_Heard(announcement, envelope.from_node_id))
+        return number
+
+    async def ask(
+        self,
+        membership: Membership,
+        key: FileKey,
+        request: int,
+        on_step: Callable[[Step, str], None],
+    ) -> str | None:
+        """Publish a request for `key` and wait until a node says that it is in the bucket.
+
+        The node id of the one who said so; None when the connection was lost and made again in the meantime, so that
+        the bucket is worth a look and the question worth repeating. `on_step(step, node id)` follows what is heard.
+        Raises `NobodyHasIt`, `NotAllowed`, or `TryAgain`, each saying who was listening and which wait ended.
+        """
+        membership.require(Role.REQUEST_FILES)
+        waiter = _Waiter(request)
+        place = (membership.name, key.sha1)
+        self._waiters.setdefault(place, set()).add(waiter)
+        try:
+            if not membership.is_connected:
+                on_step(Step.RECONNECTING, "")
+                await membership.wait_connected()
+            if not await membership.wait_role(Role.REQUEST_FILES, ROLE_PATIENCE):
+                raise self._not_in_force(membership)
+            connection = membership.reconnects
+            on_step(Step.ASKING, "")
+            await membership.publish_patiently(RequestFile(key), request=request)
+            return await self._listen(membership, connection, waiter, on_step)
+        finally:
+            self._waiters[place].discard(waiter)
+            if not self._waiters[place]:
+                del self._waiters[place]
+
+    async def _listen(
+        self, membership: Membership, connection: int, waiter: _Waiter, on_step: Callable[[Step, str], None]
+    ) -> str | None:
+        limits, loop, talk = membership.config.limits, asyncio.get_running_loop(), _Talk()
+        deadline = loop.time() + limits.answer_timeout
+        while True:
+            heard = await self._next(membership, connection, waiter, deadline)
+            if heard is None and membership.reconnects != connection:
+                return None
+            if heard is None:
+                raise self._unanswered(membership, talk)
+            match heard.announcement:
+                case UploadFileStatus(status=UploadStatus.FINISHED):
+                    return heard.node_id
+                case UploadFileStatus():
+                    talk.uploading = heard.node_id
+                    on_step(Step.PEER_UPLOADS, heard.node_id)
+                    deadline = loop.time() + limits.progress_timeout
+                case UploadFileProgress(bytes_uploaded=sent):
+                    if sent > 0 and not talk.uploading:
+                        talk.uploading = heard.node_id
+                        on_step(Step.PEER_UPLOADS, heard.node_id)
+                    elif not talk.uploading:
+                        talk.held = heard.node_id
+                        on_step(Step.HELD, heard.node_id)
+                    deadline = loop.time() + limits.progress_timeout
+                case UploadFileFailed(reason=reason):
+                    talk.failed[heard.node_id] = reason
+                    if heard.node_id in (talk.uploading, talk.held):
+                        talk.uploading = talk.held = ""
+                        on_step(Step.ASKING, "")
+                    if all(member.node_id in talk.failed for member in membership.members(Stream.PROVIDE_FILES)):
+                        raise self._unanswered(membership, talk)
+
+    async def _next(
+        self, membership: Membership, connection: int, waiter: _Waiter, deadline: float
+    ) -> _Heard | None:
+        """What is heard next; None at the deadline, and when the connection was made anew."""
+        hearing = asyncio.ensure_future(waiter.queue.get())
+        reconnecting = asyncio.ensure_future(membership.wait_reconnected(connection))
+        try:
+            left = deadline - asyncio.get_running_loop().time()
+            await asyncio.wait([hearing, reconnecting], timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            return hearing.result() if hearing.done() else None
+        finally:
+            hearing.cancel()
+            reconnecting.cancel()
+
+    def _not_in_force(self, membership: Membership) -> KacheryError:
+        problem = (
+            membership.activity[Stream.REQUEST_FILES].problem
+            or membership.activity[Stream.PROVIDE_FILES].problem
+            or f"the service did not confirm it within {ROLE_PATIENCE:.0f} s"
+        )
+        return TryAgain(
+            f"the role {Role.REQUEST_FILES} is not in force on {membership.name}",
+            problem,
+            "Look at the channel's roles",
+        )
+
+    def _unanswered(self, membership: Membership, talk: _Talk) -> KacheryError:
+        limits, name = membership.config.limits, membership.name
+        if talk.failed and not talk.uploading:
+            reasons = "; ".join(f"{self._label_of(node)}: {reason}" for node, reason in talk.failed.items())
+            return TryAgain(f"nobody on {name} could send it", reasons, "Try again, or ask the people there")
+        if talk.uploading or talk.held:
+            doing = "uploads it" if talk.uploading else "has it and asks a person"
+            return TryAgain(
+                f"{self._label_of(talk.uploading or talk.held)} on {name} said that it {doing}, then nothing more",
+                f"no sign of life for {limits.progress_timeout:g} s (progress_timeout)",
+                "Try again: what was verified is kept",
+            )
+        present = membership.members(Stream.PROVIDE_FILES)
+        listening = ", ".join(self._label_of(member.node_id) for member in present[:8]) or "nobody that shows itself"
+        if len(present) > 8:
+            listening += f" and {len(present) - 8} more"
+        return NobodyHasIt(
+            f"nobody on {name} said that it has the file",
+            f"no answer within {limits.answer_timeout:g} s (answer_timeout); listening: {listening}",
+            "Ask the owner of the file to run a node, or try again when more nodes are present",
+        )

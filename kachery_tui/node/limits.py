@@ -1,0 +1,26 @@
+"""How much any one peer may ask of this node: token buckets, one a peer."""
+
+from collections import OrderedDict
+from typing import Final
+
+PEERS_REMEMBERED: Final = 4_096
+"""Buckets kept; the peer not heard of for the longest goes first and would start with a full bucket again."""
+
+
+class PeerLimit:
+    """Lets each peer through at `rate` messages a second, with bursts of up to `burst` messages."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def allows(self, peer: str, now: float) -> bool:
+        """Take one message's worth from the bucket of `peer`; whether it was there. `now` is in seconds."""
+        level, at = self._buckets.pop(peer, (self._burst, now))
+        level = min(self._burst, level + (now - at) * self._rate)
+        allowed = level >= 1
+        self._buckets[peer] = (level - 1 if allowed else level, now)
+        if len(self._buckets) > PEERS_REMEMBERED:
+            self._buckets.popitem(last=False)
+        return allowed

@@ -1,0 +1,235 @@
+"""This node's part in one channel: roles, connection, what it publishes and hears there."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final
+
+from kachery_tui.channel.channel import Channel
+from kachery_tui.config import ChannelConfig
+from kachery_tui.errors import NotAllowed, TryAgain
+from kachery_tui.node.activity import StreamActivity
+from kachery_tui.node.inbox import Inbox
+from kachery_tui.node.outbox import Outbox
+from kachery_tui.node.supervisor import Supervisor
+from kachery_tui.node.values import Connection, ConnectionState, Member
+from kachery_tui.protocol.envelope import Envelope
+from kachery_tui.protocol.keys import PrivateKey
+from kachery_tui.protocol.messages import Body
+from kachery_tui.protocol.roles import ROLE_TABLE, Role, Stream, role_to_publish
+
+_log = logging.getLogger(__name__)
+
+RECONNECT_PATIENCE: Final = 300.0
+"""Seconds that an exchange under way waits for a lost service to come back before it gives up."""
+
+PUBLISH_PAUSE: Final = 1.0
+"""Seconds before a message that the service did not take is published again over the same connection."""
+
+Deliver = Callable[["Membership", Envelope, int], None]
+
+
+class Membership:
+    """One channel that this node takes part in.
+
+    `mask` are the roles that this node can make use of at all: a node that serves one request of the command line
+    provides nothing, whatever the channel file asks for. `version` grows with every change of what is shown here;
+    the streams' activity has versions of its own.
+    """
+
+    def __init__(
+        self,
+        config: ChannelConfig,
+        key: PrivateKey,
+        label: str,
+        supervisor: Supervisor,
+        deliver: Deliver,
+        *,
+        mask: frozenset[Role] = frozenset(Role),
+    ) -> None:
+        self.config = config
+        self.version = 0
+        self.reconnects = 0
+        """How often the connection was made; whoever waits for an answer compares it."""
+        self.activity: Mapping[Stream, StreamActivity] = {stream: StreamActivity(stream) for stream in Stream}
+        self.upload_slots = asyncio.Semaphore(config.limits.uploads)
+        self._mask = mask
+        self._supervisor = supervisor
+        self._changed = asyncio.Event()
+        self._was_connected = False
+        self._inbox = Inbox(
+            self.activity,
+            lambda _stream, envelope, number: deliver(self, envelope, number),
+            requests_per_second=config.limits.requests_per_second,
+        )
+        self.channel = Channel(
+            config,
+            node_id=key.node_id,
+            label=label,
+            on_message=self._inbox.put,
+            on_change=self._look,
+        )
+        self._outbox = Outbox(self.channel.pubsub.publish, self.activity, key)
+        self._services: list[asyncio.Task[None]] = []
+
+    @property
+    def name(self) -> str:
+        """The channel's name."""
+        return self.config.name
+
+    @property
+    def asked(self) -> frozenset[Role]:
+        """The roles that this node's owner asked for."""
+        return self.config.roles & self._mask
+
+    @property
+    def granted(self) -> frozenset[Role]:
+        """The roles that the channel grants this node."""
+        return self.config.granted
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """The roles that this node has: asked for and granted."""
+        return self.asked & self.granted
+
+    @property
+    def in_force(self) -> frozenset[Role]:
+        """The roles that work at this moment: had, connected, and confirmed by the service."""
+        if not self.is_connected:
+            return frozenset()
+        return frozenset(
+            role
+            for role in self.roles
+            if self.activity[ROLE_TABLE[role].publishes].may_publish
+            and self.activity[ROLE_TABLE[role].subscribes].subscribed
+        )
+
+    @property
+    def connection(self) -> Connection:
+        """The state of the connection to the pub-sub service."""
+        return self.channel.pubsub.connection
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the pub-sub service is reached at this moment."""
+        return self.connection.state is ConnectionState.CONNECTED
+
+    def members(self, stream: Stream) -> tuple[Member, ...]:
+        """Who is present on a stream that this node listens to: the nodes that publish there."""
+        return self.channel.pubsub.members(stream)
+
+    def label_of(self, node_id: str) -> str | None:
+        """The label under which a node is present on this channel."""
+        for stream in Stream:
+            for member in self.members(stream):
+                if member.node_id == node_id:
+                    return member.label
+        return None
+
+    async def start(self) -> None:
+        """Begin to connect; returns without waiting for the service."""
+        self._services.append(self._supervisor.spawn(self._inbox.run(), f"{self.name}: inbox", service=True))
+        for stream in Stream:
+            self._services.append(
+                self._supervisor.spawn(self._outbox.run(stream), f"{self.name}: {stream} outbox", service=True)
+            )
+        await self.channel.pubsub.set_roles(self.roles)
+        await self.channel.start()
+
+    async def close(self) -> None:
+        """Leave the channel: presence, connection, queues."""
+        for service in self._services:
+            service.cancel()
+        await asyncio.gather(*self._services, return_exceptions=True)
+        await self.channel.close()
+
+    async def set_roles(self, asked: frozenset[Role]) -> None:
+        """Ask for exactly these roles from now on; takes effect over the open connection."""
+        self.config = replace(self.config, roles=asked)
+        self._touch()
+        await self.channel.pubsub.set_roles(self.roles)
+
+    def require(self, role: Role) -> None:
+        """Raise `NotAllowed` unless this node has `role` here."""
+        if role in self.roles:
+            return
+        if role not in self.asked:
+            do = f"Grant yourself {role} on {self.name}: in the screen, or `kachery-tui channel roles {self.name} +{role}`"
+            raise NotAllowed(f"no role {role} on {self.name}", "this node does not ask for it", do)
+        raise NotAllowed(
+            f"no role {role} on {self.name}", "the channel does not grant it", "Ask the channel's owner for it"
+        )
+
+    async def publish(self, body: Body, *, request: int | None = None) -> None:
+        """Publish on the stream that the message belongs to, and wait until the service has it.
+
+        Raises `NotAllowed` without the role, `TryAgain` while there is no connection.
+        """
+        self.require(role_to_publish(body.STREAM))
+        await self._outbox.put(body.STREAM, body, request=request)
+
+    async def publish_patiently(self, body: Body, *, request: int | None = None) -> None:
+        """Publish, waiting for a lost connection to come back first.
+
+        Raises as `publish` does; `TryAgain` after `RECONNECT_PATIENCE` seconds without the service.
+        """
+        while True:
+            await self.wait_connected()
+            made = self.reconnects
+            try:
+                return await self.publish(body, request=request)
+            except TryAgain as error:
+                _log.info("%s: %s; publishing again", self.name, error)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(PUBLISH_PAUSE):
+                        await self.wait_reconnected(made)
+
+    async def wait_connected(self, patience: float = RECONNECT_PATIENCE) -> None:
+        """Wait until the pub-sub service is reached. Raises `TryAgain` after `patience` seconds."""
+        try:
+            async with asyncio.timeout(patience):
+                while not self.is_connected:
+                    await self._changed.wait()
+        except TimeoutError:
+            raise TryAgain(
+                f"the pub-sub service of {self.name} cannot be reached",
+                self.connection.reason or f"no connection within {patience:.0f} s",
+                "Check the network and the channel's service, then try again",
+            ) from None
+
+    async def wait_role(self, role: Role, patience: float) -> bool:
+        """Wait until `role` is in force; whether it came to be within `patience` seconds."""
+        try:
+            async with asyncio.timeout(patience):
+                while role not in self.in_force:
+                    await self._changed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def wait_reconnected(self, made: int) -> None:
+        """Wait for a connection later than number `made` (of `reconnects`)."""
+        while self.reconnects == made:
+            await self._changed.wait()
+
+    def _look(self) -> None:
+        """Take over what the pub-sub service says of the connection and the streams."""
+        states = self.channel.pubsub.in_force
+        for stream, activity in self.activity.items():
+            state = states[stream]
+            found = (state.subscribed, state.may_publish, state.problem)
+            if found != (activity.subscribed, activity.may_publish, activity.problem):
+                activity.subscribed, activity.may_publish, activity.problem = found
+                activity.version += 1
+        if self.is_connected and not self._was_connected:
+            self.reconnects += 1
+        self._was_connected = self.is_connected
+        self._touch()
+
+    def _touch(self) -> None:
+        self.version += 1
+        # Waiters look again at what they wait for; the fresh event is for those that come after.
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()

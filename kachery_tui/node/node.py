@@ -1,0 +1,252 @@
+"""The node: owns the memberships, the ledger and the exchanges, and is what the screen and the command line talk to."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from kachery_tui.config import ChannelConfig, NodeConfig, save_roles
+from kachery_tui.errors import KacheryError, UsageError
+from kachery_tui.node.files import Files
+from kachery_tui.node.ledger import Ledger
+from kachery_tui.node.log import LogRing
+from kachery_tui.node.membership import Membership
+from kachery_tui.node.rates import RateMeter
+from kachery_tui.node.supervisor import Supervisor
+from kachery_tui.node.threads import in_thread, in_thread_with_progress
+from kachery_tui.node.values import Entry, Stored, Totals
+from kachery_tui.protocol.envelope import Envelope
+from kachery_tui.protocol.keys import PrivateKey
+from kachery_tui.protocol.roles import Kind, Role
+from kachery_tui.storage.storage import Storage
+
+_log = logging.getLogger(__name__)
+
+SCAN_INTERVAL: Final = 60.0
+"""Seconds between two looks at what other programs did to the storage folder, at the least."""
+
+SCAN_SHARE: Final = 20
+"""A look that took t seconds is followed by a pause of at least this many t: a folder of a million files must not keep
+a shared disk busy."""
+
+REQUEST_ROLES: Final = frozenset({Role.REQUEST_FILES, Role.REQUEST_FEEDS, Role.REQUEST_TASKS})
+
+
+class Node:
+    """A node of the kachery network.
+
+    `provide=False` makes one that only requests: what a single request of the command line needs, beside a node that
+    may be running on the same storage folder.
+
+    Plain state to look at: `memberships`, `ledger`, `log`, `supervisor`, the two meters, and `version`, which grows
+    when a channel is joined or left. Start it on the loop that it is to live on.
+    """
+
+    def __init__(
+        self, config: NodeConfig, storage: Storage, channels: Sequence[ChannelConfig], *, provide: bool = True
+    ) -> None:
+        self.config = config
+        self.storage = storage
+        self.log = LogRing()
+        self.ledger = Ledger()
+        self.supervisor = Supervisor()
+        self.uploaded = RateMeter()
+        self.downloaded = RateMeter()
+        self.version = 0
+        self.node_id = ""
+        self._provide = provide
+        self._to_join = list(channels)
+        self._memberships: dict[str, Membership] = {}
+        self._key: PrivateKey | None = None
+        self._files: Files | None = None
+        self._stop_scan = threading.Event()
+        self._evicting: asyncio.Task[None] | None = None
+
+    @property
+    def label(self) -> str:
+        """The name under which other nodes see this one."""
+        return self.config.label
+
+    @property
+    def memberships(self) -> Mapping[str, Membership]:
+        """The joined channels by name."""
+        return MappingProxyType(self._memberships)
+
+    @property
+    def files(self) -> Files:
+        """The exchange of files. Only there once the node has started."""
+        if self._files is None:
+            raise UsageError("the node has not started yet", "", "Wait a moment")
+        return self._files
+
+    @property
+    def storage_version(self) -> int:
+        """Grows whenever what the storage holds changed, as far as this program has seen."""
+        return self.storage.index.version
+
+    async def start(self) -> None:
+        """Load the key and begin to connect. A service that is down is no error: connecting goes on in the background.
+
+        Raises `KacheryError` when the storage folder cannot be used.
+        """
+        self._key = await in_thread(self.storage.node_key)
+        self.node_id = self._key.node_id
+        self._files = Files(
+            self.storage,
+            self.ledger,
+            self.supervisor,
+            self.memberships,
+            node_id=self.node_id,
+            label_of=self.label_of,
+            on_stored=self._evict_soon,
+            count_uploaded=lambda amount: self.uploaded.add(amount, time.time()),
+            count_downloaded=lambda amount: self.downloaded.add(amount, time.time()),
+        )
+        for channel in self._to_join:
+            await self.join(channel)
+        if self._provide:
+            self.supervisor.spawn(self._follow_folder(), "storage scan", service=True)
+
+    async def close(self) -> None:
+        """End everything: requests are cancelled (verified chunks stay), channels left, threads waited for."""
+        self._stop_scan.set()
+        await self.supervisor.close()
+        await asyncio.gather(*(membership.close() for membership in self._memberships.values()))
+        await in_thread(self.storage.close)
+
+    async def wait_idle(self) -> None:
+        """Wait until no request, upload or look-up is under way."""
+        await self.supervisor.wait_idle()
+
+    def label_of(self, node_id: str) -> str:
+        """What to call a node: the label under which it is present on a channel, else the start of its id."""
+        short = f"{node_id[:8]}…"
+        if node_id == self.node_id:
+            return f"{self.label} ({short})"
+        for membership in self._memberships.values():
+            label = membership.label_of(node_id)
+            if label:
+                return f"{label} ({short})"
+        return short
+
+    async def join(self, config: ChannelConfig) -> None:
+        """Take part in a channel, from now on. Raises `UsageError` when it is joined already."""
+        if config.name in self._memberships:
+            raise UsageError(f"channel {config.name} is joined already")
+        assert self._key is not None, "start() comes first"
+        membership = Membership(
+            config,
+            self._key,
+            self.label,
+            self.supervisor,
+            self._deliver,
+            mask=frozenset(Role) if self._provide else REQUEST_ROLES,
+        )
+        self._memberships[config.name] = membership
+        self.version += 1
+        await membership.start()
+
+    async def leave(self, name: str) -> None:
+        """Take part no longer; the channel file stays where it is."""
+        membership = self._memberships.pop(name, None)
+        if membership is None:
+            raise UsageError(f"no channel {name!r}")
+        self.version += 1
+        self.files.leave(membership)
+        await membership.close()
+
+    async def set_role(self, channel: str, role: Role, *, asked: bool) -> None:
+        """Ask for a role or give it up: kept in the channel file, and in force over the open connection at once.
+
+        Raises `UsageError` for an unknown channel, `KacheryError` when the file cannot be written.
+        """
+        membership = self._memberships.get(channel)
+        if membership is None:
+            raise UsageError(f"no channel {channel!r}")
+        roles = membership.config.roles | {role} if asked else membership.config.roles - {role}
+        await in_thread(lambda: save_roles(membership.config.file, roles))
+        await membership.set_roles(roles)
+
+    async def store(self, path: Path, *, progress: Callable[[int], None] | None = None) -> Stored:
+        """Copy a file into storage. `progress` is called from a thread; cancelling leaves nothing behind."""
+        stored = await in_thread_with_progress(lambda report: self.storage.store(path, progress=report), progress)
+        self._evict_soon()
+        return stored
+
+    async def link(self, path: Path, *, progress: Callable[[int], None] | None = None) -> Stored:
+        """Make a file known to storage where it lies, without copying it."""
+        return await in_thread_with_progress(lambda report: self.storage.link(path, progress=report), progress)
+
+    async def entries(
+        self,
+        *,
+        order: str = "added",
+        descending: bool = True,
+        matching: str = "",
+        offset: int = 0,
+        limit: int = 200,
+    ) -> list[Entry]:
+        """A page of what storage holds."""
+        return await in_thread(
+            lambda: self.storage.index.page(
+                order=order, descending=descending, matching=matching, offset=offset, limit=limit
+            )
+        )
+
+    async def count(self, matching: str = "") -> int:
+        """How many files of storage match."""
+        return await in_thread(lambda: self.storage.index.count(matching))
+
+    async def totals(self) -> Totals:
+        """How much storage holds, and how much it may."""
+        return await in_thread(self.storage.index.totals)
+
+    async def trash(self, sha1: str) -> None:
+        """Move a file into the trash."""
+        await in_thread(lambda: self.storage.trash(sha1))
+
+    async def restore(self, sha1: str) -> None:
+        """Take a file out of the trash."""
+        await in_thread(lambda: self.storage.restore(sha1))
+
+    async def pin(self, sha1: str, *, pinned: bool) -> None:
+        """Keep a file from being evicted, or no longer."""
+        await in_thread(lambda: self.storage.pin(sha1, pinned))
+
+    async def verify(self, sha1: str, *, progress: Callable[[int], None] | None = None) -> bool:
+        """Hash a stored file again; whether its bytes still are what its name says."""
+        return await in_thread_with_progress(lambda report: self.storage.verify(sha1, progress=report), progress)
+
+    def _deliver(self, membership: Membership, envelope: Envelope, message: int) -> None:
+        """Hand a verified message to the exchange of its kind. Feeds and tasks are shown, and answered by nobody yet."""
+        if envelope.body.STREAM.kind is Kind.FILES:
+            self.files.hear(membership, envelope, message)
+
+    def _evict_soon(self) -> None:
+        if self._evicting is None or self._evicting.done():
+            self._evicting = self.supervisor.spawn(self._evict(), "eviction")
+
+    async def _evict(self) -> None:
+        try:
+            evicted = await in_thread(self.storage.evict)
+        except KacheryError as error:
+            _log.warning("%s", error)
+            return
+        if evicted:
+            size = sum(entry.size for entry in evicted)
+            _log.info("over the size limit: %d files (%d bytes) moved to the trash", len(evicted), size)
+
+    async def _follow_folder(self) -> None:
+        """Keep the index in step with the folder, into which other programs write at any time."""
+        await in_thread(self.storage.clean_tmp)
+        while True:
+            began = time.monotonic()
+            try:
+                await in_thread(lambda: self.storage.scan(self._stop_scan))
+            except KacheryError as error:
+                _log.warning("%s", error)
+            await asyncio.sleep(max(SCAN_INTERVAL, SCAN_SHARE * (time.monotonic() - began)))

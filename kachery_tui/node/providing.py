@@ -1,0 +1,328 @@
+"""Answering other nodes: who asks for a file that is here gets it into the bucket, by itself or after a person's yes."""
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import Final
+
+from kachery_tui.config import Provide
+from kachery_tui.errors import KacheryError, NotAllowed, UsageError
+from kachery_tui.node.ledger import Ledger, Request, Side, Step
+from kachery_tui.node.membership import Membership
+from kachery_tui.node.supervisor import Supervisor
+from kachery_tui.node.threads import in_thread
+from kachery_tui.node.uploading import Uploader
+from kachery_tui.protocol.errors import ProtocolError
+from kachery_tui.protocol.manifest import CHUNK_SIZE, Manifest
+from kachery_tui.protocol.messages import (
+    FileKey,
+    UploadFileFailed,
+    UploadFileProgress,
+    UploadFileStatus,
+    UploadStatus,
+)
+from kachery_tui.protocol.roles import Role, Stream
+from kachery_tui.protocol.uris import FileUri
+from kachery_tui.storage.storage import Storage
+from kachery_tui.storage.values import ByteSource
+
+_log = logging.getLogger(__name__)
+
+MOST_LOOKUPS: Final = 256
+"""Requests being looked up in storage at a time; those beyond are dropped, and their askers ask again."""
+
+MOST_SERVINGS: Final = 500
+"""Files of which others may want something at a time."""
+
+MOST_WAITING: Final = 100
+"""Files that may wait for a person's answer at a time."""
+
+MOST_ASKERS: Final = 50
+"""Node ids kept on one row."""
+
+HOLD_INTERVAL: Final = 15.0
+"""Seconds between two signs of life while a person is asked: well under any asker's `progress_timeout`."""
+
+HOLD_PATIENCE: Final = 600.0
+"""Seconds until a question that nobody answered is taken for a no."""
+
+CONSENT_LASTS: Final = 600.0
+"""Seconds for which a yes covers further chunks of the same file."""
+
+_MANIFEST_START: Final = b'{"size":'
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """One object that is wanted, and the file that it belongs to as far as a person is concerned."""
+
+    key: FileKey
+    source: ByteSource
+    root: str
+    """sha1 of the file that this is, is a chunk of, or is the manifest of."""
+    size: int
+    """Bytes of that file."""
+
+
+@dataclass(slots=True)
+class _Serving:
+    """What others want of one file, on one channel."""
+
+    row: Request
+    size: int
+    consent_until: float = 0.0
+    """Unix time; until then no person need be asked."""
+    held: dict[str, _Wanted] = field(default_factory=dict)
+    under_way: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    sent: dict[str, int] = field(default_factory=dict)
+    hold: asyncio.Task[None] | None = None
+    failure: KacheryError | None = None
+
+
+class Provider:
+    """Serves what other nodes request, one row a file however many chunks of it and however many askers."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        ledger: Ledger,
+        supervisor: Supervisor,
+        uploader: Uploader,
+    ) -> None:
+        self._storage = storage
+        self._ledger = ledger
+        self._supervisor = supervisor
+        self._uploader = uploader
+        self._lookups = 0
+        self._servings: dict[tuple[str, str], _Serving] = {}
+        self._rows: dict[int, tuple[Membership, _Serving]] = {}
+
+    @property
+    def waiting(self) -> int:
+        """How many files wait for a person's answer."""
+        return sum(1 for serving in self._servings.values() if serving.held)
+
+    def hear(self, membership: Membership, key: FileKey, asker: str, message: int) -> None:
+        """Take a request for one object. Whether it is here is found out in the background; if not, nothing is said."""
+        if Role.PROVIDE_FILES not in membership.roles:
+            return
+        if self._lookups >= MOST_LOOKUPS:
+            membership.activity[Stream.REQUEST_FILES].count_refused("more requests than this node can look up")
+            return
+        self._lookups += 1
+        self._supervisor.spawn(
+            self._look_up(membership, key, asker, message), f"{membership.name}: look up {key.sha1[:12]}"
+        )
+
+    async def _look_up(self, membership: Membership, key: FileKey, asker: str, message: int) -> None:
+        try:
+            wanted = await in_thread(lambda: self._find(key))
+        finally:
+            self._lookups -= 1
+        if wanted is None:
+            return
+        serving = self._serving(membership, wanted, asker)
+        if serving is None:
+            membership.activity[Stream.REQUEST_FILES].count_refused("more files wanted than this node serves at a time")
+            return
+        membership.activity[Stream.REQUEST_FILES].belongs_to(message, serving.row.number)
+        if key.sha1 in serving.under_way or key.sha1 in serving.held:
+            return
+        if membership.config.provide is Provide.AUTO or time.time() < serving.consent_until:
+            self._start(membership, serving, wanted)
+        else:
+            self._hold(membership, serving, wanted)
+
+    def _find(self, key: FileKey) -> _Wanted | None:
+        """Look in storage; runs in a thread."""
+        try:
+            source = self._storage.find_key(key)
+        except KacheryError as error:
+            _log.warning("looking up %s: %s", key.sha1, error)
+            return None
+        if source is None:
+            return None
+        if key.chunk_of is not None:
+            root = self._storage.find(key.chunk_of.file_key.sha1)
+            return _Wanted(key, source, key.chunk_of.file_key.sha1, root.size if root else source.size)
+        described = _described(source)
+        if described is not None:
+            return _Wanted(key, source, described.sha1, described.size)
+        return _Wanted(key, source, key.sha1, source.size)
+
+    def _serving(self, membership: Membership, wanted: _Wanted, asker: str) -> _Serving | None:
+        """The row's bookkeeping for a file; a row that ended lately is taken up again for the next chunk."""
+        place = (membership.name, wanted.root)
+        serving = self._servings.get(place)
+        if serving is not None and not serving.row.is_active and serving.row.step is not Step.DONE:
+            # A failed or declined one was a try of its own: the new request starts afresh.
+            self._forget(place, serving)
+            serving = None
+        if serving is None:
+            self._drop_ended()
+            if len(self._servings) >= MOST_SERVINGS:
+                return None
+            entry = self._storage.name_of(wanted.root)
+            key = FileKey(wanted.root)
+            uri = FileUri(wanted.root, name=entry)
+            row = self._ledger.open(Side.THEIRS, membership.name, key, uri, Step.CHECKING)
+            row.size = wanted.size
+            serving = self._servings[place] = _Serving(row, wanted.size)
+            self._rows[row.number] = (membership, serving)
+        elif not serving.row.is_active:
+            self._ledger.resume(serving.row, Step.CHECKING)
+        if asker not in serving.row.asked_by and len(serving.row.asked_by) < MOST_ASKERS:
+            serving.row.asked_by.append(asker)
+            self._ledger.touch(serving.row)
+        return serving
+
+    def _start(self, membership: Membership, serving: _Serving, wanted: _Wanted) -> None:
+        work = self._serve(membership, serving, wanted)
+        name = f"{membership.name}: provide {wanted.key.sha1[:12]}"
+        serving.under_way[wanted.key.sha1] = self._supervisor.spawn(work, name)
+
+    async def _serve(self, membership: Membership, serving: _Serving, wanted: _Wanted) -> None:
+        row, key = serving.row, wanted.key
+        if membership.upload_slots.locked():
+            self._ledger.enter(row, Step.QUEUED)
+        try:
+            await membership.publish_patiently(UploadFileStatus(key, UploadStatus.STARTED), request=row.number)
+            await self._uploader.upload(membership, row, key, wanted.source)
+            serving.sent[key.sha1] = wanted.source.size
+        except KacheryError as error:
+            serving.failure = error
+        finally:
+            serving.under_way.pop(key.sha1, None)
+            self._end_if_quiet(serving)
+
+    def _end_if_quiet(self, serving: _Serving) -> None:
+        row = serving.row
+        if serving.under_way or serving.held or not row.is_active:
+            return
+        if serving.failure is not None:
+            self._ledger.end(row, Step.FAILED, failure=serving.failure)
+        else:
+            self._ledger.end(row, Step.DONE)
+
+    def _hold(self, membership: Membership, serving: _Serving, wanted: _Wanted) -> None:
+        if not serving.held and self.waiting >= MOST_WAITING:
+            self._ledger.end(serving.row, Step.DECLINED)
+            membership.activity[Stream.REQUEST_FILES].count_refused("more questions than a person can answer")
+            return
+        serving.held[wanted.key.sha1] = wanted
+        self._ledger.enter(serving.row, Step.WAITING)
+        if serving.hold is None or serving.hold.done():
+            serving.hold = self._supervisor.spawn(
+                self._keep_holding(membership, serving), f"{membership.name}: hold {wanted.root[:12]}", service=True
+            )
+        else:
+            self._supervisor.spawn(self._say_held(membership, serving, wanted), f"{membership.name}: say held")
+
+    async def _keep_holding(self, membership: Membership, serving: _Serving) -> None:
+        """Tell the askers now and then that a person is being asked; in the end, that nobody answered."""
+        until = time.time() + HOLD_PATIENCE
+        while time.time() < until:
+            for wanted in list(serving.held.values()):
+                await self._say_held(membership, serving, wanted)
+            await asyncio.sleep(HOLD_INTERVAL)
+        await self._decline(membership, serving, f"nobody answered within {HOLD_PATIENCE / 60:.0f} minutes")
+
+    async def _say_held(self, membership: Membership, serving: _Serving, wanted: _Wanted) -> None:
+        try:
+            await membership.publish(
+                UploadFileProgress(wanted.key, 0, wanted.source.size), request=serving.row.number
+            )
+        except KacheryError as error:
+            _log.info("%s: could not say that %s waits: %s", membership.name, wanted.key.sha1, error)
+
+    def answer(self, row: Request, *, yes: bool) -> None:
+        """Give a person's answer to a row that waits for it. Raises `UsageError` where none waits."""
+        membership, serving = self._rows.get(row.number, (None, None))
+        if membership is None or serving is None or not serving.held:
+            raise UsageError(f"request {row.number} does not wait for an answer", f"it is {row.step}")
+        if not yes:
+            self._supervisor.spawn(self._decline(membership, serving, "declined"), f"{membership.name}: decline")
+            return
+        if serving.hold is not None:
+            serving.hold.cancel()
+        serving.consent_until = time.time() + CONSENT_LASTS
+        held, serving.held = serving.held, {}
+        for wanted in held.values():
+            self._start(membership, serving, wanted)
+
+    async def _decline(self, membership: Membership, serving: _Serving, reason: str) -> None:
+        held, serving.held = serving.held, {}
+        self._ledger.end(serving.row, Step.DECLINED)
+        if serving.hold is not None and serving.hold is not asyncio.current_task():
+            serving.hold.cancel()
+        for wanted in held.values():
+            try:
+                await membership.publish(UploadFileFailed(wanted.key, reason), request=serving.row.number)
+            except KacheryError as error:
+                _log.info("%s: could not say that %s was %s: %s", membership.name, wanted.key.sha1, reason, error)
+
+    def cancel(self, row: Request) -> None:
+        """Stop serving a row: uploads under way are broken off, held ones declined."""
+        membership, serving = self._rows.get(row.number, (None, None))
+        if membership is None or serving is None:
+            return
+        if serving.held:
+            self._supervisor.spawn(self._decline(membership, serving, "cancelled there"), "decline")
+        self._ledger.end(row, Step.CANCELLED)
+        for task in list(serving.under_way.values()):
+            task.cancel()
+
+    def retry(self, row: Request) -> None:
+        """Send the whole file of an ended row, whether or not anybody still asks. Raises `UsageError` where it cannot."""
+        membership, serving = self._rows.get(row.number, (None, None))
+        if membership is None or serving is None:
+            raise UsageError(f"request {row.number} is too old to be tried again", "", "Push the file instead")
+        if Role.PROVIDE_FILES not in membership.roles:
+            raise NotAllowed(f"no role {Role.PROVIDE_FILES} on {membership.name}")
+        serving.consent_until = time.time() + CONSENT_LASTS
+        serving.failure = None
+        self._ledger.reopen(row, Step.CHECKING)
+        self._supervisor.spawn(self._send_again(membership, serving), f"{membership.name}: provide again")
+
+    async def _send_again(self, membership: Membership, serving: _Serving) -> None:
+        wanted = await in_thread(lambda: self._find(serving.row.key))
+        if wanted is None:
+            gone = KacheryError("the file is no longer in this node's storage", "", "Store or link it again")
+            self._ledger.end(serving.row, Step.FAILED, failure=gone)
+        else:
+            self._start(membership, serving, wanted)
+
+    def leave(self, membership: Membership) -> None:
+        """Stop everything that is served on a channel."""
+        for place, serving in list(self._servings.items()):
+            if place[0] == membership.name:
+                if serving.row.is_active:
+                    self.cancel(serving.row)
+                self._forget(place, serving)
+
+    def _drop_ended(self) -> None:
+        for place, serving in list(self._servings.items()):
+            ended = serving.row.ended
+            if ended is not None and time.time() - ended > CONSENT_LASTS:
+                self._forget(place, serving)
+
+    def _forget(self, place: tuple[str, str], serving: _Serving) -> None:
+        self._servings.pop(place, None)
+        self._rows.pop(serving.row.number, None)
+
+
+def _described(source: ByteSource) -> Manifest | None:
+    """The manifest that `source` is, or None: a manifest belongs to its file, as chunks do."""
+    if source.size > CHUNK_SIZE:
+        return None
+    with source.path.open("rb") as file:
+        file.seek(source.start)
+        if file.read(len(_MANIFEST_START)) != _MANIFEST_START:
+            return None
+        file.seek(source.start)
+        data = file.read(source.size)
+    try:
+        return Manifest.parse(data)
+    except ProtocolError:
+        return None

@@ -1,0 +1,51 @@
+"""Blocking work beside the loop, without losing sight of it when the one who waits is cancelled."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Aborted(Exception):
+    """Raised inside a working thread to make it stop and clean up, because nobody waits for it any more."""
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Run `work` in a thread. A cancelled caller still waits for its end, so that nothing is used behind its back."""
+    running = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        if not running.cancelled():
+            running.exception()
+        raise
+
+
+async def in_thread_with_progress(
+    work: Callable[[Callable[[int], None]], T], progress: Callable[[int], None] | None = None
+) -> T:
+    """Run `work(report)` in a thread, where `report(bytes so far)` is to be called now and then.
+
+    Cancelling the caller makes the next `report` raise `Aborted` in the thread, which ends the work early.
+    `progress` is called from that thread.
+    """
+    stop = threading.Event()
+
+    def report(done: int) -> None:
+        if stop.is_set():
+            raise Aborted
+        if progress is not None:
+            progress(done)
+
+    running = asyncio.ensure_future(asyncio.to_thread(work, report))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        stop.set()
+        await asyncio.wait([running])
+        if not running.cancelled():
+            running.exception()
+        raise
