@@ -1,0 +1,95 @@
+"""A node's key pair, and signatures of objects (PROTOCOL, Canonical JSON, hashes, signatures)."""
+
+import hashlib
+from functools import cached_property, lru_cache
+from typing import Self
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from kachery_tui.protocol.canonical import JsonValue, canonical_json
+from kachery_tui.protocol.errors import ProtocolError
+from kachery_tui.protocol.hashes import is_node_id, is_signature
+
+
+class PrivateKey:
+    """An Ed25519 private key: of a node or of a feed."""
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key = key
+
+    @classmethod
+    def generate(cls) -> Self:
+        """A new key."""
+        return cls(Ed25519PrivateKey.generate())
+
+    @classmethod
+    def from_seed(cls, seed: bytes) -> Self:
+        """The key of a 32-byte seed (RFC 8032). Raises `ProtocolError` for another length."""
+        if len(seed) != 32:
+            raise ProtocolError(f"a private key has 32 bytes, not {len(seed)}")
+        return cls(Ed25519PrivateKey.from_private_bytes(seed))
+
+    @classmethod
+    def from_pem(cls, pem: bytes) -> Self:
+        """The key in a PKCS #8 PEM text. Raises `ProtocolError` for anything else."""
+        try:
+            key = load_pem_private_key(pem, password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            raise ProtocolError("not a private key in PEM form") from None
+        if not isinstance(key, Ed25519PrivateKey):
+            raise ProtocolError("a private key of another kind than Ed25519")
+        return cls(key)
+
+    def to_pem(self) -> bytes:
+        """PKCS #8 PEM text, not encrypted."""
+        return self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+    def public_pem(self) -> bytes:
+        """The public key as PEM text."""
+        return self._key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+    @cached_property
+    def node_id(self) -> str:
+        """The public key in hexadecimal: the node's, or the feed's, id."""
+        return self._key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
+
+    def sign(self, value: JsonValue) -> str:
+        """The signature of an object: over the raw hash of its canonical JSON, in hexadecimal."""
+        return self._key.sign(_digest(canonical_json(value))).hex()
+
+
+def verify(value: JsonValue, signature: str, node_id: str) -> bool:
+    """Whether `signature` is that of `value` by the key `node_id`; the old form, over the text itself, is taken, too."""
+    if not is_signature(signature) or not is_node_id(node_id):
+        return False
+    text = canonical_json(value)
+    key, raw = _public_key(node_id), bytes.fromhex(signature)
+    return key is not None and (_holds(key, raw, _digest(text)) or _holds(key, raw, text.encode()))
+
+
+def _holds(key: Ed25519PublicKey, signature: bytes, data: bytes) -> bool:
+    try:
+        key.verify(signature, data)
+    except InvalidSignature:
+        return False
+    return True
+
+
+@lru_cache(maxsize=1024)
+def _public_key(node_id: str) -> Ed25519PublicKey | None:
+    try:
+        return Ed25519PublicKey.from_public_bytes(bytes.fromhex(node_id))
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha1(text.encode(), usedforsecurity=False).digest()

@@ -1,0 +1,18 @@
+"""Names of the objects in a channel's bucket (PROTOCOL, The storage cache)."""
+
+from kachery_tui.protocol.hashes import pathify
+
+
+def file_object(channel: str, sha1: str) -> str:
+    """Where a file's, or a chunk's, bytes are."""
+    return f"{channel}/sha1/{pathify(sha1)}"
+
+
+def subfeed_object(channel: str, feed_id: str, subfeed_hash: str, name: str) -> str:
+    """Where an object of a subfeed is: `name` is `subfeed.json` or a message's number."""
+    return f"{channel}/feeds/{pathify(feed_id)}/subfeeds/{pathify(subfeed_hash)}/{name}"
+
+
+def task_result_object(channel: str, task_hash: str) -> str:
+    """Where the result of a task is."""
+    return f"{channel}/task_results/{pathify(task_hash)}"
