@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn, TypeAlias
 
 from kachery_tui.protocol.errors import ProtocolError
 
-JsonValue: TypeAlias = "None | bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue]"
+JsonValue: TypeAlias = "bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
 JsonObject: TypeAlias = Mapping[str, JsonValue]
 
 MAX_JSON_BYTES: Final = 32_000_000

@@ -1,0 +1,42 @@
+"""Settings as values; reading and writing the TOML files that people and programs keep them in."""
+
+from kachery_tui.config.channels import (
+    LoadedChannels,
+    channels_folder,
+    install_channel,
+    load_channel,
+    load_channels,
+    save_roles,
+)
+from kachery_tui.config.node import config_folder, load_node_config, save_node_config, storage_folder
+from kachery_tui.config.reading import ConfigError
+from kachery_tui.config.values import (
+    BucketConfig,
+    ChannelConfig,
+    LimitsConfig,
+    NodeConfig,
+    Provide,
+    PubSubConfig,
+    ScreenConfig,
+)
+
+__all__ = [
+    "BucketConfig",
+    "ChannelConfig",
+    "ConfigError",
+    "LimitsConfig",
+    "LoadedChannels",
+    "NodeConfig",
+    "Provide",
+    "PubSubConfig",
+    "ScreenConfig",
+    "channels_folder",
+    "config_folder",
+    "install_channel",
+    "load_channel",
+    "load_channels",
+    "load_node_config",
+    "save_node_config",
+    "save_roles",
+    "storage_folder",
+]

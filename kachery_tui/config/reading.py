@@ -1,0 +1,204 @@
+"""Reading TOML that a person typed: what is wrong is said with the file, the key, what was found and what would do."""
+
+import os
+import stat
+import tomllib
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final
+
+from kachery_tui.errors import KacheryError, UsageError
+
+LARGEST_FILE: Final = 1_000_000
+"""Bytes; a settings file has a few hundred."""
+
+
+class ConfigError(UsageError):
+    """A setting that cannot be used. `key` is its dotted name, empty where the file as a whole is meant."""
+
+    def __init__(self, file: Path, key: str, found: str, would_do: str) -> None:
+        super().__init__(f"{file}: `{key}`" if key else str(file), f"found {found}", would_do)
+        self.file = file
+        self.key = key
+        self.found = found
+        self.would_do = would_do
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """The file's contents. Raises `ConfigError` when it is not there, not readable, or not TOML."""
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(LARGEST_FILE + 1)
+    except FileNotFoundError:
+        raise ConfigError(file, "", "no such file", "Check the path") from None
+    except IsADirectoryError:
+        raise ConfigError(file, "", "a folder", "Name a TOML file") from None
+    except OSError as error:
+        raise ConfigError(
+            file, "", f"a file that cannot be read ({error.strerror})", "Check its permissions"
+        ) from None
+    if len(data) > LARGEST_FILE:
+        raise ConfigError(file, "", f"more than {LARGEST_FILE} bytes", "Name a TOML file of settings")
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            file, "", f"text that is not UTF-8 at byte {error.start}", "Save it as UTF-8"
+        ) from None
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+        raise ConfigError(
+            file, "", f"text that is not TOML ({error})", "Mend the line that is named"
+        ) from None
+
+
+def write_private(file: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Write a settings file whole or not at all. Raises `KacheryError` when that fails."""
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        try:
+            with os.fdopen(descriptor, "wb") as opened:
+                os.fchmod(opened.fileno(), mode)
+                opened.write(data)
+                opened.flush()
+                os.fsync(opened.fileno())
+            temporary.replace(file)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise KacheryError(
+            f"cannot write {file}",
+            error.strerror or str(error),
+            "Check the folder's permissions and free space",
+        ) from None
+
+
+class Table:
+    """One table of a TOML file, read key by key; what nobody asked for is refused in the end by `close`."""
+
+    def __init__(self, file: Path, values: Mapping[str, Any], prefix: str = "") -> None:
+        self.file = file
+        self._values = values
+        self._prefix = prefix
+        self._known: set[str] = set()
+
+    def close(self) -> None:
+        """Refuse keys that no setting has."""
+        for key in self._values:
+            if key not in self._known:
+                near = get_close_matches(key, self._known, 1)
+                would_do = (
+                    f"Did you mean `{near[0]}`?" if near else f"Known here: {', '.join(sorted(self._known))}"
+                )
+                raise ConfigError(self.file, self._prefix + key, "a key that does not exist", would_do)
+
+    def refuse(self, key: str, found: str, would_do: str) -> ConfigError:
+        """The error to raise for `key`."""
+        return ConfigError(self.file, self._prefix + key, found, would_do)
+
+    def has(self, key: str) -> bool:
+        """Whether the file gives `key`."""
+        self._known.add(key)
+        return key in self._values
+
+    def table(self, key: str) -> "Table":
+        """A table inside; an empty one where the file has none."""
+        value = self._get(key, {})
+        if not isinstance(value, dict):
+            raise self.refuse(key, describe(value), f"A table, [{self._prefix}{key}], would do")
+        return Table(self.file, value, f"{self._prefix}{key}.")
+
+    def text(
+        self, key: str, default: str | None, would_do: str, is_valid: Callable[[str], bool] = bool
+    ) -> str | None:
+        """A text that `is_valid` accepts (by default: one that is not empty)."""
+        value = self._get(key, default)
+        if value is not default and (not isinstance(value, str) or not is_valid(value)):
+            raise self.refuse(key, describe(value), would_do)
+        return value
+
+    def needed(self, key: str, would_do: str, is_valid: Callable[[str], bool] = bool) -> str:
+        """A text that must be there."""
+        value = self.text(key, None, would_do, is_valid)
+        if value is None:
+            raise self.refuse(key, "nothing", would_do)
+        return value
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        """true or false."""
+        value = self._get(key, default)
+        if not isinstance(value, bool):
+            raise self.refuse(key, describe(value), "true or false would do")
+        return value
+
+    def number(self, key: str, default: float, low: float, high: float) -> float:
+        """A number from `low` to `high`."""
+        value = self._get(key, default)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+            raise self.refuse(key, describe(value), f"A number from {low:g} to {high:g} would do")
+        return float(value)
+
+    def integer(self, key: str, default: int, low: int, high: int) -> int:
+        """A whole number from `low` to `high`."""
+        value = self._get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise self.refuse(key, describe(value), f"A whole number from {low} to {high} would do")
+        return value
+
+    def texts(self, key: str, default: list[str], would_do: str) -> list[str]:
+        """A list of texts."""
+        value = self._get(key, default)
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.refuse(key, describe(value), would_do)
+        return value
+
+    def secret(self, key: str, would_do: str) -> str | None:
+        """A text that is nobody else's business: in the file itself, or in the environment variable `<key>_env` names.
+
+        One that stands in the file makes a file that others can read an error.
+        """
+        named = self.text(f"{key}_env", None, "The name of an environment variable would do")
+        if self.has(key):
+            if named is not None:
+                raise self.refuse(key, f"both `{key}` and `{key}_env`", "One of them would do")
+            check_private(self.file, self._prefix + key)
+            return self.needed(key, would_do)
+        if named is None:
+            return None
+        value = os.environ.get(named, "")
+        if not value:
+            raise self.refuse(
+                f"{key}_env", f"{named!r}, a variable that is not set", f"Set it: export {named}=…"
+            )
+        return value
+
+    def _get(self, key: str, default: object) -> Any:
+        self._known.add(key)
+        return self._values.get(key, default)
+
+
+def check_private(file: Path, key: str) -> None:
+    """Raise `ConfigError` when others than the owner may read a file that holds a secret."""
+    mode = stat.S_IMODE(file.stat().st_mode)
+    if mode & 0o077:
+        raise ConfigError(
+            file, key, f"a secret in a file that others can read (mode {mode:04o})", f"Run: chmod 600 {file}"
+        )
+
+
+def describe(value: object) -> str:
+    """What was found, in words."""
+    kinds = {
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        str: "a text",
+        list: "a list",
+        dict: "a table",
+    }
+    kind = kinds.get(type(value), type(value).__name__)
+    shown = repr(value)
+    return f"{shown[:80]} ({kind})" if not isinstance(value, dict) else kind

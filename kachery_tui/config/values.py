@@ -1,0 +1,94 @@
+"""Every setting, typed and with its default."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from kachery_tui.protocol.roles import Role
+
+
+class Provide(StrEnum):
+    """What happens when another node requests something that is here."""
+
+    AUTO = "auto"
+    ASK = "ask"
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenConfig:
+    """How the screen looks. `theme` is one of Textual's names, or None for the default."""
+
+    theme: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig:
+    """`config.toml`: the node itself. `folder` is where it lies; `storage` is None where the default is to be used."""
+
+    folder: Path
+    label: str
+    owner: str = ""
+    storage: Path | None = None
+    screen: ScreenConfig = field(default_factory=ScreenConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class PubSubConfig:
+    """How to reach a channel's pub-sub service.
+
+    `key` is an Ably key, `app.key:secret`; `endpoint` is `host:port` of another server than Ably's own.
+    """
+
+    key: str = field(repr=False)
+    endpoint: str | None = None
+    tls: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class BucketConfig:
+    """How to reach a channel's bucket.
+
+    Without `endpoint` it is AWS S3. `access_key` and `secret_key` come in a pair; `profile` names one of the AWS
+    profiles instead; with neither, the AWS credential chain is asked. `public_url` is where objects are read without any.
+    """
+
+    name: str
+    endpoint: str | None = None
+    region: str | None = None
+    access_key: str | None = None
+    secret_key: str | None = field(default=None, repr=False)
+    profile: str | None = None
+    public_url: str | None = None
+    path_style: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsConfig:
+    """How long to wait, how much at once, and how large."""
+
+    answer_timeout: float = 30.0
+    """Seconds from asking until somebody says that it has the file."""
+    progress_timeout: float = 60.0
+    """Seconds between two signs of life of one who has it."""
+    uploads: int = 3
+    """Uploads at once."""
+    chunks: int = 4
+    """Chunks of one file fetched at once."""
+    max_file_size: int = 1_000_000_000_000
+    """Bytes of the largest file that is fetched."""
+    requests_per_second: float = 200.0
+    """Messages a second that one peer may send; bursts of five seconds' worth are let through."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelConfig:
+    """`channels/<name>.toml`: one channel. `roles` are asked for, `granted` is what the channel's owner allows."""
+
+    file: Path
+    name: str
+    roles: frozenset[Role]
+    pubsub: PubSubConfig
+    bucket: BucketConfig
+    granted: frozenset[Role] = frozenset(Role)
+    provide: Provide = Provide.AUTO
+    limits: LimitsConfig = field(default_factory=LimitsConfig)
