@@ -1,0 +1,161 @@
+"""The ably SDK: loaded in a thread, made as this program needs it, its gaps filled and its log tamed.
+
+Each repair stands beside the behaviour that it repairs, as of ably 3.1; nothing else in the program touches the
+SDK's inner parts.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Final
+
+from kachery_tui.channel.errors import plain
+
+REFUSED_BACKOFF: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long to wait for what, in seconds."""
+
+    retry: float = 1.5
+    """Between attempts to reach a service that is down."""
+    suspended_retry: float = 5.0
+    """The same, once it has been down for two minutes."""
+    refused_retry: float = 15.0
+    """Before the first new attempt after the service refused the credentials; doubles up to `longest_retry`."""
+    longest_retry: float = 60.0
+    request: float = 10.0
+    """For the answer to an attach, a publish, an attempt to connect."""
+
+
+async def load_sdk() -> Any:
+    """The SDK's module. Importing it takes about half a second, which the event loop must not lose."""
+    sdk = await asyncio.to_thread(import_module, "ably")
+    _tame_logging()
+    return sdk
+
+
+def make_client(
+    sdk: Any,
+    *,
+    token: Callable[[Any], Awaitable[Any]],
+    client_id: str,
+    endpoint: str | None,
+    tls: bool,
+    timing: Timing,
+) -> Any:
+    """A realtime client that is not connected yet."""
+    options: dict[str, Any] = {} if endpoint is None else {"endpoint": endpoint}
+    client = sdk.AblyRealtime(
+        auth_callback=token,
+        client_id=client_id,
+        tls=tls,
+        auto_connect=False,
+        disconnected_retry_timeout=timing.retry * 1000,
+        suspended_retry_timeout=timing.suspended_retry * 1000,
+        channel_retry_timeout=timing.retry * 1000,
+        realtime_request_timeout=timing.request * 1000,
+        # The service need not send us what we publish ourselves.
+        transport_params={"echo": "false"},
+        **options,
+    )
+    _repair(sdk, client)
+    return client
+
+
+async def close_client(client: Any, seconds: float) -> None:
+    """Close the connection in an orderly way, as far as that is possible within `seconds`."""
+    manager = client.connection.connection_manager
+    transport = manager.transport
+    if transport is not None and transport.websocket is None:
+        # The SDK would send CLOSE over a socket that is not open yet, and fail in a task of its own.
+        manager.transport = None
+        await transport.dispose()
+    # What is left of a client that does not close in time dies with its timers.
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(seconds):
+            await client.close()
+    for timer in ("transition", "suspend", "retry"):
+        getattr(manager, f"cancel_{timer}_timer")()
+
+
+def _repair(sdk: Any, client: Any) -> None:
+    manager = client.connection.connection_manager
+    # The SDK asks a web page whether there is internet, blocking the event loop, before it tries another host.
+    manager.check_connection = lambda: True
+
+    def pending(transport: Any) -> None:
+        # The attempt's task is made right after this event.
+        asyncio.get_running_loop().call_soon(_watch, sdk, manager, transport, manager.connect_base_task)
+
+    manager.on("transport.pending", pending)
+
+
+def _watch(sdk: Any, manager: Any, transport: Any, attempt: "asyncio.Task[Any] | None") -> None:
+    """See that an attempt to connect ends for whatever reason.
+
+    The SDK notices only some exceptions: not a refused connection, nor a timeout. The attempt would then hang until
+    its ten seconds are over, and its task stay behind.
+    """
+
+    def ended(task: "asyncio.Task[Any]") -> None:
+        if task.cancelled():
+            if attempt is not None and not attempt.done():
+                attempt.cancel()
+            return
+        error = task.exception()
+        if error is None or isinstance(error, sdk.AblyException):
+            return
+        reason = sdk.AblyException(plain(error) or type(error).__name__, 503, 80003, error)
+        if transport.is_connected and not transport.is_disposed:
+            manager.deactivate_transport(reason)
+        else:
+            transport._emit("failed", reason)  # there is no public way to say so
+
+    if transport.ws_connect_task is not None:
+        transport.ws_connect_task.add_done_callback(ended)
+
+
+EXPECTED: Final = (
+    "Connection to ",
+    "No more fallback hosts",
+    "Unable to connect",
+    "WebSocketTransport.ws_connect(): Error opening",
+    "ConnectionManager.fail_queued_messages()",
+    "ConnectionManager.on_nack()",
+    "ConnectionManager.on_error_from_authorize",
+    "RealtimePresence._reenter_member()",
+    "EventEmitter.emit(): uncaught listener exception: invalid state",
+)
+"""Errors of the SDK's log that are no news: they reach this program as states and exceptions, which it reports."""
+
+
+class _Tidy(logging.Filter):
+    """Keeps tokens out of the log, and lets through what the SDK logs with a wrong number of arguments."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        try:
+            text = record.getMessage()
+        except (TypeError, ValueError):
+            text = f"{record.msg} {record.args}"
+        record.msg, record.args = plain(text), ()
+        if record.levelno >= logging.WARNING and text.startswith(EXPECTED):
+            return logging.getLogger(record.name).isEnabledFor(logging.DEBUG)
+        return True
+
+
+_TIDY: Final = _Tidy()
+
+
+def _tame_logging() -> None:
+    """Whoever wants to see the SDK's every frame sets the level of "ably" or "websockets" himself."""
+    for root in ("ably", "websockets"):
+        if logging.getLogger(root).level == logging.NOTSET:
+            logging.getLogger(root).setLevel(logging.WARNING)
+    for name in list(logging.root.manager.loggerDict):
+        if name.split(".")[0] in ("ably", "websockets"):
+            logging.getLogger(name).addFilter(_TIDY)

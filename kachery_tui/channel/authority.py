@@ -1,0 +1,104 @@
+"""Who hands out grants: pub-sub tokens and signed upload URLs. The rest of the program asks, and sees no key."""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final, Protocol
+
+from kachery_tui.channel.s3 import S3
+from kachery_tui.errors import NotAllowed, UsageError
+from kachery_tui.protocol.roles import Role, capability
+
+if TYPE_CHECKING:
+    from kachery_tui.config import ChannelConfig
+
+TOKEN_LIFETIME: Final = 3600.0
+"""Seconds. Short, so that a token that leaks is soon worth nothing; renewed over the open connection."""
+
+
+class Authority(Protocol):
+    """Hands out what a node needs to use a channel."""
+
+    async def pubsub_token(self, roles: Iterable[Role]) -> str:
+        """A pub-sub token (an Ably JWT) that allows exactly what `roles` need, for one node.
+
+        Raises KacheryError: NotAllowed where the roles are not granted, TryAgain where it cannot be asked.
+        """
+
+    async def upload_url(self, object_name: str, size: int) -> str:
+        """A URL to PUT exactly `size` bytes to at exactly that name. Raises KacheryError likewise."""
+
+
+class OwnerAuthority:
+    """The authority of one who holds the channel's keys: the channel file has them.
+
+    Ably JWTs are signed with the Ably key (https://ably.com/docs/auth/token#jwt), URLs with the bucket's (SigV4).
+    """
+
+    def __init__(
+        self,
+        config: "ChannelConfig",
+        node_id: str,
+        s3: S3 | None = None,
+        *,
+        token_lifetime: float = TOKEN_LIFETIME,
+    ) -> None:
+        self._config = config
+        self._node_id = node_id
+        self._s3 = s3 or S3(config.bucket)
+        self._token_lifetime = token_lifetime
+
+    async def pubsub_token(self, roles: Iterable[Role]) -> str:
+        """See `Authority`. Roles that the channel does not grant are left out."""
+        key_name, colon, secret = self._config.pubsub.key.partition(":")
+        if not colon or not key_name or not secret:
+            raise UsageError(
+                f"channel {self._config.name}: `pubsub.key` is not an Ably key",
+                do="it looks like appId.keyId:secret",
+            )
+        granted = frozenset(roles) & self._config.granted
+        now = time.time()
+        claims = {
+            "iat": int(now),
+            "exp": int(now + self._token_lifetime),
+            "x-ably-capability": json.dumps(capability(self._config.name, granted), sort_keys=True),
+            "x-ably-clientId": self._node_id,
+        }
+        return sign_jwt(claims, key_name, secret)
+
+    async def upload_url(self, object_name: str, size: int) -> str:
+        """See `Authority`. Names outside of the channel's own part of the bucket are refused."""
+        parts = object_name.split("/")
+        if len(parts) < 2 or parts[0] != self._config.name or any(part in ("", ".", "..") for part in parts):
+            raise NotAllowed(
+                f"no upload to {object_name}", f"it is not an object of channel {self._config.name}"
+            )
+        if size < 0:
+            raise UsageError(f"no upload to {object_name}", f"{size} is not a size")
+        return await self._s3.sign_upload(object_name, size)
+
+
+def sign_jwt(claims: dict[str, object], key_name: str, secret: str) -> str:
+    """A JSON Web Token with HS256 (RFC 7515, RFC 7519)."""
+    header = {"alg": "HS256", "kid": key_name, "typ": "JWT"}
+    parts = [_base64url(json.dumps(part, separators=(",", ":")).encode()) for part in (header, claims)]
+    signature = hmac.new(secret.encode(), ".".join(parts).encode(), hashlib.sha256).digest()
+    return ".".join([*parts, _base64url(signature)])
+
+
+def jwt_lifetime(token: str) -> float | None:
+    """How many seconds a JWT lasts from when it was issued, None if it does not say."""
+    try:
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        lifetime = float(claims["exp"]) - float(claims["iat"])
+    except (ValueError, TypeError, KeyError, IndexError):
+        return None
+    return lifetime if lifetime > 0 else None
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

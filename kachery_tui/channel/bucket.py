@@ -1,0 +1,127 @@
+"""The storage cache: objects by name in an S3 bucket (PROTOCOL.md, "The storage cache")."""
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from kachery_tui.channel import transfer
+from kachery_tui.channel.errors import MissingObject
+from kachery_tui.channel.job import Job, run_job
+from kachery_tui.channel.s3 import S3
+from kachery_tui.channel.wire import STALL_TIMEOUT, Wire
+from kachery_tui.errors import NotAllowed, TryAgain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from kachery_tui.channel.transfer import Sink
+    from kachery_tui.channel.values import ObjectInfo, Page
+    from kachery_tui.config import BucketConfig
+
+TRANSFERS_AT_ONCE: Final = 32
+"""Threads in use at the same time; further transfers wait. The node's own limits are far below."""
+HEAD_PAUSES: Final = (0.1, 0.4)
+"""Seconds between quick attempts to ask for an object; what lasts longer is the caller's to wait for."""
+
+
+class Bucket:
+    """One channel's bucket. Reads go to `public_url` where the channel gives one, else they are signed.
+
+    Errors are `TryAgain` for trouble that may pass, `NotAllowed` for a refusal, `MissingObject`, or a plain
+    `KacheryError`. Used by one event loop.
+    """
+
+    def __init__(
+        self, config: "BucketConfig", s3: S3 | None = None, *, stall_timeout: float = STALL_TIMEOUT
+    ) -> None:
+        self.config = config
+        self._s3 = s3 or S3(config)
+        self._wire = Wire(stall_timeout=stall_timeout)
+        self._slots = asyncio.Semaphore(TRANSFERS_AT_ONCE)
+
+    async def head(self, name: str) -> "ObjectInfo | None":
+        """Size and time of an object, None if there is none."""
+        what = f"cannot look up {name} in the bucket"
+        url = await self._read_url("head_object", name)
+        for pause in (*HEAD_PAUSES, None):
+            try:
+                async with self._slots:
+                    return await run_job(lambda job: transfer.head(job, self._wire, url, what, name))
+            except TryAgain:
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause)
+        raise AssertionError("unreachable")
+
+    async def fetch(
+        self, name: str, sink: "Sink", *, start: int = 0, end: int | None = None, max_bytes: int
+    ) -> int:
+        """GET an object, or its bytes from `start` up to `end`, into `sink`; returns the number of bytes.
+
+        `sink` is called in a worker thread, in order, with views that are only good during the call. Raising in it
+        ends the fetch with that exception. Once this coroutine has returned or was cancelled, `sink` is not called
+        any more. An object of more than `max_bytes` is refused, before its first byte where the server says its size.
+        """
+        what = f"cannot fetch {name} from the bucket"
+        url = await self._read_url("get_object", name)
+        span = transfer.Span(start, end, max_bytes)
+
+        def work(job: Job) -> int:
+            return transfer.download(job, self._wire, url, what, span, sink)
+
+        async with self._slots:
+            return await run_job(work)
+
+    async def fetch_bytes(self, name: str, max_bytes: int) -> bytes | None:
+        """A small object's bytes, None if there is none."""
+        pieces: list[bytes] = []
+        try:
+            await self.fetch(name, lambda piece: pieces.append(bytes(piece)), max_bytes=max_bytes)
+        except MissingObject:
+            return None
+        return b"".join(pieces)
+
+    async def upload(
+        self, url: str, path: "Path", start: int, end: int, on_bytes: "Callable[[int], None]"
+    ) -> None:
+        """PUT the bytes from `start` up to `end` of a file to a signed URL.
+
+        `on_bytes` gets the cumulative count, in a worker thread, never again once this coroutine has ended. A URL
+        that is signed for another length is refused: NotAllowed.
+        """
+        source = transfer.Source(path, start, end)
+
+        def work(job: Job) -> None:
+            transfer.upload(job, self._wire, url, "cannot upload to the bucket", source, on_bytes)
+
+        async with self._slots:
+            await run_job(work)
+
+    async def list(self, prefix: str, *, token: str | None = None, limit: int = 1000) -> "Page":
+        """Objects whose names begin with `prefix`, a page at a time."""
+        if self._anonymous:
+            raise NotAllowed(
+                f"cannot list {prefix} in the bucket", "the channel gives only a public URL to read from"
+            )
+        return await self._s3.list(prefix, token, limit)
+
+    async def prepare(self) -> None:
+        """Load what the first request needs, so that it need not wait."""
+        if not self._anonymous:
+            await self._s3.prepare()
+
+    async def close(self) -> None:
+        """Close idle connections; transfers under way end by being cancelled."""
+        self._wire.close()
+        await self._s3.close()
+
+    @property
+    def _anonymous(self) -> bool:
+        config = self.config
+        return bool(config.public_url) and not (config.access_key or config.profile)
+
+    async def _read_url(self, method: str, name: str) -> str:
+        if self.config.public_url:
+            return f"{self.config.public_url.rstrip('/')}/{quote(name)}"
+        return await self._s3.sign_read(method, name)

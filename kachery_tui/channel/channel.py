@@ -1,0 +1,43 @@
+"""One channel: its configuration, its authority, its pub-sub and its bucket, put together."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from kachery_tui.channel.authority import Authority, OwnerAuthority
+from kachery_tui.channel.bucket import Bucket
+from kachery_tui.channel.pubsub import OnMessage, PubSub
+from kachery_tui.channel.s3 import S3
+
+if TYPE_CHECKING:
+    from kachery_tui.config import ChannelConfig
+
+
+class Channel:
+    """Everything of one channel that is not on this machine. Used by one event loop."""
+
+    def __init__(
+        self,
+        config: "ChannelConfig",
+        *,
+        node_id: str,
+        label: str,
+        on_message: OnMessage,
+        on_change: Callable[[], None],
+        authority: Authority | None = None,
+    ) -> None:
+        s3 = S3(config.bucket)
+        self.config = config
+        self.authority: Authority = authority or OwnerAuthority(config, node_id, s3)
+        self.bucket = Bucket(config.bucket, s3)
+        self.pubsub = PubSub(
+            config, self.authority, node_id=node_id, label=label, on_message=on_message, on_change=on_change
+        )
+
+    async def start(self) -> None:
+        """Begin to connect, and return at once."""
+        await self.pubsub.start()
+
+    async def close(self) -> None:
+        """Leave the streams, close the connections."""
+        await self.pubsub.close()
+        await self.bucket.close()

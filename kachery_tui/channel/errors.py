@@ -1,0 +1,200 @@
+"""Errors of the SDKs and of the network, put into the program's own words: one function for each source.
+
+Nothing else in the program looks at an SDK's exception. A class that nobody has thought of becomes a plain
+`KacheryError` with the SDK's words as the reason.
+"""
+
+import http.client
+import re
+import ssl
+from collections.abc import Mapping
+from typing import Any, Final
+
+from kachery_tui.errors import KacheryError, NotAllowed, TryAgain, UsageError
+
+LONGEST_REASON: Final = 300
+"""Characters; what a service says is shown to a person, so it has a bound."""
+
+NETWORK_ERRORS: Final = (OSError, http.client.HTTPException)
+"""What `http.client` and sockets raise. `TimeoutError` and `ssl.SSLError` are `OSError`s."""
+
+CLOCK_CODES: Final = frozenset({"RequestTimeTooSkewed", "RequestExpired", "ExpiredToken"})
+PASSING_CODES: Final = frozenset(
+    {"SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "Throttling", "ThrottlingException"}
+)
+
+
+class MissingObject(KacheryError):
+    """The bucket has no object of that name."""
+
+
+def plain(text: object) -> str:
+    """Text from outside as one printable, bounded line."""
+    line = "".join(char if char.isprintable() else " " for char in str(text)[: 4 * LONGEST_REASON])
+    line = re.sub(r"(accessToken|X-Amz-[A-Za-z-]+)=[^&\s]+", r"\1=…", " ".join(line.split()))
+    return line[:LONGEST_REASON].rstrip(". ")
+
+
+def from_http(
+    what: str, status: int, *, code: str = "", message: str = "", headers: Mapping[str, str] | None = None
+) -> KacheryError:
+    """An S3 server's refusal. `code` is S3's own error code, where there was one.
+
+    S3 answers 403 instead of 404 to those who may not list the bucket, so a 403 to a read says so.
+    """
+    said = plain(": ".join(part for part in (code, message) if part))
+    why = f"the bucket answered {status}" + (f" ({said})" if said else "")
+    if status == 404:
+        return MissingObject(what, why)
+    if status in (408, 429) or status >= 500 or code in PASSING_CODES:
+        return TryAgain(what, why)
+    if 300 <= status < 400:
+        region = plain(
+            {name.lower(): value for name, value in (headers or {}).items()}.get("x-amz-bucket-region", "")
+        )
+        hint = (
+            f"set `bucket.region` to {region!r}" if region else "check `bucket.endpoint` and `bucket.region`"
+        )
+        return KacheryError(what, why + ", a redirection, which is not followed", hint)
+    if code in CLOCK_CODES:
+        return NotAllowed(what, why, "check this machine's clock")
+    if status in (401, 403):
+        return NotAllowed(what, why, "check the keys and what the bucket's policy allows them")
+    return KacheryError(what, why)
+
+
+def from_network(what: str, error: BaseException, *, seconds: float | None = None) -> KacheryError:
+    """An error of sockets, TLS or `http.client`; `seconds` is the timeout that was in force."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return KacheryError(
+            what,
+            f"the server's certificate does not hold ({plain(error.verify_message)})",
+            "check the endpoint",
+        )
+    if isinstance(error, TimeoutError):
+        return TryAgain(what, f"no answer for {seconds:g} s" if seconds else "no answer in time")
+    if isinstance(error, ConnectionRefusedError):
+        return TryAgain(what, "connection refused: nothing listens there")
+    if isinstance(error, http.client.RemoteDisconnected | http.client.IncompleteRead | ConnectionError):
+        return TryAgain(what, "the connection broke off")
+    if isinstance(error, http.client.InvalidURL | UnicodeError):
+        return UsageError(what, f"not a usable address ({plain(error)})")
+    if isinstance(error, http.client.HTTPException):
+        return KacheryError(
+            what, f"the answer is not HTTP ({plain(type(error).__name__)})", "check the endpoint"
+        )
+    return TryAgain(what, plain(error) or type(error).__name__)
+
+
+def from_botocore(what: str, error: BaseException) -> KacheryError:
+    """Whatever aiobotocore raises: botocore's exceptions, and aiohttp's and urllib3's underneath."""
+    from botocore import exceptions as boto  # imported by now: it raised the error
+
+    if isinstance(error, KacheryError):
+        return error
+    if isinstance(error, boto.ClientError):
+        return _from_client_error(what, error)
+    usage = (
+        boto.ProfileNotFound,
+        boto.ConfigParseError,
+        boto.ConfigNotFound,
+        boto.InvalidConfigError,
+        boto.InvalidRegionError,
+        boto.NoRegionError,
+        boto.InvalidEndpointConfigurationError,
+    )
+    if isinstance(error, usage):
+        return UsageError(what, plain(error), "check the channel file's [bucket]")
+    credentials = (
+        boto.NoCredentialsError,
+        boto.PartialCredentialsError,
+        boto.CredentialRetrievalError,
+        boto.TokenRetrievalError,
+        boto.NoAuthTokenError,
+        boto.SSOError,
+        boto.UnauthorizedSSOTokenError,
+    )
+    if isinstance(error, credentials):
+        return NotAllowed(what, plain(error), "give `access_key` and `secret_key`, or `profile`, in [bucket]")
+    if isinstance(error, boto.SSLError):
+        return KacheryError(what, plain(error), "check the endpoint and its certificate")
+    passing = (
+        boto.HTTPClientError,
+        boto.IncompleteReadError,
+        boto.ReadTimeoutError,
+        boto.MetadataRetrievalError,
+        boto.CapacityNotAvailableError,
+    )
+    if isinstance(error, passing):
+        return TryAgain(what, plain(error))
+    return _from_transport_of_botocore(what, error)
+
+
+def _from_client_error(what: str, error: Any) -> KacheryError:
+    response = getattr(error, "response", None)
+    response = response if isinstance(response, dict) else {}
+    details = response.get("Error", {})
+    metadata = response.get("ResponseMetadata", {})
+    status = metadata.get("HTTPStatusCode", 0)
+    return from_http(
+        what,
+        status if isinstance(status, int) else 0,
+        code=str(details.get("Code", "")),
+        message=str(details.get("Message", "")),
+        headers=metadata.get("HTTPHeaders", {}),
+    )
+
+
+def _from_transport_of_botocore(what: str, error: BaseException) -> KacheryError:
+    import aiohttp
+    from urllib3 import exceptions as urllib3
+
+    if isinstance(error, aiohttp.InvalidURL | urllib3.LocationValueError):
+        return UsageError(what, f"not a usable address ({plain(error)})")
+    if isinstance(error, aiohttp.ClientSSLError | urllib3.SSLError):
+        return KacheryError(what, plain(error), "check the endpoint and its certificate")
+    if isinstance(error, aiohttp.ClientError | urllib3.HTTPError):
+        return TryAgain(what, plain(error) or type(error).__name__)
+    if isinstance(error, NETWORK_ERRORS):
+        return from_network(what, error)
+    return KacheryError(what, plain(error) or type(error).__name__)
+
+
+def from_ably(what: str, error: BaseException | None) -> KacheryError:
+    """Whatever the ably SDK raises or gives as a reason: its own exceptions, websockets', the network's.
+
+    The numbers are Ably's error codes.
+    """
+    if isinstance(error, KacheryError):
+        return error
+    if isinstance(error, TimeoutError) or error is None:
+        return TryAgain(
+            what, "no answer from the pub-sub service in time" if error else "no reason was given"
+        )
+    code = getattr(error, "code", None) if type(error).__module__.startswith("ably") else None
+    if not isinstance(code, int):
+        if isinstance(error, NETWORK_ERRORS):
+            return from_network(what, error)
+        return TryAgain(what, plain(error) or type(error).__name__)
+    said = plain(getattr(error, "message", "") or "")
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, KacheryError):
+        return cause
+    why = f"{said} (Ably error {code})" if said else f"Ably error {code}"
+    if code == 40009:
+        return KacheryError(what, why)
+    if 40140 <= code < 40150:
+        return TryAgain(what, f"the token is no longer good: {why}")
+    if 40100 <= code < 40400:
+        return NotAllowed(what, why, "check `pubsub.key` and the roles that the channel grants")
+    if code in (40400, 40300):
+        return NotAllowed(what, why, "check `pubsub.key`")
+    if 42900 <= code < 43000 or 50000 <= code < 60000 or 80000 <= code < 92000:
+        return TryAgain(what, why)
+    return KacheryError(what, why)
+
+
+def is_token_error(error: BaseException | None) -> bool:
+    """Whether Ably says that the token itself is the trouble, so that a new one would help."""
+    code = getattr(error, "code", None) if type(error).__module__.startswith("ably") else None
+    return isinstance(code, int) and 40140 <= code < 40150

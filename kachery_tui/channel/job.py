@@ -1,0 +1,105 @@
+"""Blocking work that a coroutine waits for and can cut short.
+
+A transfer runs in a thread of its own: a blocking read into a large buffer costs a third of what asyncio's small
+pieces cost per byte. The threads are daemons, so that a server which never answers cannot hold up leaving the program.
+"""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Cancelled(Exception):
+    """The coroutine that this work was for has been cancelled."""
+
+
+class Job:
+    """The link between a coroutine and the thread that works for it."""
+
+    def __init__(self) -> None:
+        self._cancelled = False
+        self._calling = False
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+
+    def hold(self, connection: socket.socket) -> None:
+        """Name the socket that `cancel` has to wake. Raises Cancelled if it is too late."""
+        with self._lock:
+            self._socket = connection
+        self.check()
+
+    def release(self) -> None:
+        """The socket is about to serve others; `cancel` must not touch it any more."""
+        with self._lock:
+            self._socket = None
+
+    def check(self) -> None:
+        """Raise Cancelled if nobody waits any more."""
+        if self._cancelled:
+            raise Cancelled
+
+    def call(self, function: Callable[..., object], *arguments: Any) -> None:
+        """Call back into the caller's code, unless the caller has left.
+
+        The flag goes up before the check and `cancel` sets its own before it looks at the flag, so one of the two
+        always sees the other.
+        """
+        self._calling = True
+        try:
+            self.check()
+            function(*arguments)
+        finally:
+            self._calling = False
+
+    def cancel(self) -> bool:
+        """Stop the work. True if a callback is running at this moment, false if none will ever run again."""
+        self._cancelled = True
+        with self._lock, contextlib.suppress(OSError):
+            if self._socket is not None:
+                # Not the method of SSLSocket: that one drops the TLS layer under a thread that is reading.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+        return self._calling
+
+
+async def run_job(work: Callable[[Job], T]) -> T:
+    """Run `work` in a thread and wait for it. Cancelling closes its socket and returns once no callback runs."""
+    job = Job()
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def post(setter: Callable[[Any], None], value: object) -> None:
+        def settle() -> None:
+            if not future.done():
+                setter(value)
+
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(settle)
+
+    def thread() -> None:
+        try:
+            result = work(job)
+        except BaseException as error:  # noqa: BLE001 - every outcome belongs to the coroutine
+            post(future.set_exception, error)
+        else:
+            post(future.set_result, result)
+
+    future.add_done_callback(lambda done: done.cancelled() or done.exception())
+    threading.Thread(target=thread, name="transfer", daemon=True).start()
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        if job.cancel():
+            await _settled(future)
+        raise
+
+
+async def _settled(future: "asyncio.Future[Any]") -> None:
+    """Wait for the end of `future`, however often the waiting itself is cancelled."""
+    while not future.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait({future})
