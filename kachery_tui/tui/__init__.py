@@ -1,0 +1,14 @@
+"""The screen: panes over the node's state, keys, and nothing of the protocol.
+
+Importing anything below this package settles how Textual paints, which it reads from the environment once, when it is
+imported itself: no animation, and over SSH at most ten frames a second.
+"""
+
+import os
+from typing import Final
+
+FRAMES_PER_SECOND: Final = 10 if "SSH_CONNECTION" in os.environ else 30
+"""The most that is painted; people read no faster, and a slow line carries no more."""
+
+os.environ.setdefault("TEXTUAL_FPS", str(FRAMES_PER_SECOND))
+os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")

@@ -1,0 +1,126 @@
+"""Text that is safe to paint: one cell of a line, its tone, and the cleaning that all text goes through.
+
+Names, labels, reasons and messages come from other nodes. Painted as they are, they could carry terminal escapes,
+reverse the order of what is read, or push a line out of its bounds. `plain` is the one gate, and `fit` (which every
+line of every list goes through) passes it.
+"""
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+
+from rich.cells import cell_len, set_cell_size
+
+REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
+MOST_MARKS: Final = 2
+"""Combining marks kept in a row. Real scripts need two; hundreds would paint over the lines above."""
+
+TAB_WIDTH: Final = 4
+
+
+class Tone(StrEnum):
+    """What a cell means, beside its words; a theme turns it into colour."""
+
+    NORMAL = "normal"
+    MUTED = "muted"
+    STRONG = "strong"
+    GOOD = "good"
+    BUSY = "busy"
+    WARN = "warn"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A piece of a line."""
+
+    text: str
+    tone: Tone = Tone.NORMAL
+
+
+Line = tuple[Cell, ...]
+"""Cells side by side."""
+
+BLANK: Final = Cell("")
+
+
+@lru_cache(maxsize=4096)
+def plain(text: str) -> str:
+    """`text` as one line that does to a terminal what it seems to.
+
+    Control characters, bidirectional overrides, invisible and unassigned characters become `REPLACEMENT`; line ends
+    and tabs become spaces, odd spaces ordinary ones, piles of combining marks are cut down.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    kept: list[str] = []
+    marks = 0
+    for character in text:
+        category = unicodedata.category(character)
+        if category in ("Mn", "Me"):
+            marks += 1
+            # A variation selector changes how wide terminals draw what it follows, and they disagree by how much.
+            if marks <= MOST_MARKS and not 0xFE00 <= ord(character) <= 0xFE0F:
+                kept.append(character)
+            continue
+        marks = 0
+        if character in "\n\r" or category == "Zs":
+            kept.append(" ")
+        elif character == "\t":
+            kept.append(" " * TAB_WIDTH)
+        else:
+            kept.append(character if character.isprintable() else REPLACEMENT)
+    return "".join(kept)
+
+
+def plain_lines(text: str) -> list[str]:
+    """`text` by lines, each safe to paint."""
+    return [plain(line) for line in text.split("\n")]
+
+
+def clip(text: str, width: int) -> str:
+    """`text`, cleaned, in at most `width` terminal cells; what was cut shows as an ellipsis."""
+    # No character takes less than a third of a cell once marks are bounded, so the rest need not be looked at.
+    text = plain(text[: width * (MOST_MARKS + 1) + 1])
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, width - 1) + "…" if width > 0 else ""
+
+
+def fit(text: str, width: int, *, right: bool = False) -> str:
+    """`text`, cleaned, in exactly `width` terminal cells."""
+    text = clip(text, width)
+    space = " " * (width - cell_len(text))
+    return space + text if right else text + space
+
+
+def width_of(line: Iterable[Cell]) -> int:
+    """Terminal cells that a line takes."""
+    return sum(cell_len(plain(cell.text)) for cell in line)
+
+
+def fit_line(line: Iterable[Cell], width: int) -> Line:
+    """A line cleaned, and cut or filled to exactly `width` cells."""
+    fitted: list[Cell] = []
+    left = width
+    for cell in line:
+        if left <= 0:
+            break
+        text = clip(cell.text, left)
+        fitted.append(Cell(text, cell.tone))
+        left -= cell_len(text)
+    if left > 0:
+        fitted.append(Cell(" " * left))
+    return tuple(fitted)
+
+
+def joined(parts: Iterable[Line], gap: str = "  ") -> Line:
+    """Lines one after another with a gap between those that are not empty."""
+    result: list[Cell] = []
+    for part in parts:
+        if part:
+            result.extend((Cell(gap), *part) if result else part)
+    return tuple(result)

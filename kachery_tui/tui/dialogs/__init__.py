@@ -1,0 +1,1 @@
+"""Questions and texts that lie over the panes for a moment."""

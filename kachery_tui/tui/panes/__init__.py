@@ -1,0 +1,1 @@
+"""The five panes: each a module, each a view of one part of the node's state."""

@@ -1,0 +1,63 @@
+"""One line of cells that is painted only when it changed."""
+
+from textual.geometry import Region, Size
+from textual.strip import Strip
+
+from kachery_tui.tui.cells import Line, fit_line
+from kachery_tui.tui.widgets.toned import Toned
+
+
+class CellLine(Toned):
+    """A line that shows what it is given, cut to the width that there is."""
+
+    DEFAULT_CSS = """
+    CellLine { height: 1; width: 1fr; }
+    """
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's word
+        super().__init__(id=id, classes=classes)
+        self.line: Line = ()
+
+    def show(self, line: Line) -> None:
+        """Show `line` from now on."""
+        if line != self.line:
+            self.line = line
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Paint the line."""
+        if y:
+            return Strip.blank(self.size.width, self.rich_style)
+        return self.strip(fit_line(self.line, self.size.width), self.size.width)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Always one line."""
+        return 1
+
+
+class CellLines(Toned):
+    """Several lines that show what they are given, each cut to the width that there is."""
+
+    DEFAULT_CSS = """
+    CellLines { height: 1fr; width: 1fr; }
+    """
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's word
+        super().__init__(id=id, classes=classes)
+        self.lines: tuple[Line, ...] = ()
+
+    def show(self, lines: tuple[Line, ...]) -> None:
+        """Show `lines` from now on; only those that changed are painted."""
+        if lines == self.lines:
+            return
+        before, self.lines = self.lines, lines
+        for y in range(self.size.height):
+            if before[y : y + 1] != lines[y : y + 1]:
+                self.refresh(Region(0, y, self.size.width, 1))
+
+    def render_line(self, y: int) -> Strip:
+        """Paint one line."""
+        width = self.size.width
+        if y >= len(self.lines):
+            return Strip.blank(width, self.rich_style)
+        return self.strip(fit_line(self.lines[y], width), width)

@@ -1,0 +1,310 @@
+"""A list that paints only the rows in view, of any number of rows, and only those that changed."""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from kachery_tui.tui.cells import BLANK, Cell, Line, Tone, fit, fit_line
+from kachery_tui.tui.widgets.columns import GAP, Column, widths
+from kachery_tui.tui.widgets.toned import Toned
+
+Item = TypeVar("Item")
+
+LOADING: Line = (Cell("…", Tone.MUTED),)
+CURSOR_MARK = "›"
+
+
+class Rows(Protocol):
+    """What a list shows. Asked only for rows that are in view."""
+
+    def __len__(self) -> int: ...
+
+    def key(self, index: int) -> Hashable | None:
+        """What names the row while others come and go; None while it is not loaded."""
+
+    def cells(self, index: int) -> Line | None:
+        """One cell for each column; None while it is not loaded."""
+
+    def index(self, key: Hashable) -> int | None:
+        """Where the row of that key stands now."""
+
+
+class ListedRows(Rows, Generic[Item]):
+    """Rows over a sequence that is in memory."""
+
+    def __init__(
+        self, items: Sequence[Item], key: Callable[[Item], Hashable], cells: Callable[[Item], Line]
+    ) -> None:
+        self._items = items
+        self._keys = [key(item) for item in items]
+        self._cells: Callable[[int], Line] = lambda index: cells(items[index])
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def item(self, index: int) -> Item | None:
+        """The item itself."""
+        return self._items[index] if 0 <= index < len(self._items) else None
+
+    def key(self, index: int) -> Hashable:
+        """The item's key."""
+        return self._keys[index]
+
+    def cells(self, index: int) -> Line:
+        """The item's cells."""
+        return self._cells(index)
+
+    def index(self, key: Hashable) -> int | None:
+        """Where the item with that key stands."""
+        try:
+            return self._keys.index(key)
+        except ValueError:
+            return None
+
+
+NO_ROWS: ListedRows[Any] = ListedRows((), key=id, cells=lambda _: ())
+
+
+class RowList(Toned, ScrollView, can_focus=True):
+    """Rows under column titles, one of them chosen.
+
+    The cursor stays on its row, by key, whatever comes before it, and the row stays where it is on the screen. With
+    `tail`, the list follows its newest (last) row until the reader moves away from it.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Up", show=False),
+        Binding("down,j", "move(1)", "Down", show=False),
+        Binding("pageup", "page(-1)", "Page up", show=False),
+        Binding("pagedown", "page(1)", "Page down", show=False),
+        Binding("home", "first", "First", show=False),
+        Binding("end", "last", "Last", show=False),
+    ]
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"row-list--title", "row-list--cursor", "row-list--cursor-away"}
+
+    DEFAULT_CSS = """
+    RowList {
+        height: 1fr;
+        overflow-x: hidden;
+        overflow-y: auto;
+        scrollbar-gutter: stable;
+        scrollbar-size-vertical: 1;
+        & > .row-list--title { color: $text-muted; text-style: underline; }
+        & > .row-list--cursor { background: $primary 35%; text-style: bold; }
+        & > .row-list--cursor-away { background: $boost; }
+    }
+    """
+
+    class Moved(Message):
+        """The cursor came to another row, or the row under it went."""
+
+        def __init__(self, row_list: "RowList") -> None:
+            super().__init__()
+            self.row_list = row_list
+
+        @property
+        def control(self) -> "RowList":
+            """The list, so that handlers can be bound to one."""
+            return self.row_list
+
+    class Opened(Moved):
+        """The row under the cursor was clicked twice."""
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        *,
+        empty: Iterable[str] = (),
+        tail: bool = False,
+        id: str | None = None,  # noqa: A002
+    ) -> None:
+        super().__init__(id=id)
+        self.columns = tuple(columns)
+        self.cursor = 0
+        self.cursor_key: Hashable | None = None
+        self.following = tail
+        self.empty = tuple(empty)
+        self._tail = tail
+        self._rows: Rows = NO_ROWS
+        self._painted: dict[int, tuple[Line, str]] = {}
+        self._widths: tuple[int, ...] = ()
+        self._laid_out_for = -1
+
+    # What it shows
+
+    @property
+    def rows(self) -> Rows:
+        """What is shown."""
+        return self._rows
+
+    @property
+    def chosen(self) -> Any:
+        """The item under the cursor, of rows that are listed in memory; None where there is none."""
+        return self._rows.item(self.cursor) if isinstance(self._rows, ListedRows) else None
+
+    @property
+    def rows_in_view(self) -> range:
+        """Indices of the rows that can be seen."""
+        first = self.scroll_offset.y
+        return range(first, min(first + self._page_size, len(self._rows)))
+
+    def show(self, rows: Rows) -> None:
+        """Show `rows`, keeping the cursor on its row and the row in its place."""
+        self._rows = rows
+        count, before = len(rows), self.cursor
+        found = rows.index(self.cursor_key) if self.cursor_key is not None else None
+        height = count + 1
+        if self.virtual_size.height != height:
+            self.virtual_size = Size(self.size.width, height)
+        if self._tail and self.following:
+            self._put_cursor(count - 1, into_view=True)
+        else:
+            index = before if found is None else found
+            # At its top a list shows what comes new there; further down the reader's place holds still.
+            if found is not None and found != before and self.scroll_offset.y > 0:
+                self._scroll_by(found - before)
+            self._put_cursor(index, into_view=False)
+        self.repaint()
+
+    def choose(self, key: Hashable) -> bool:
+        """Move the cursor to the row of that key; whether there is one."""
+        index = self._rows.index(key)
+        if index is None:
+            return False
+        self._put_cursor(index, into_view=True)
+        self.repaint()
+        return True
+
+    def set_columns(self, columns: Sequence[Column]) -> None:
+        """Show other columns."""
+        if self.columns != tuple(columns):
+            self.columns = tuple(columns)
+            self._laid_out_for = -1
+
+    def repaint(self) -> None:
+        """Paint those lines in view that differ from what stands there."""
+        for y in range(self.size.height):
+            if self._painted.get(y) != self._line(y):
+                self.refresh(Region(0, y, self.size.width, 1))
+
+    # Moving
+
+    def action_move(self, by: int) -> None:
+        """Move the cursor by so many rows."""
+        self._go(self.cursor + by)
+
+    def action_page(self, by: int) -> None:
+        """Move the cursor by so many pages."""
+        self._go(self.cursor + by * max(self._page_size - 1, 1))
+
+    def action_first(self) -> None:
+        """Move the cursor to the first row."""
+        self._go(0)
+
+    def action_last(self) -> None:
+        """Move the cursor to the last row; a list with a tail follows it from then on."""
+        self._go(len(self._rows) - 1)
+
+    def _go(self, index: int) -> None:
+        self._put_cursor(index, into_view=True)
+        self.following = self._tail and self.cursor >= len(self._rows) - 1
+        self.repaint()
+        self.post_message(self.Moved(self))
+
+    def _put_cursor(self, index: int, *, into_view: bool) -> None:
+        self.cursor = max(0, min(index, len(self._rows) - 1))
+        self.cursor_key = self._rows.key(self.cursor) if len(self._rows) else None
+        if not into_view:
+            return
+        top = self.scroll_offset.y
+        if self.cursor < top:
+            self._scroll_by(self.cursor - top)
+        elif self.cursor >= top + self._page_size:
+            self._scroll_by(self.cursor - self._page_size + 1 - top)
+
+    @property
+    def _page_size(self) -> int:
+        return max(self.size.height - 1, 1)
+
+    def _scroll_by(self, rows: int) -> None:
+        self.scroll_to(y=self.scroll_offset.y + rows, animate=False, immediate=True, force=True)
+
+    # Events
+
+    def on_resize(self) -> None:
+        """Keep the cursor in view."""
+        self._painted.clear()
+        if len(self._rows):
+            self._put_cursor(self.cursor, into_view=True)
+
+    def on_focus(self) -> None:
+        """The cursor looks different with the focus here."""
+        self.repaint()
+
+    def on_blur(self) -> None:
+        """The cursor looks different without the focus."""
+        self.repaint()
+
+    def on_mouse_scroll_up(self, _event: events.MouseScrollUp) -> None:
+        """Wheeling up is reading: stop following."""
+        if self.max_scroll_y > 0:
+            self.following = False
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose the row that was clicked; open it on the second click."""
+        offset = event.get_content_offset(self)
+        if offset is None or offset.y < 1:
+            return
+        index = self.scroll_offset.y + offset.y - 1
+        if index < len(self._rows):
+            self._go(index)
+            if event.chain == 2:
+                self.post_message(self.Opened(self))
+
+    # Painting
+
+    def render_line(self, y: int) -> Strip:
+        """Paint one line of the view."""
+        line, look = self._painted[y] = self._line(y)
+        over = None
+        if look == "title":
+            over = self.get_component_rich_style("row-list--title", partial=True)
+        elif look != "row":
+            style = self.get_component_rich_style(f"row-list--{look}")
+            over = Style(bgcolor=style.bgcolor, bold=style.bold)
+        return self.strip(line, self.size.width, over)
+
+    def _line(self, y: int) -> tuple[Line, str]:
+        width = self.size.width
+        if y == 0:
+            titles = tuple(Cell(column.title, Tone.MUTED) for column in self.columns)
+            return self._aligned(" ", titles, width), "title"
+        index = self.scroll_offset.y + y - 1
+        if index >= len(self._rows):
+            text = self.empty[y - 2] if not len(self._rows) and 0 <= y - 2 < len(self.empty) else ""
+            return fit_line((Cell(f"  {text}", Tone.MUTED),), width), "row"
+        at_cursor = index == self.cursor
+        cells = self._rows.cells(index) or LOADING
+        look = ("cursor" if self.has_focus else "cursor-away") if at_cursor else "row"
+        return self._aligned(CURSOR_MARK if at_cursor else " ", cells, width), look
+
+    def _aligned(self, mark: str, cells: Line, width: int) -> Line:
+        if self._laid_out_for != width:
+            self._widths, self._laid_out_for = widths(self.columns, width - 1), width
+        line = [Cell(mark)]
+        for number, (column, space) in enumerate(zip(self.columns, self._widths, strict=True)):
+            if not space:
+                continue
+            cell = cells[number] if number < len(cells) else BLANK
+            if len(line) > 1:
+                line.append(Cell(" " * GAP))
+            line.append(Cell(fit(cell.text, space, right=column.right), cell.tone))
+        return fit_line(line, width)
