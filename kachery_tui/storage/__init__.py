@@ -1,0 +1,41 @@
+"""This node's disk: the storage folder, with everything in it that PROTOCOL.md names, and an index of it.
+
+Synchronous, safe from any thread and beside other processes. Knows nothing of channels, nodes or screens.
+"""
+
+from kachery_tui.storage.incoming import ChunkWriter, Incoming
+from kachery_tui.storage.index import Index
+from kachery_tui.storage.problems import DiskFull, SourceChanged, StillArriving, StorageBusy, WrongBytes
+from kachery_tui.storage.storage import Storage
+from kachery_tui.storage.values import (
+    ByteSource,
+    Entry,
+    Found,
+    Kind,
+    Order,
+    Progress,
+    ScanResult,
+    Stored,
+    Totals,
+)
+
+__all__ = [
+    "ByteSource",
+    "ChunkWriter",
+    "DiskFull",
+    "Entry",
+    "Found",
+    "Incoming",
+    "Index",
+    "Kind",
+    "Order",
+    "Progress",
+    "ScanResult",
+    "SourceChanged",
+    "StillArriving",
+    "Storage",
+    "StorageBusy",
+    "Stored",
+    "Totals",
+    "WrongBytes",
+]

@@ -1,0 +1,146 @@
+"""Files that are there whole or not at all.
+
+Everything is written to tmp/, flushed, and renamed. A temporary file is locked as long as its process lives, so
+that a cleaner can tell a leftover from one in use.
+"""
+
+import errno
+import fcntl
+import os
+import secrets
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+# macOS has no fdatasync.
+flush_data = getattr(os, "fdatasync", os.fsync)
+
+TEMP_PREFIX = "write-"
+TEMP_SUFFIX = ".tmp"
+# What the old daemon gives its files, too: other programs on the machine read them.
+FILE_MODE = 0o644
+
+
+class TempFile:
+    """A new file in `folder`, to be published under another name or thrown away at the end of its block."""
+
+    def __init__(self, folder: Path, mode: int = FILE_MODE) -> None:
+        self.path, self.fd = _create(folder, mode)
+        self._open = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._open:
+            self._open = False
+            # While the lock is held: once it is gone, the name may be somebody else's.
+            self.path.unlink(missing_ok=True)
+            os.close(self.fd)
+
+    def publish(self, place: Path) -> None:
+        """Flush, rename to `place` (over what is there), and see to it that the name survives a crash as well."""
+        publish(self.path, self.fd, place)
+        self._open = False
+        os.close(self.fd)
+
+    def rename(self, place: Path) -> None:
+        """Rename to `place` without flushing: for what may be lost, but not half written, when the machine fails."""
+        self.path.rename(place)
+        self._open = False
+        os.close(self.fd)
+
+    def publish_new(self, place: Path) -> bool:
+        """As `publish`, but leaves what is already at `place` and returns False."""
+        os.fsync(self.fd)
+        try:
+            place.hardlink_to(self.path)
+        except FileExistsError:
+            return False
+        sync_directory(place.parent)
+        return True
+
+
+def publish(path: Path, fd: int, place: Path) -> None:
+    """Flush the file at `path`, open as `fd`, and rename it to `place`; both survive a crash once this returns."""
+    created = _make_directories(place.parent)
+    os.fsync(fd)
+    path.rename(place)
+    sync_directory(place.parent)
+    for folder in created:
+        sync_directory(folder.parent)
+
+
+def write_file(tmp: Path, place: Path, data: bytes, mode: int = FILE_MODE) -> None:
+    """Put `data` at `place` in one step, over what is there; `tmp` is a folder of the same file system."""
+    with TempFile(tmp, mode) as temp:
+        write_all(temp.fd, data, 0)
+        temp.publish(place)
+
+
+def write_all(fd: int, data: bytes | memoryview, offset: int) -> None:
+    """Write all of `data` at `offset`."""
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(fd, view, offset)
+        view = view[written:]
+        offset += written
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a folder survive a crash."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        # Some network file systems cannot flush a folder; their names are durable by themselves or not at all.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(fd)
+
+
+def try_lock(fd: int) -> bool:
+    """Take the lock of an open file unless somebody else has it."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def still_named(fd: int, path: Path) -> bool:
+    """Whether `path` still leads to the open file: locks are taken after opening, and names move meanwhile."""
+    try:
+        named = path.stat()
+    except FileNotFoundError:
+        return False
+    opened = os.fstat(fd)
+    return (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)
+
+
+def _create(folder: Path, mode: int) -> tuple[Path, int]:
+    while True:
+        path = folder / f"{TEMP_PREFIX}{secrets.token_hex(8)}{TEMP_SUFFIX}"
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        except FileNotFoundError:
+            folder.mkdir(parents=True, exist_ok=True)
+            continue
+        # Between the two calls a cleaner may have taken the file for a leftover.
+        if try_lock(fd) and still_named(fd, path):
+            return path, fd
+        os.close(fd)
+
+
+def _make_directories(path: Path) -> list[Path]:
+    """Create the folder and those above it that are missing; returns the new ones."""
+    missing = []
+    while not path.is_dir():
+        missing.append(path)
+        path = path.parent
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+    return missing

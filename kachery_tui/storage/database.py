@@ -1,0 +1,241 @@
+"""The SQLite file under the index: opened, shared between threads, and thrown away when it is of no use.
+
+The folder is the truth and the index only its picture, so nothing here may stop a file from being stored or found:
+a damaged database is replaced by an empty one, and one that cannot be opened by one in memory.
+"""
+
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from kachery_tui.errors import TryAgain
+from kachery_tui.storage.atomic import try_lock
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+SCHEMA_VERSION = 1
+# How long a statement waits for another process that writes, in seconds.
+_BUSY_TIMEOUT = 5.0
+
+_SCHEMA = """
+CREATE TABLE entries (
+    id INTEGER PRIMARY KEY,
+    sha1 TEXT NOT NULL UNIQUE,
+    size INTEGER NOT NULL,
+    name TEXT NOT NULL COLLATE NOCASE,
+    added REAL NOT NULL,
+    used REAL NOT NULL,
+    origin TEXT NOT NULL,
+    pinned INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    manifest_sha1 TEXT
+);
+CREATE INDEX entries_by_name ON entries (name);
+CREATE INDEX entries_by_size ON entries (size);
+CREATE INDEX entries_by_added ON entries (added);
+CREATE INDEX entries_by_used ON entries (used);
+CREATE INDEX entries_linked ON entries (sha1) WHERE kind != 'file';
+-- The folders below sha1/ with the time of their last change as of when they were read, keyed by their three
+-- (or two) bytes as a number with a leading 1.
+CREATE TABLE folders (id INTEGER PRIMARY KEY, mtime_ns INTEGER NOT NULL);
+CREATE TABLE totals (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    entries INTEGER NOT NULL, files INTEGER NOT NULL, bytes INTEGER NOT NULL, links INTEGER NOT NULL,
+    trash_bytes INTEGER NOT NULL
+);
+INSERT INTO totals VALUES (1, 0, 0, 0, 0, 0);
+CREATE TRIGGER entry_added AFTER INSERT ON entries BEGIN
+    UPDATE totals SET entries = entries + 1, files = files + (new.kind = 'file'),
+        bytes = bytes + new.size * (new.kind = 'file'), links = links + (new.kind = 'link');
+END;
+CREATE TRIGGER entry_removed AFTER DELETE ON entries BEGIN
+    UPDATE totals SET entries = entries - 1, files = files - (old.kind = 'file'),
+        bytes = bytes - old.size * (old.kind = 'file'), links = links - (old.kind = 'link');
+END;
+CREATE TRIGGER entry_changed AFTER UPDATE OF size, kind ON entries
+WHEN old.size != new.size OR old.kind != new.kind BEGIN
+    UPDATE totals SET files = files + (new.kind = 'file') - (old.kind = 'file'),
+        bytes = bytes + new.size * (new.kind = 'file') - old.size * (old.kind = 'file'),
+        links = links + (new.kind = 'link') - (old.kind = 'link');
+END;
+"""
+
+
+class Database:
+    """One connection for reading and one for writing, each behind a lock; safe from any thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read_lock = threading.Lock()
+        self._write_lock = threading.Lock()
+        self._inode = 0
+        self._closed = False
+        # Grows with every change made through this object, so that a reader can tell old from new.
+        self.changes = 0
+        self._connect()
+
+    def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` on the reading connection. TryAgain if the database stays locked."""
+        for last in (False, True):
+            try:
+                with self._read_lock:
+                    return work(self._reader)
+            except sqlite3.Error as error:
+                self._answer(error, last)
+        raise AssertionError("unreachable")
+
+    def write(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
+        """Run `work` in a transaction. None if the database stays locked: a later scan makes up for it."""
+        for last in (False, True):
+            try:
+                with self._write_lock:
+                    result = self._transact(work)
+                    self.changes += 1
+            except sqlite3.Error as error:
+                if _is_locked(error):
+                    _log.warning(
+                        "The index is locked by another process; it will be brought up to date later"
+                    )
+                    return None
+                self._answer(error, last)
+            else:
+                return result
+        raise AssertionError("unreachable")
+
+    def foreign_changes(self) -> int:
+        """A number that grows when another connection, here or elsewhere, has changed the database."""
+        return self.read(lambda db: int(db.execute("PRAGMA data_version").fetchone()[0]))
+
+    def close(self) -> None:
+        """Close both connections; the object is of no use afterwards."""
+        with self._read_lock, self._write_lock:
+            self._closed = True
+            self._reader.close()
+            self._writer.close()
+
+    def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        db = self._writer
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            result = work(db)
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+        db.execute("COMMIT")
+        return result
+
+    def _answer(self, error: sqlite3.Error, last: bool) -> None:
+        if self._closed or last or isinstance(error, sqlite3.ProgrammingError):
+            raise error
+        if _is_locked(error):
+            raise TryAgain("the index is locked by another process", str(error)) from error
+        _log.warning("The index cannot be used (%s); it is built anew", error)
+        with self._read_lock, self._write_lock:
+            self._reader.close()
+            self._writer.close()
+            self._discard()
+            self._connect()
+
+    def _connect(self) -> None:
+        try:
+            try:
+                self._open(str(self._path))
+            except sqlite3.DatabaseError as error:
+                if _is_locked(error) or isinstance(error, sqlite3.OperationalError):
+                    raise
+                _log.warning("The index %s cannot be read (%s); it is built anew", self._path, error)
+                self._discard()
+                self._open(str(self._path))
+        except (sqlite3.Error, OSError) as error:
+            _log.warning("The index %s cannot be opened (%s); it is kept in memory", self._path, error)
+            self._open(f"file:kachery-tui-{id(self):x}?mode=memory&cache=shared")
+
+    def _open(self, name: str) -> None:
+        writer = _connection(name)
+        try:
+            _prepare(writer)
+            reader = _connection(name)
+        except BaseException:
+            writer.close()
+            raise
+        self._writer, self._reader = writer, reader
+        self._inode = self._path.stat().st_ino if self._path.exists() else 0
+
+    def _discard(self) -> None:
+        """Remove the database, unless another process has already put a new one in its place."""
+        guard = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            if not try_lock(guard):
+                return
+            if self._inode and self._path.exists() and self._path.stat().st_ino != self._inode:
+                return
+            for suffix in ("", "-wal", "-shm", "-journal"):
+                Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+        finally:
+            os.close(guard)
+
+
+def _connection(name: str) -> sqlite3.Connection:
+    db = sqlite3.connect(
+        name,
+        timeout=_BUSY_TIMEOUT,
+        isolation_level=None,
+        check_same_thread=False,
+        uri=name.startswith("file:"),
+    )
+    try:
+        # Network file systems may have no WAL; SQLite then keeps the mode it has.
+        db.execute("PRAGMA journal_mode=WAL")
+        # A crash of the machine may lose the last changes, never the database; a scan finds them again.
+        db.execute("PRAGMA synchronous=NORMAL")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _prepare(db: sqlite3.Connection) -> None:
+    if _version(db) == SCHEMA_VERSION:
+        db.execute("SELECT entries FROM totals").fetchone()
+        return
+    db.execute("BEGIN EXCLUSIVE")
+    try:
+        if _version(db) != SCHEMA_VERSION:
+            for kind, name in db.execute(
+                "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'trigger') AND name NOT LIKE 'sqlite_%'"
+            ).fetchall():
+                db.execute(f'DROP {kind} IF EXISTS "{name}"')
+            for statement in _statements(_SCHEMA):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _statements(script: str) -> list[str]:
+    """The statements of a script: sqlite3's executescript would commit the transaction they belong to."""
+    statements, current = [], ""
+    for line in script.splitlines(keepends=True):
+        current += line
+        if sqlite3.complete_statement(current):
+            statements.append(current)
+            current = ""
+    return statements
+
+
+def _is_locked(error: sqlite3.Error) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

@@ -1,0 +1,53 @@
+"""Keeping storage below its size limit: which files go to the trash, and which must stay."""
+
+from collections.abc import Callable, Iterable
+
+from kachery_tui.errors import KacheryError
+from kachery_tui.storage.values import Entry
+
+# Down to which part of the limit, so that the next file does not evict again.
+_GOAL = 0.7
+# The longest unused files, this many times what must go, are looked at; of those the largest go. So a large file goes
+# before many small ones, but never one that was used more recently than most.
+_CANDIDATES = 1.3
+
+
+def choose(files: Iterable[Entry], excess: float, stays: Callable[[str], bool]) -> list[Entry]:
+    """Which of `files`, given the longest unused first, go to free `excess` bytes."""
+    candidates: list[Entry] = []
+    gathered = 0
+    for entry in files:
+        if gathered >= excess * _CANDIDATES:
+            break
+        if not entry.pinned and entry.size and not stays(entry.sha1):
+            candidates.append(entry)
+            gathered += entry.size
+    candidates.sort(key=lambda entry: -entry.size)
+    chosen, freed = [], 0
+    for entry in candidates:
+        if freed >= excess:
+            break
+        chosen.append(entry)
+        freed += entry.size
+    return chosen
+
+
+def excess_over(limit: int | None, held: int) -> float:
+    """How many bytes must go: none up to the limit, and then down to 70 % of it."""
+    if limit is None or held <= limit:
+        return 0
+    return held - limit * _GOAL
+
+
+def trash_all(entries: Iterable[Entry], put: Callable[[str], None]) -> list[Entry]:
+    """Move entries to the trash; returns those that went. One that went by itself meanwhile is no error."""
+    gone = []
+    for entry in entries:
+        try:
+            put(entry.sha1)
+        except KacheryError as error:
+            if not isinstance(error.__cause__, OSError):
+                continue
+            raise
+        gone.append(entry)
+    return gone

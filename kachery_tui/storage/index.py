@@ -1,0 +1,297 @@
+"""What the folder holds, to be looked at in any order: names, sizes, times and origins of a million files.
+
+The folder is the truth; this is rebuilt from it whenever it is missing or behind.
+"""
+
+import sqlite3
+import threading
+import time
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kachery_tui.storage.database import Database
+from kachery_tui.storage.values import Entry, Kind, Order, Totals
+
+_COLUMNS = "sha1, size, name, added, used, origin, pinned, kind, manifest_sha1"
+# Names come from others, too; what is longer than a path can be is cut.
+_MAX_TEXT = 4096
+
+_UPSERT = f"""
+INSERT INTO entries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (sha1) DO UPDATE SET
+    size = excluded.size,
+    name = CASE WHEN excluded.name != '' THEN excluded.name ELSE name END,
+    used = max(used, excluded.used),
+    origin = CASE WHEN excluded.origin != '' THEN excluded.origin ELSE origin END,
+    kind = excluded.kind,
+    manifest_sha1 = coalesce(excluded.manifest_sha1, manifest_sha1)
+"""  # noqa: S608 -- the column names above
+
+
+@dataclass(frozen=True, slots=True)
+class _Matches:
+    """The rows that a filter leaves, in order, as of one state of the database."""
+
+    key: tuple[str, Order, int, int]
+    ids: "array[int]"
+
+
+class Index:
+    """The index of a storage folder. Methods block on the disk; call them from a thread, never the event loop."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = Database(path)
+        self._version_lock = threading.Lock()
+        self._seen = (0, 0)
+        self._version = 0
+        self._matches: _Matches | None = None
+
+    @property
+    def version(self) -> int:
+        """Grows with every change that this process made or, in `page`, `count` or `totals`, came across."""
+        with self._version_lock:
+            return self._version + self._db.changes
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._db.close()
+
+    # -- looking --------------------------------------------------------------------------------------------
+
+    def page(
+        self, *, order: Order, descending: bool = False, matching: str = "", offset: int = 0, limit: int = 200
+    ) -> list[Entry]:
+        """Up to `limit` entries from `offset` on.
+
+        `matching` keeps those whose name contains it (letter case aside) or whose sha1 begins with it.
+        """
+        state = self._notice()
+        offset, limit = max(0, offset), max(0, limit)
+        picked: Sequence[int]
+        if matching:
+            ids = self._matching(matching, order, state)
+            stop = len(ids) - offset
+            picked = (
+                ids[max(0, stop - limit) : max(0, stop)][::-1] if descending else ids[offset : offset + limit]
+            )
+        else:
+            picked = self._db.read(lambda db: _ids_at(db, order, descending, offset, limit))
+        return self._entries(picked)
+
+    def count(self, matching: str = "") -> int:
+        """How many entries `page` goes through in all."""
+        state = self._notice()
+        if matching:
+            return len(self._matching(matching, "added", state))
+        return self._db.read(_count)
+
+    def totals(self, limit: int | None = None) -> Totals:
+        """The sums; cheap however many files there are. `limit` is passed on."""
+        self._notice()
+        row = self._db.read(
+            lambda db: db.execute("SELECT files, bytes, links, trash_bytes FROM totals").fetchone()
+        )
+        return Totals(int(row[0]), int(row[1]), int(row[2]), max(0, int(row[3])), limit)
+
+    def get(self, sha1: str) -> Entry | None:
+        """One entry."""
+        query = f"SELECT {_COLUMNS} FROM entries WHERE sha1 = ?"  # noqa: S608 -- the column names above
+        row = self._db.read(lambda db: db.execute(query, (sha1,)).fetchone())
+        return _entry(row) if row else None
+
+    def resembles(self, name: str, size: int) -> bool:
+        """Whether a file of this name and size is here: then a file to be stored may well be the same."""
+        query = "SELECT 1 FROM entries WHERE name = ? AND size = ? AND kind = 'file' LIMIT 1"
+        return self._db.read(lambda db: db.execute(query, (name, size)).fetchone()) is not None
+
+    def oldest(self) -> list[Entry]:
+        """All files, not links, the longest unused first."""
+        query = f"SELECT {_COLUMNS} FROM entries WHERE kind = 'file' ORDER BY used, id"  # noqa: S608 -- see above
+        return [_entry(row) for row in self._db.read(lambda db: db.execute(query).fetchall())]
+
+    # -- changing -------------------------------------------------------------------------------------------
+
+    def record(
+        self,
+        sha1: str,
+        size: int,
+        kind: Kind,
+        *,
+        name: str = "",
+        origin: str = "",
+        manifest_sha1: str | None = None,
+        pinned: bool = False,
+    ) -> None:
+        """A file or link is here now, and used now. What an earlier entry knew and this one does not, stays."""
+        now = time.time()
+        entry = Entry(sha1, size, name, now, now, origin, pinned, kind, manifest_sha1)
+        self._db.write(lambda db: db.execute(_UPSERT, _row(entry)) and None)
+
+    def forget(self, sha1: str) -> None:
+        """A file or link is gone."""
+        self._db.write(lambda db: db.execute("DELETE FROM entries WHERE sha1 = ?", (sha1,)) and None)
+
+    def touch(self, sha1: str) -> None:
+        """A file was used just now."""
+        now = time.time()
+        self._db.write(
+            lambda db: db.execute("UPDATE entries SET used = ? WHERE sha1 = ?", (now, sha1)) and None
+        )
+
+    def set_pinned(self, sha1: str, pinned: bool) -> None:
+        """Show a file as pinned or not."""
+        statement = "UPDATE entries SET pinned = ? WHERE sha1 = ?"
+        self._db.write(lambda db: db.execute(statement, (pinned, sha1)) and None)
+
+    def set_link_kind(self, sha1: str, holds: bool) -> None:
+        """A link holds, or is void; an entry that is a file stays one."""
+        kind, other = ("link", "void") if holds else ("void", "link")
+        statement = "UPDATE entries SET kind = ? WHERE sha1 = ? AND kind = ?"
+        if (entry := self.get(sha1)) is not None and entry.kind == other:
+            self._db.write(lambda db: db.execute(statement, (kind, sha1, other)) and None)
+
+    def add_trash(self, size: int) -> None:
+        """The trash grew by `size` bytes, or shrank if that is negative."""
+        statement = "UPDATE totals SET trash_bytes = max(0, trash_bytes + ?)"
+        self._db.write(lambda db: db.execute(statement, (size,)) and None)
+
+    def set_trash(self, size: int) -> None:
+        """The trash holds `size` bytes."""
+        if self.totals().trash_bytes != size:
+            self._db.write(lambda db: db.execute("UPDATE totals SET trash_bytes = ?", (size,)) and None)
+
+    # -- for the scan ---------------------------------------------------------------------------------------
+
+    def folders(self, first: int, last: int) -> dict[int, int]:
+        """The times of last change (nanoseconds) of the folders whose numbers are from `first` up to `last`."""
+        query = "SELECT id, mtime_ns FROM folders WHERE id BETWEEN ? AND ?"
+        return dict(self._db.read(lambda db: db.execute(query, (first, last)).fetchall()))
+
+    def below(self, prefix: str) -> dict[str, tuple[int, Kind]]:
+        """Size and kind of the entries whose hash begins with `prefix`."""
+        query = "SELECT sha1, size, kind FROM entries WHERE sha1 >= ? AND sha1 < ?"
+        rows = self._db.read(lambda db: db.execute(query, (prefix, prefix + "g")).fetchall())
+        return {str(sha1): (int(size), kind) for sha1, size, kind in rows}
+
+    def prefixes(self, prefix: str, length: int) -> set[str]:
+        """The different beginnings, of `length` digits, of the hashes that begin with `prefix`."""
+        query = "SELECT DISTINCT substr(sha1, 1, ?) FROM entries WHERE sha1 >= ? AND sha1 < ?"
+        rows = self._db.read(lambda db: db.execute(query, (length, prefix, prefix + "g")).fetchall())
+        return {str(row[0]) for row in rows}
+
+    def linked(self) -> list[tuple[str, Kind]]:
+        """The hashes that stand for links, void or not."""
+        query = "SELECT sha1, kind FROM entries WHERE kind != 'file'"
+        return [(str(sha1), kind) for sha1, kind in self._db.read(lambda db: db.execute(query).fetchall())]
+
+    def apply(
+        self,
+        found: Sequence[Entry],
+        gone: Sequence[str],
+        folders: Sequence[tuple[int, int]],
+        manifests: Sequence[tuple[str, str]],
+    ) -> None:
+        """Take over a part of a scan: entries found or changed, entries gone, folders read, manifests of files.
+
+        A folder with a negative time is gone.
+        """
+
+        def work(db: sqlite3.Connection) -> None:
+            db.executemany(_UPSERT, [_row(entry) for entry in found])
+            db.executemany("DELETE FROM entries WHERE sha1 = ?", [(sha1,) for sha1 in gone])
+            db.executemany("INSERT OR REPLACE INTO folders VALUES (?, ?)", [f for f in folders if f[1] >= 0])
+            db.executemany("DELETE FROM folders WHERE id = ?", [(f[0],) for f in folders if f[1] < 0])
+            db.executemany(
+                "UPDATE entries SET manifest_sha1 = ? WHERE sha1 = ? AND manifest_sha1 IS NULL",
+                [(manifest, sha1) for sha1, manifest in manifests],
+            )
+
+        self._db.write(work)
+
+    # -- inside ---------------------------------------------------------------------------------------------
+
+    def _notice(self) -> tuple[int, int]:
+        """The state of the database, by our changes and those of others; moves `version` on with the latter."""
+        state = (self._db.changes, self._db.foreign_changes())
+        with self._version_lock:
+            if state != self._seen:
+                if state[0] == self._seen[0]:
+                    self._version += 1
+                self._seen = state
+        return state
+
+    def _matching(self, text: str, order: Order, state: tuple[int, int]) -> "array[int]":
+        key = (text, order, *state)
+        cached = self._matches
+        if cached is None or cached.key != key:
+            cached = _Matches(key, self._db.read(lambda db: _ids_matching(db, text, order)))
+            self._matches = cached
+        return cached.ids
+
+    def _entries(self, ids: Sequence[int]) -> list[Entry]:
+        query = f"SELECT id, {_COLUMNS} FROM entries WHERE id = ?"  # noqa: S608 -- the column names above
+        rows = self._db.read(lambda db: [db.execute(query, (id_,)).fetchone() for id_ in ids])
+        return [_entry(row[1:]) for row in rows if row]
+
+
+def _count(db: sqlite3.Connection) -> int:
+    return int(db.execute("SELECT entries FROM totals").fetchone()[0])
+
+
+def _ids_at(db: sqlite3.Connection, order: Order, descending: bool, offset: int, limit: int) -> list[int]:
+    total = _count(db)
+    limit = min(limit, max(0, total - offset))
+    if not limit:
+        return []
+    # SQLite walks over what is skipped, so come from the nearer end.
+    from_end = offset > total // 2
+    skip = total - offset - limit if from_end else offset
+    way = "DESC" if descending != from_end else "ASC"
+    rows = db.execute(
+        f"SELECT id FROM entries ORDER BY {_column(order)} {way}, id {way} LIMIT ? OFFSET ?",  # noqa: S608 -- closed set
+        (limit, skip),
+    ).fetchall()
+    ids = [int(row[0]) for row in rows]
+    return ids[::-1] if from_end else ids
+
+
+def _ids_matching(db: sqlite3.Connection, text: str, order: Order) -> "array[int]":
+    text = text[:_MAX_TEXT]
+    pattern = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    prefix = text.lower()
+    # The + keeps SQLite from walking along an index, row by row all over the file.
+    way = f"ORDER BY +{_column(order)}, id"
+    query = f"SELECT id FROM entries WHERE name LIKE ? ESCAPE '\\' OR (sha1 >= ? AND sha1 < ?) {way}"  # noqa: S608
+    rows = db.execute(query, (pattern, prefix, prefix + "g"))
+    return array("q", (row[0] for row in rows))
+
+
+def _column(order: Order) -> str:
+    columns = {"name": "name", "size": "size", "added": "added", "used": "used"}
+    return columns[order]
+
+
+def _entry(row: Sequence[object]) -> Entry:
+    sha1, size, name, added, used, origin, pinned, kind, manifest = row
+    return Entry(sha1, size, name, added, used, origin, bool(pinned), kind, manifest)  # type: ignore[arg-type]
+
+
+def _row(entry: Entry) -> tuple[object, ...]:
+    return (
+        entry.sha1,
+        entry.size,
+        _text(entry.name),
+        entry.added,
+        entry.used,
+        _text(entry.origin),
+        entry.pinned,
+        entry.kind,
+        entry.manifest_sha1,
+    )
+
+
+def _text(text: str) -> str:
+    # File names may hold bytes that are no text; SQLite takes UTF-8 alone.
+    return text[:_MAX_TEXT].encode("utf-8", "replace").decode()

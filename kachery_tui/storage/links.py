@@ -1,0 +1,80 @@
+"""Link files: `sha1/…/<sha1>.link` says that a file's bytes stand elsewhere (PROTOCOL.md, storage folder)."""
+
+import json
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from kachery_tui.protocol.canonical import parse_json
+from kachery_tui.protocol.errors import ProtocolError
+from kachery_tui.protocol.hashes import is_sha1
+
+# A path has at most a few thousand bytes; nothing that is larger was written by a node.
+_MAX_BYTES = 65536
+# The time is a float of seconds, which near today is exact to about a quarter of a microsecond.
+_TIME_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where the bytes of a file are, and what that file looked like when it was hashed (`mtime` in seconds)."""
+
+    path: Path
+    manifest_sha1: str | None
+    size: int
+    mtime: float
+
+    @classmethod
+    def to(cls, path: Path, status: os.stat_result, manifest_sha1: str | None) -> "Link":
+        """The link to a file with this status."""
+        return cls(path, manifest_sha1, status.st_size, status.st_mtime)
+
+    def encode(self) -> bytes:
+        """The text of the link file."""
+        value = {
+            "path": str(self.path),
+            "manifestSha1": self.manifest_sha1,
+            "stat": {"size": self.size, "mtime": self.mtime},
+        }
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogateescape")
+
+    def holds(self) -> bool:
+        """Whether the file still looks as it did when it was hashed; if not, the link is void."""
+        try:
+            status = self.path.stat()
+        except (OSError, ValueError):
+            return False
+        return (
+            stat.S_ISREG(status.st_mode)
+            and status.st_size == self.size
+            and abs(status.st_mtime - self.mtime) <= _TIME_TOLERANCE
+        )
+
+
+def read_link(place: Path) -> Link | None:
+    """The link in the file at `place`; None if there is none, or it is not of the form that a link has.
+
+    Members that are not known are passed over: the old daemon writes some of its own.
+    """
+    try:
+        with place.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+    except OSError:
+        return None
+    try:
+        # Paths that are not UTF-8 went in as they are.
+        value = parse_json(data.decode("utf-8", "surrogateescape"), max_bytes=_MAX_BYTES)
+    except (ProtocolError, UnicodeError):
+        return None
+    if not isinstance(value, dict):
+        return None
+    path, manifest, status = value.get("path"), value.get("manifestSha1"), value.get("stat")
+    if not isinstance(path, str) or not Path(path).is_absolute() or not isinstance(status, dict):
+        return None
+    size, mtime = status.get("size"), status.get("mtime")
+    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+        return None
+    if isinstance(mtime, bool) or not isinstance(mtime, int | float):
+        return None
+    return Link(Path(path), manifest if is_sha1(manifest) else None, size, float(mtime))

@@ -1,0 +1,46 @@
+"""Which files a person pinned: one hash a line, in a file of its own.
+
+The index is thrown away when it cannot be read; a pin is a promise and must not go with it.
+"""
+
+import fcntl
+import os
+import threading
+from pathlib import Path
+
+from kachery_tui.protocol.hashes import is_sha1
+from kachery_tui.storage.atomic import write_file
+from kachery_tui.storage.problems import explained
+
+
+class Pins:
+    """The set of pinned hashes of a storage folder, shared by all its processes."""
+
+    def __init__(self, path: Path, tmp: Path) -> None:
+        self._path = path
+        self._tmp = tmp
+        self._lock = threading.Lock()
+
+    def all(self) -> frozenset[str]:
+        """What is pinned now. Raises NotAllowed if that cannot be known: no pin may be lost by guessing."""
+        try:
+            with explained("cannot read which files are pinned"):
+                lines = self._path.read_text("utf-8", "replace").splitlines()
+        except Exception as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return frozenset()
+            raise
+        return frozenset(line for line in lines if is_sha1(line))
+
+    def set(self, sha1: str, pinned: bool) -> None:
+        """Pin or unpin one hash; on disk once this returns."""
+        with self._lock, explained("cannot write which files are pinned"):
+            guard = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                fcntl.flock(guard, fcntl.LOCK_EX)
+                now = self.all()
+                wanted = now | {sha1} if pinned else now - {sha1}
+                if wanted != now:
+                    write_file(self._tmp, self._path, "".join(f"{pin}\n" for pin in sorted(wanted)).encode())
+            finally:
+                os.close(guard)

@@ -1,0 +1,266 @@
+"""`Storage`: this node's disk. The one class that the floors above use."""
+
+import io
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from kachery_tui.errors import KacheryError, NotAllowed, UsageError
+from kachery_tui.protocol.keys import PrivateKey
+from kachery_tui.protocol.manifest import Manifest
+from kachery_tui.protocol.messages import FileKey
+from kachery_tui.storage import cleanup, eviction, identity
+from kachery_tui.storage.files import Files
+from kachery_tui.storage.incoming import Incoming
+from kachery_tui.storage.index import Index
+from kachery_tui.storage.layout import Layout
+from kachery_tui.storage.lock import Claim
+from kachery_tui.storage.pins import Pins
+from kachery_tui.storage.problems import explain
+from kachery_tui.storage.scan import Scan
+from kachery_tui.storage.settings import read_limit
+from kachery_tui.storage.trash import Trash
+from kachery_tui.storage.values import ByteSource, Entry, Found, Progress, ScanResult, Stored, Totals
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+
+class Storage:
+    """A storage folder (PROTOCOL.md, "A node's storage folder").
+
+    Every method blocks on the disk, is safe from any thread, and beside other processes on the same folder. Errors
+    are KacheryErrors; a hash that is none raises UsageError.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._layout = Layout(folder)
+        self.folder = folder
+        self.index = Index(self._layout.database)
+        self._files = Files(self._layout, self.index)
+        self._trash = Trash(self._layout, self.index)
+        self._pins = Pins(self._layout.pins, self._layout.tmp)
+        self._evicting = threading.Lock()
+        self._claim: Claim | None = None
+
+    @classmethod
+    def open(cls, folder: Path) -> "Storage":
+        """Open a storage folder, creating what is missing. Quick: the index is brought up to date by `scan`.
+
+        Raises NotAllowed if the folder cannot be written to, UsageError if it is none.
+        """
+        folder = Path(os.path.abspath(folder.expanduser()))  # noqa: PTH100 -- keep the person's symbolic links
+        layout = Layout(folder)
+        what = f"cannot use {folder} as storage folder"
+        try:
+            for part in (folder, layout.files, layout.tmp):
+                part.mkdir(parents=True, exist_ok=True)
+            for part in (folder, layout.files, layout.tmp):
+                if not os.access(part, os.W_OK | os.X_OK):
+                    raise NotAllowed(
+                        what,
+                        f"{part} is not writable",
+                        "Choose another folder with --storage, or make it writable",
+                    )
+        except OSError as error:
+            problem = explain(error, what)
+            if isinstance(error, FileExistsError | NotADirectoryError):
+                problem = UsageError(
+                    what, f"{error.filename} is not a folder", "Choose another with --storage"
+                )
+            raise problem from error
+        return cls(folder)
+
+    def close(self) -> None:
+        """Let go of the index and, if this process claimed the folder, of that."""
+        self.index.close()
+        if self._claim is not None:
+            self._claim.release()
+            self._claim = None
+
+    def claim(self) -> None:
+        """Make this process the folder's one node; StorageBusy names the process that is."""
+        if self._claim is None:
+            self._claim = Claim(self._layout.claim)
+
+    def node_key(self) -> PrivateKey:
+        """The node's key, made if the folder has none. UsageError if what is there cannot be used."""
+        return identity.node_key(self._layout)
+
+    def owner(self) -> str | None:
+        """The owner's name or address, as the file `owner` has it."""
+        return identity.owner(self._layout)
+
+    # -- putting there --------------------------------------------------------------------------------------
+
+    def store(self, path: Path, *, progress: Progress | None = None) -> Stored:
+        """Copy a file into storage, with a manifest if it is over 20,000,000 bytes; on disk once this returns.
+
+        Raises UsageError (missing, a folder, a pipe), NotAllowed (unreadable), SourceChanged (written to meanwhile),
+        DiskFull; after any of them nothing is left behind.
+        """
+        return self._restored(self._files.store(path, progress))
+
+    def store_bytes(self, data: bytes, name: str | None = None, origin: str = "") -> Stored:
+        """Put bytes into storage as a file of that name; `origin` says where they come from."""
+        return self._restored(self._files.store_bytes(data, name, origin))
+
+    def link(self, path: Path, *, progress: Progress | None = None) -> Stored:
+        """Hash a file and remember where it is; it is found as long as its size and time stay. Raises as `store`."""
+        return self._files.link(path, progress)
+
+    def receive(
+        self,
+        sha1: str,
+        size: int,
+        *,
+        manifest: Manifest | None = None,
+        name: str | None = None,
+        origin: str = "",
+    ) -> Incoming:
+        """Begin, or take up again, to receive a file of `size` bytes.
+
+        Raises StillArriving if it is being received already, DiskFull if there is no room for it.
+        """
+
+        def landed(found: Found, manifest_sha1: str | None) -> None:
+            self._trash.drop(sha1)
+            self.index.record(
+                sha1, found.size, "file", name=name or "", origin=origin, manifest_sha1=manifest_sha1
+            )
+
+        return Incoming(self._layout, sha1, size, manifest, landed)
+
+    # -- finding and reading --------------------------------------------------------------------------------
+
+    def find(self, sha1: str) -> Found | None:
+        """The file, or link that holds, with this hash; its bytes are not read."""
+        return self._files.find(sha1)
+
+    def find_key(self, key: FileKey) -> ByteSource | None:
+        """The bytes of a file, a link, or a chunk inside a file that is here; a chunk's hash is checked."""
+        return self._files.find_key(key)
+
+    def read_bytes(self, sha1: str, max_bytes: int) -> bytes | None:
+        """A small file whole, its hash checked; None if it is not here (or broken), UsageError if it is larger."""
+        return self._files.read_bytes(sha1, max_bytes)
+
+    def open_range(self, sha1: str, start: int, end: int) -> BinaryIO:
+        """The bytes from `start` up to `end` of a file, as a stream. UsageError if it is not here or shorter."""
+        found = self.find(sha1)
+        if found is None or not 0 <= start <= end <= found.size:
+            why = "it is not here" if found is None else f"it has {found.size:,} bytes"
+            raise UsageError(f"cannot read bytes {start}-{end} of {sha1}", why)
+        try:
+            return io.BufferedReader(_Range(found.path, start, end), 1 << 20)
+        except OSError as error:
+            raise explain(error, f"cannot read {found.path}") from error
+
+    def manifest_of(self, sha1: str) -> Manifest | None:
+        """The file's manifest, if storage has it and knows that it is."""
+        return self._files.manifest_of(sha1)
+
+    def verify(self, sha1: str, *, progress: Progress | None = None) -> bool:
+        """Read a file through; False if its bytes do not have its hash, or it is not here."""
+        return self._files.verify(sha1, progress)
+
+    def touch(self, sha1: str) -> None:
+        """The file is being used: it is evicted later than those that are not."""
+        self.index.touch(sha1)
+
+    @contextmanager
+    def using(self, sha1: str) -> Iterator[None]:
+        """Keep the file from being evicted while the block runs."""
+        with self._files.using(sha1):
+            yield
+
+    # -- keeping order --------------------------------------------------------------------------------------
+
+    def trash(self, sha1: str) -> None:
+        """Move a file or link to the trash. UsageError if it is pinned or not here."""
+        if sha1 in self._pins.all():
+            raise UsageError(f"{sha1} is pinned", "pinned files stay", "Unpin it first")
+        self._trash.put(sha1)
+
+    def restore(self, sha1: str) -> None:
+        """Bring a file or link back from the trash. UsageError if it is not there."""
+        self._trash.restore(sha1)
+
+    def empty_trash(self) -> int:
+        """Remove everything in the trash for good; the bytes that this freed."""
+        return self._trash.empty()
+
+    def pin(self, sha1: str, pinned: bool) -> None:
+        """Keep a file from being evicted or trashed, or no longer. UsageError to pin what is not here."""
+        if pinned and self.find(sha1) is None:
+            raise UsageError(f"cannot pin {sha1}", "it is not in storage")
+        self._pins.set(sha1, pinned)
+        self.index.set_pinned(sha1, pinned)
+
+    def limit_bytes(self) -> int | None:
+        """The size limit that `kachery.yaml` sets; UsageError says what is wrong with that file."""
+        return read_limit(self._layout.settings)
+
+    def totals(self) -> Totals:
+        """What storage holds in sum, as far as the index knows; quick. A limit that cannot be read is none here."""
+        totals = self.index.totals()
+        try:
+            return replace(totals, limit=self.limit_bytes())
+        except KacheryError:
+            return totals
+
+    def evict(self, *, dry_run: bool = False) -> list[Entry]:
+        """Above the size limit, move long unused and large files to the trash, down to 70 % of it.
+
+        Pinned files stay, and those inside `using`. Returns what went, or with `dry_run` what would go.
+        """
+        with self._evicting:
+            excess = eviction.excess_over(self.limit_bytes(), self.index.totals().bytes)
+            if not excess:
+                return []
+            pinned = self._pins.all()
+            chosen = eviction.choose(
+                self.index.oldest(), excess, lambda sha1: sha1 in pinned or self._files.is_used(sha1)
+            )
+            return chosen if dry_run else eviction.trash_all(chosen, self._trash.put)
+
+    def scan(self, stop: threading.Event) -> ScanResult:
+        """Go through the folder once and bring the index up to date; gentle, and ends soon after `stop` is set."""
+        return Scan(self._layout, self.index, self._pins.all(), stop).run()
+
+    def clean_tmp(self) -> None:
+        """Remove what killed processes left in tmp/; what can be resumed stays. For the start of a node."""
+        cleanup.clean_tmp(self._layout)
+
+    def _restored(self, stored: Stored) -> Stored:
+        """A file that is in storage need not be in the trash as well."""
+        if stored.added_bytes:
+            self._trash.drop(stored.uri.sha1)
+        return stored
+
+
+class _Range(io.RawIOBase):
+    """A range of a file as a stream of its own."""
+
+    def __init__(self, path: Path, start: int, end: int) -> None:
+        super().__init__()
+        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._position, self._end = start, end
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        view = memoryview(buffer)[: self._end - self._position]
+        count = os.preadv(self._fd, [view], self._position) if view else 0
+        self._position += count
+        return count
+
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self._fd)
+        super().close()

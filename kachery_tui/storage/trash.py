@@ -1,0 +1,83 @@
+"""The trash: where files go that are no longer wanted, and come back from."""
+
+import os
+from pathlib import Path
+
+from kachery_tui.errors import UsageError
+from kachery_tui.storage.index import Index
+from kachery_tui.storage.layout import Layout
+from kachery_tui.storage.links import read_link
+from kachery_tui.storage.problems import explained
+
+
+class Trash:
+    """Moves files and links between sha1/ and sha1-trash/. A rename is whole or not at all, so nothing is flushed."""
+
+    def __init__(self, layout: Layout, index: Index) -> None:
+        self._layout = layout
+        self._index = index
+
+    def put(self, sha1: str) -> None:
+        """Move a file and its link, whichever are there, to the trash; UsageError if neither is."""
+        with explained(f"cannot move {sha1} to the trash"):
+            size = _move(self._layout.file(sha1), self._layout.trashed_file(sha1))
+            link = _move(self._layout.link(sha1), self._layout.trashed_link(sha1))
+        if size is None and link is None:
+            self._index.forget(sha1)
+            raise UsageError(f"{sha1} is not in storage")
+        self._index.forget(sha1)
+        if size is not None:
+            self._index.add_trash(size)
+
+    def restore(self, sha1: str) -> None:
+        """Bring a file or link back; UsageError if the trash has neither."""
+        with explained(f"cannot restore {sha1} from the trash"):
+            size = _move(self._layout.trashed_file(sha1), self._layout.file(sha1))
+            link = _move(self._layout.trashed_link(sha1), self._layout.link(sha1))
+        if size is not None:
+            self._index.add_trash(-size)
+            self._index.record(sha1, size, "file")
+        elif link is not None:
+            found = read_link(self._layout.link(sha1))
+            self._index.record(
+                sha1,
+                found.size if found else 0,
+                "link" if found and found.holds() else "void",
+                name=found.path.name if found else "",
+                manifest_sha1=found.manifest_sha1 if found else None,
+            )
+        else:
+            raise UsageError(f"{sha1} is not in the trash")
+
+    def drop(self, sha1: str) -> None:
+        """Remove what the trash has of a file that is in storage again."""
+        place = self._layout.trashed_file(sha1)
+        try:
+            size = place.stat().st_size
+            place.unlink()
+        except OSError:
+            return
+        self._index.add_trash(-size)
+
+    def empty(self) -> int:
+        """Remove everything in the trash for good; returns the bytes that this freed."""
+        freed = 0
+        with explained("cannot empty the trash"):
+            for folder, _, names in os.walk(self._layout.trash):
+                for name in names:
+                    path = Path(folder, name)
+                    size = path.lstat().st_size
+                    path.unlink(missing_ok=True)
+                    freed += size
+        self._index.set_trash(0)
+        return freed
+
+
+def _move(place: Path, target: Path) -> int | None:
+    try:
+        size = place.stat().st_size
+    except FileNotFoundError:
+        return None
+    target.parent.mkdir(parents=True, exist_ok=True)
+    place.rename(target)
+    return size

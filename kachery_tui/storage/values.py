@@ -1,0 +1,85 @@
+"""The values that storage hands out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from kachery_tui.protocol.uris import FileUri
+
+# Called from the working thread with the bytes done so far, in all. Raising from it aborts the work and
+# removes what was written: this is how work is cancelled.
+Progress = Callable[[int], None]
+
+# A file stands in the folder itself, a link points at one elsewhere, a void link at one that changed or went.
+Kind = Literal["file", "link", "void"]
+Order = Literal["name", "size", "added", "used"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file that is now in storage; `added_bytes` is 0 if it was there before, or is only linked."""
+
+    uri: FileUri
+    size: int
+    added_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file that storage has; `path` is where its bytes are."""
+
+    sha1: str
+    path: Path
+    size: int
+    kind: Literal["file", "link"]
+
+
+@dataclass(frozen=True, slots=True)
+class ByteSource:
+    """The bytes `start` up to, without, `end` of the file at `path`."""
+
+    path: Path
+    start: int
+    end: int
+
+    @property
+    def size(self) -> int:
+        """How many bytes these are."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of the index. Times are seconds since 1970; `name` and `origin` are empty where nobody said."""
+
+    sha1: str
+    size: int
+    name: str
+    added: float
+    used: float
+    origin: str
+    pinned: bool
+    kind: Kind
+    manifest_sha1: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What the index holds in sum; `limit` is the size limit in bytes, None without one."""
+
+    files: int
+    bytes: int
+    links: int
+    trash_bytes: int
+    limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScanResult:
+    """What one pass over the folder changed in the index; `complete` is False if it was stopped."""
+
+    added: int
+    removed: int
+    changed: int
+    complete: bool
