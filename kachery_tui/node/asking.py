@@ -133,7 +133,9 @@ class Asker:
                     if heard.node_id in (talk.uploading, talk.held):
                         talk.uploading = talk.held = ""
                         on_step(Step.ASKING, "")
-                    if all(member.node_id in talk.failed for member in membership.members(Stream.PROVIDE_FILES)):
+                    if all(
+                        member.node_id in talk.failed for member in membership.members(Stream.PROVIDE_FILES)
+                    ):
                         raise self._unanswered(membership, talk)
 
     async def _next(
@@ -175,7 +177,9 @@ class Asker:
                 "Try again: what was verified is kept",
             )
         present = membership.members(Stream.PROVIDE_FILES)
-        listening = ", ".join(self._label_of(member.node_id) for member in present[:8]) or "nobody that shows itself"
+        listening = (
+            ", ".join(self._label_of(member.node_id) for member in present[:8]) or "nobody that shows itself"
+        )
         if len(present) > 8:
             listening += f" and {len(present) - 8} more"
         return NobodyHasIt(

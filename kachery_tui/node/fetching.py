@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from kachery_tui.channel.errors import MissingObject
+from kachery_tui.channel.errors import MissingObject, UnexpectedSize
 from kachery_tui.errors import KacheryError, NobodyHasIt, NotAllowed, TryAgain
 from kachery_tui.node.asking import Asker
 from kachery_tui.node.ledger import ChunkState, Ledger, Origin, Request, Step
@@ -15,8 +15,8 @@ from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.manifest import CHUNK_SIZE, Manifest
 from kachery_tui.protocol.messages import ChunkOf, FileKey
 from kachery_tui.protocol.objects import file_object
-from kachery_tui.storage.errors import WrongBytes
 from kachery_tui.storage.incoming import Incoming
+from kachery_tui.storage.problems import WrongBytes
 from kachery_tui.storage.storage import Storage
 from kachery_tui.storage.values import Found
 
@@ -29,7 +29,15 @@ LARGEST_MANIFEST: Final = CHUNK_SIZE
 MOST_QUESTIONS: Final = 5
 """How often one object is asked for in one request, lost connections included."""
 
-_ORDER: Final = (Step.STORAGE, Step.BUCKET, Step.RECONNECTING, Step.ASKING, Step.HELD, Step.PEER_UPLOADS, Step.DOWNLOADING)
+_ORDER: Final = (
+    Step.STORAGE,
+    Step.BUCKET,
+    Step.RECONNECTING,
+    Step.ASKING,
+    Step.HELD,
+    Step.PEER_UPLOADS,
+    Step.DOWNLOADING,
+)
 
 Get = Callable[[Membership, Origin], Awaitable[None]]
 """Gets one object from a channel's bucket; the origin says whether it lay there or was sent on this request."""
@@ -110,7 +118,9 @@ class Fetch:
                     incoming.close(keep=False)
                 name_on_disk = self._row.uri.name if counted else None
                 incoming = await in_thread(
-                    lambda: self._storage.receive(key.sha1, info.size, name=name_on_disk, origin=membership.name)
+                    lambda: self._storage.receive(
+                        key.sha1, info.size, name=name_on_disk, origin=membership.name
+                    )
                 )
             if counted and self._row.size != info.size:
                 self._row.size = info.size
@@ -131,7 +141,9 @@ class Fetch:
         self._check_size(self._candidates[0], manifest.size, None)
         origin = ", ".join(membership.name for membership in self._candidates)
         incoming = await in_thread(
-            lambda: self._storage.receive(sha1, manifest.size, manifest=manifest, name=row.uri.name, origin=origin)
+            lambda: self._storage.receive(
+                sha1, manifest.size, manifest=manifest, name=row.uri.name, origin=origin
+            )
         )
         keep = True
         try:
@@ -139,7 +151,9 @@ class Fetch:
             row.chunks = [ChunkState.MISSING] * len(manifest.chunks)
             for index in incoming.verified:
                 row.chunks[index] = ChunkState.DONE
-                self._ledger.count(row, manifest.chunks[index].end - manifest.chunks[index].start, Origin.DISK)
+                self._ledger.count(
+                    row, manifest.chunks[index].end - manifest.chunks[index].start, Origin.DISK
+                )
             todo = iter([index for index in range(len(manifest.chunks)) if index not in incoming.verified])
 
             async def worker() -> None:
@@ -181,7 +195,9 @@ class Fetch:
                 return
 
         async def get(membership: Membership, came_from: Origin) -> None:
-            await self._download(membership, file_object(membership.name, chunk.sha1), incoming, index, came_from)
+            await self._download(
+                membership, file_object(membership.name, chunk.sha1), incoming, index, came_from
+            )
 
         await self._obtain(key, get, index)
         row.chunks[index] = ChunkState.DONE
@@ -210,7 +226,9 @@ class Fetch:
                 answered += 1
             if index is not None:
                 self._row.chunks[index] = ChunkState.MOVING
-        raise TryAgain(f"{self._row.name} was asked for {MOST_QUESTIONS} times without result", "", "Try again later")
+        raise TryAgain(
+            f"{self._row.name} was asked for {MOST_QUESTIONS} times without result", "", "Try again later"
+        )
 
     async def _try_buckets(
         self, get: Get, candidates: Sequence[Membership], came_from: Origin
@@ -222,9 +240,10 @@ class Fetch:
                 await self._patiently(membership, get, came_from)
             except MissingObject as error:
                 reasons.append(error)
-            except WrongBytes as error:
+            except (WrongBytes, UnexpectedSize) as error:
                 self._ledger.note(
-                    self._row, f"the bucket of {membership.name} holds wrong bytes under this hash: {error.what}"
+                    self._row,
+                    f"the bucket of {membership.name} holds wrong bytes under this hash: {error.what}",
                 )
                 reasons.append(error)
             except NotAllowed as error:
@@ -248,8 +267,12 @@ class Fetch:
         """Nobody answered as it should be: what an answer that got lost has brought may be in the bucket all the same."""
         if await self._try_buckets(get, self._candidates, Origin.PEER) is None:
             return
-        if isinstance(failure, (TryAgain, WrongBytes)) and isinstance(unanswered, (NobodyHasIt, NotAllowed)):
-            raise TryAgain(failure.what, f"{failure.why}; and {unanswered.what}: {unanswered.why}", failure.do)
+        if isinstance(failure, (TryAgain, WrongBytes, UnexpectedSize)) and isinstance(
+            unanswered, (NobodyHasIt, NotAllowed)
+        ):
+            raise TryAgain(
+                failure.what, f"{failure.why}; and {unanswered.what}: {unanswered.why}", failure.do
+            )
         raise unanswered
 
     async def _ask_all(self, key: FileKey) -> Membership | None:
@@ -258,9 +281,7 @@ class Fetch:
         None where a connection was made anew and the bucket is worth a look. Raises when no channel is left to hope for.
         """
         asking = {
-            asyncio.ensure_future(
-                self._asker.ask(membership, key, self._row.number, self._step)
-            ): membership
+            asyncio.ensure_future(self._asker.ask(membership, key, self._row.number, self._step)): membership
             for membership in self._candidates
         }
         reasons: list[KacheryError] = []
@@ -285,7 +306,10 @@ class Fetch:
     async def _download(
         self, membership: Membership, name: str, incoming: Incoming, index: int, origin: Origin | None
     ) -> None:
-        """One object into its place, verified, and counted on the row unless `origin` is None. Raises `WrongBytes`, `MissingObject`, `NotAllowed`, `TryAgain`."""
+        """One object into its place, verified, and counted on the row unless `origin` is None.
+
+        Raises `WrongBytes`, `UnexpectedSize`, `MissingObject`, `NotAllowed` or `TryAgain`.
+        """
         chunk, loop = incoming.chunks[index], asyncio.get_running_loop()
         size = chunk.end - chunk.start
         writer = incoming.writer(index)
@@ -325,7 +349,7 @@ class Fetch:
             )
 
     def _step(self, step: Step, node_id: str = "") -> None:
-        """Follow the object furthest on its way: with several chunks under way a row shows one step, and it only moves on."""
+        """Follow the object furthest on its way: a row of several chunks shows one step, and it only moves on."""
         if node_id:
             self._row.answered_by = node_id
         several = len(self._row.chunks) > 1

@@ -97,10 +97,12 @@ class Files:
         membership = self._membership(channel)
         membership.require(Role.PROVIDE_FILES)
         same = self._ledger.find(
-            lambda row: row.side is Side.PUSH
-            and row.is_active
-            and row.channel == channel
-            and row.key.sha1 == wanted.sha1
+            lambda row: (
+                row.side is Side.PUSH
+                and row.is_active
+                and row.channel == channel
+                and row.key.sha1 == wanted.sha1
+            )
         )
         if same is not None:
             return same
@@ -186,7 +188,9 @@ class Files:
             _log.warning("request %d (%s): %s", row.number, row.name, error)
             self._ledger.end(row, Step.FAILED, failure=error)
         except Exception as error:
-            defect = KacheryError(f"{row.name} failed unexpectedly", repr(error), "See the log, and report it")
+            defect = KacheryError(
+                f"{row.name} failed unexpectedly", repr(error), "See the log, and report it"
+            )
             self._ledger.end(row, Step.FAILED, failure=defect)
             raise
 
@@ -194,7 +198,9 @@ class Files:
         membership = self._memberships.get(channel)
         if membership is None:
             joined = ", ".join(sorted(self._memberships)) or "none"
-            raise UsageError(f"no channel {channel!r}", f"joined: {joined}", "Join it with `kachery-tui channel join`")
+            raise UsageError(
+                f"no channel {channel!r}", f"joined: {joined}", "Join it with `kachery-tui channel join`"
+            )
         return membership
 
     def _row(self, number: int) -> Request:

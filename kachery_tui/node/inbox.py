@@ -1,4 +1,4 @@
-"""From the bytes of a pub-sub message to verified envelopes: bounded, fair among peers, and off the loop when it is much."""
+"""From pub-sub messages to verified envelopes: bounded, fair among peers, off the loop when it is much."""
 
 import asyncio
 import time
@@ -81,7 +81,11 @@ class Inbox:
 
     async def _open(self, arrival: Arrival) -> None:
         stream = arrival.stream
-        parts = await in_thread(lambda: split_batch(arrival.data)) if _is_long(arrival.data) else split_batch(arrival.data)
+        parts = (
+            await in_thread(lambda: split_batch(arrival.data))
+            if _is_long(arrival.data)
+            else split_batch(arrival.data)
+        )
         let_in = [part for part in parts if self._lets_in(arrival, part)]
         held_back = len(parts) - len(let_in)
         if held_back:

@@ -212,7 +212,9 @@ class Ledger:
             row.notes.append(text)
             self.touch(row)
 
-    def end(self, row: Request, step: Step, *, failure: KacheryError | None = None, path: Path | None = None) -> None:
+    def end(
+        self, row: Request, step: Step, *, failure: KacheryError | None = None, path: Path | None = None
+    ) -> None:
         """Close a row."""
         row.failure, row.path, row.ended = failure, path, time.time()
         self.enter(row, step)

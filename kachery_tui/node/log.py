@@ -36,4 +36,6 @@ class LogRing(logging.Handler):
         except Exception as error:  # noqa: BLE001 - a library's broken format string must not end the program
             text = f"(a log record of {record.name} that cannot be formatted: {error!r})"
         self.version += 1
-        self.lines.append(LogLine(self.version, record.created, record.levelno, record.name, text[:LONGEST_LINE]))
+        self.lines.append(
+            LogLine(self.version, record.created, record.levelno, record.name, text[:LONGEST_LINE])
+        )

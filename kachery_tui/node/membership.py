@@ -9,7 +9,7 @@ from typing import Final
 
 from kachery_tui.channel.channel import Channel
 from kachery_tui.config import ChannelConfig
-from kachery_tui.errors import NotAllowed, TryAgain
+from kachery_tui.errors import KacheryError, NotAllowed, TryAgain
 from kachery_tui.node.activity import StreamActivity
 from kachery_tui.node.inbox import Inbox
 from kachery_tui.node.outbox import Outbox
@@ -133,10 +133,20 @@ class Membership:
         self._services.append(self._supervisor.spawn(self._inbox.run(), f"{self.name}: inbox", service=True))
         for stream in Stream:
             self._services.append(
-                self._supervisor.spawn(self._outbox.run(stream), f"{self.name}: {stream} outbox", service=True)
+                self._supervisor.spawn(
+                    self._outbox.run(stream), f"{self.name}: {stream} outbox", service=True
+                )
             )
         await self.channel.pubsub.set_roles(self.roles)
         await self.channel.start()
+        self._services.append(self._supervisor.spawn(self._prepare(), f"{self.name}: prepare", service=True))
+
+    async def _prepare(self) -> None:
+        """Load what the bucket needs while nothing waits for it yet."""
+        try:
+            await self.channel.bucket.prepare()
+        except KacheryError as error:
+            _log.warning("%s: %s", self.name, error)
 
     async def close(self) -> None:
         """Leave the channel: presence, connection, queues."""
@@ -156,10 +166,13 @@ class Membership:
         if role in self.roles:
             return
         if role not in self.asked:
-            do = f"Grant yourself {role} on {self.name}: in the screen, or `kachery-tui channel roles {self.name} +{role}`"
+            command = f"kachery-tui channel roles {self.name} +{role}"
+            do = f"Grant yourself {role} on {self.name}: in the screen, or with `{command}`"
             raise NotAllowed(f"no role {role} on {self.name}", "this node does not ask for it", do)
         raise NotAllowed(
-            f"no role {role} on {self.name}", "the channel does not grant it", "Ask the channel's owner for it"
+            f"no role {role} on {self.name}",
+            "the channel does not grant it",
+            "Ask the channel's owner for it",
         )
 
     async def publish(self, body: Body, *, request: int | None = None) -> None:

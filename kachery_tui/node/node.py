@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kachery_tui.config import ChannelConfig, NodeConfig, save_roles
 from kachery_tui.errors import KacheryError, UsageError
@@ -18,11 +18,13 @@ from kachery_tui.node.membership import Membership
 from kachery_tui.node.rates import RateMeter
 from kachery_tui.node.supervisor import Supervisor
 from kachery_tui.node.threads import in_thread, in_thread_with_progress
-from kachery_tui.node.values import Entry, Stored, Totals
+from kachery_tui.node.values import Entry, Order, Stored, Totals
 from kachery_tui.protocol.envelope import Envelope
-from kachery_tui.protocol.keys import PrivateKey
 from kachery_tui.protocol.roles import Kind, Role
 from kachery_tui.storage.storage import Storage
+
+if TYPE_CHECKING:
+    from kachery_tui.protocol.keys import PrivateKey
 
 _log = logging.getLogger(__name__)
 
@@ -173,18 +175,22 @@ class Node:
 
     async def store(self, path: Path, *, progress: Callable[[int], None] | None = None) -> Stored:
         """Copy a file into storage. `progress` is called from a thread; cancelling leaves nothing behind."""
-        stored = await in_thread_with_progress(lambda report: self.storage.store(path, progress=report), progress)
+        stored = await in_thread_with_progress(
+            lambda report: self.storage.store(path, progress=report), progress
+        )
         self._evict_soon()
         return stored
 
     async def link(self, path: Path, *, progress: Callable[[int], None] | None = None) -> Stored:
         """Make a file known to storage where it lies, without copying it."""
-        return await in_thread_with_progress(lambda report: self.storage.link(path, progress=report), progress)
+        return await in_thread_with_progress(
+            lambda report: self.storage.link(path, progress=report), progress
+        )
 
     async def entries(
         self,
         *,
-        order: str = "added",
+        order: Order = "added",
         descending: bool = True,
         matching: str = "",
         offset: int = 0,
@@ -203,7 +209,7 @@ class Node:
 
     async def totals(self) -> Totals:
         """How much storage holds, and how much it may."""
-        return await in_thread(self.storage.index.totals)
+        return await in_thread(self.storage.totals)
 
     async def trash(self, sha1: str) -> None:
         """Move a file into the trash."""
@@ -219,7 +225,9 @@ class Node:
 
     async def verify(self, sha1: str, *, progress: Callable[[int], None] | None = None) -> bool:
         """Hash a stored file again; whether its bytes still are what its name says."""
-        return await in_thread_with_progress(lambda report: self.storage.verify(sha1, progress=report), progress)
+        return await in_thread_with_progress(
+            lambda report: self.storage.verify(sha1, progress=report), progress
+        )
 
     def _deliver(self, membership: Membership, envelope: Envelope, message: int) -> None:
         """Hand a verified message to the exchange of its kind. Feeds and tasks are shown, and answered by nobody yet."""

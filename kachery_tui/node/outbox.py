@@ -1,4 +1,4 @@
-"""From message bodies to pub-sub messages: signed, batched when they come in bursts, never delayed when they come singly."""
+"""From message bodies to pub-sub messages: signed, batched when in bursts, never delayed when single."""
 
 import asyncio
 import time

@@ -32,6 +32,9 @@ _log = logging.getLogger(__name__)
 MOST_LOOKUPS: Final = 256
 """Requests being looked up in storage at a time; those beyond are dropped, and their askers ask again."""
 
+LOOKUPS_AT_ONCE: Final = 2
+"""Threads that look up. A chunk is hashed before it is offered, so strangers' questions must not take every core."""
+
 MOST_SERVINGS: Final = 500
 """Files of which others may want something at a time."""
 
@@ -63,6 +66,8 @@ class _Wanted:
     """sha1 of the file that this is, is a chunk of, or is the manifest of."""
     size: int
     """Bytes of that file."""
+    name: str | None
+    """What that file is called here."""
 
 
 @dataclass(slots=True)
@@ -95,6 +100,7 @@ class Provider:
         self._supervisor = supervisor
         self._uploader = uploader
         self._lookups = 0
+        self._lookup_slots = asyncio.Semaphore(LOOKUPS_AT_ONCE)
         self._servings: dict[tuple[str, str], _Serving] = {}
         self._rows: dict[int, tuple[Membership, _Serving]] = {}
 
@@ -108,7 +114,9 @@ class Provider:
         if Role.PROVIDE_FILES not in membership.roles:
             return
         if self._lookups >= MOST_LOOKUPS:
-            membership.activity[Stream.REQUEST_FILES].count_refused("more requests than this node can look up")
+            membership.activity[Stream.REQUEST_FILES].count_refused(
+                "more requests than this node can look up"
+            )
             return
         self._lookups += 1
         self._supervisor.spawn(
@@ -117,14 +125,17 @@ class Provider:
 
     async def _look_up(self, membership: Membership, key: FileKey, asker: str, message: int) -> None:
         try:
-            wanted = await in_thread(lambda: self._find(key))
+            async with self._lookup_slots:
+                wanted = await in_thread(lambda: self._find(key))
         finally:
             self._lookups -= 1
         if wanted is None:
             return
         serving = self._serving(membership, wanted, asker)
         if serving is None:
-            membership.activity[Stream.REQUEST_FILES].count_refused("more files wanted than this node serves at a time")
+            membership.activity[Stream.REQUEST_FILES].count_refused(
+                "more files wanted than this node serves at a time"
+            )
             return
         membership.activity[Stream.REQUEST_FILES].belongs_to(message, serving.row.number)
         if key.sha1 in serving.under_way or key.sha1 in serving.held:
@@ -143,13 +154,19 @@ class Provider:
             return None
         if source is None:
             return None
+        try:
+            described = _described(source) if key.chunk_of is None else None
+        except OSError as error:
+            _log.warning("reading %s: %s", source.path, error)
+            return None
+        root = key.sha1
         if key.chunk_of is not None:
-            root = self._storage.find(key.chunk_of.file_key.sha1)
-            return _Wanted(key, source, key.chunk_of.file_key.sha1, root.size if root else source.size)
-        described = _described(source)
-        if described is not None:
-            return _Wanted(key, source, described.sha1, described.size)
-        return _Wanted(key, source, key.sha1, source.size)
+            root = key.chunk_of.file_key.sha1
+        elif described is not None:
+            root = described.sha1
+        entry = self._storage.index.get(root)
+        size = entry.size if entry else described.size if described else source.size
+        return _Wanted(key, source, root, size, entry.name or None if entry else None)
 
     def _serving(self, membership: Membership, wanted: _Wanted, asker: str) -> _Serving | None:
         """The row's bookkeeping for a file; a row that ended lately is taken up again for the next chunk."""
@@ -163,9 +180,8 @@ class Provider:
             self._drop_ended()
             if len(self._servings) >= MOST_SERVINGS:
                 return None
-            entry = self._storage.name_of(wanted.root)
             key = FileKey(wanted.root)
-            uri = FileUri(wanted.root, name=entry)
+            uri = FileUri(wanted.root, name=wanted.name)
             row = self._ledger.open(Side.THEIRS, membership.name, key, uri, Step.CHECKING)
             row.size = wanted.size
             serving = self._servings[place] = _Serving(row, wanted.size)
@@ -187,7 +203,9 @@ class Provider:
         if membership.upload_slots.locked():
             self._ledger.enter(row, Step.QUEUED)
         try:
-            await membership.publish_patiently(UploadFileStatus(key, UploadStatus.STARTED), request=row.number)
+            await membership.publish_patiently(
+                UploadFileStatus(key, UploadStatus.STARTED), request=row.number
+            )
             await self._uploader.upload(membership, row, key, wanted.source)
             serving.sent[key.sha1] = wanted.source.size
         except KacheryError as error:
@@ -214,10 +232,14 @@ class Provider:
         self._ledger.enter(serving.row, Step.WAITING)
         if serving.hold is None or serving.hold.done():
             serving.hold = self._supervisor.spawn(
-                self._keep_holding(membership, serving), f"{membership.name}: hold {wanted.root[:12]}", service=True
+                self._keep_holding(membership, serving),
+                f"{membership.name}: hold {wanted.root[:12]}",
+                service=True,
             )
         else:
-            self._supervisor.spawn(self._say_held(membership, serving, wanted), f"{membership.name}: say held")
+            self._supervisor.spawn(
+                self._say_held(membership, serving, wanted), f"{membership.name}: say held"
+            )
 
     async def _keep_holding(self, membership: Membership, serving: _Serving) -> None:
         """Tell the askers now and then that a person is being asked; in the end, that nobody answered."""
@@ -242,7 +264,9 @@ class Provider:
         if membership is None or serving is None or not serving.held:
             raise UsageError(f"request {row.number} does not wait for an answer", f"it is {row.step}")
         if not yes:
-            self._supervisor.spawn(self._decline(membership, serving, "declined"), f"{membership.name}: decline")
+            self._supervisor.spawn(
+                self._decline(membership, serving, "declined"), f"{membership.name}: decline"
+            )
             return
         if serving.hold is not None:
             serving.hold.cancel()
@@ -260,7 +284,9 @@ class Provider:
             try:
                 await membership.publish(UploadFileFailed(wanted.key, reason), request=serving.row.number)
             except KacheryError as error:
-                _log.info("%s: could not say that %s was %s: %s", membership.name, wanted.key.sha1, reason, error)
+                _log.info(
+                    "%s: could not say that %s was %s: %s", membership.name, wanted.key.sha1, reason, error
+                )
 
     def cancel(self, row: Request) -> None:
         """Stop serving a row: uploads under way are broken off, held ones declined."""
@@ -277,7 +303,9 @@ class Provider:
         """Send the whole file of an ended row, whether or not anybody still asks. Raises `UsageError` where it cannot."""
         membership, serving = self._rows.get(row.number, (None, None))
         if membership is None or serving is None:
-            raise UsageError(f"request {row.number} is too old to be tried again", "", "Push the file instead")
+            raise UsageError(
+                f"request {row.number} is too old to be tried again", "", "Push the file instead"
+            )
         if Role.PROVIDE_FILES not in membership.roles:
             raise NotAllowed(f"no role {Role.PROVIDE_FILES} on {membership.name}")
         serving.consent_until = time.time() + CONSENT_LASTS

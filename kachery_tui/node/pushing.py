@@ -36,7 +36,9 @@ def _objects(storage: Storage, key: FileKey) -> list[tuple[FileKey, ByteSource]]
     """What has to be in the bucket for `key`, with where its bytes are; runs in a thread."""
     whole = storage.find_key(FileKey(key.sha1))
     if whole is None:
-        raise UsageError(f"{key.sha1[:12]}… is not in this node's storage", "", "Store or link the file first")
+        raise UsageError(
+            f"{key.sha1[:12]}… is not in this node's storage", "", "Store or link the file first"
+        )
     manifest = storage.manifest_of(key.sha1)
     if manifest is None:
         return [(FileKey(key.sha1), whole)]

@@ -17,7 +17,7 @@ from kachery_tui.protocol.messages import (
 )
 
 
-def summary(body: Body) -> str:  # noqa: PLR0911 - one line a message type reads best as it stands
+def summary(body: Body) -> str:
     """One line of plain text; parts that came from a peer are not cleaned for a terminal."""
     match body:
         case RequestFile(key):

@@ -90,14 +90,18 @@ class Uploader:
             if not lock.locked():
                 self._under_way.pop(place, None)
 
-    async def _announced(self, membership: Membership, row: Request, key: FileKey, source: ByteSource) -> None:
+    async def _announced(
+        self, membership: Membership, row: Request, key: FileKey, source: ByteSource
+    ) -> None:
         try:
             await self._send(membership, row, key, source)
         except asyncio.CancelledError:
             await self._say_failed(membership, row, key, "cancelled there")
             raise
         except KacheryError as error:
-            await self._say_failed(membership, row, key, f"{error.what}: {error.why}" if error.why else error.what)
+            await self._say_failed(
+                membership, row, key, f"{error.what}: {error.why}" if error.why else error.what
+            )
             raise
         await membership.publish_patiently(UploadFileStatus(key, UploadStatus.FINISHED), request=row.number)
 
