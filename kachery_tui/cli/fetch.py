@@ -1,0 +1,69 @@
+"""`load` and `cat`: a file by its URI, from storage if it is there, else from the network."""
+
+import os
+import shutil
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Final
+
+from kachery_tui.cli.output import emit
+from kachery_tui.cli.place import find_place
+from kachery_tui.errors import KacheryError, NotAllowed, UsageError
+from kachery_tui.protocol.uris import FileUri
+from kachery_tui.storage.storage import Storage
+
+PIECE: Final = 1 << 20
+"""Bytes written to stdout at a time."""
+
+
+def load(args: Namespace) -> int:
+    """Print the local path of a file, which is got first if need be."""
+    uri = FileUri.parse(args.uri)
+    path = _obtain(args, uri)
+    if args.to is not None:
+        target = args.to / (uri.name or uri.sha1) if args.to.is_dir() else args.to
+        path = _copy(path, target)
+    emit(str(path), {"uri": str(uri), "path": str(path), "size": path.stat().st_size}, as_json=args.as_json)
+    return 0
+
+
+def cat(args: Namespace) -> int:
+    """Write a file's bytes to stdout."""
+    path = _obtain(args, FileUri.parse(args.uri))
+    with path.open("rb") as opened:
+        shutil.copyfileobj(opened, sys.stdout.buffer, PIECE)
+    return 0
+
+
+def _obtain(args: Namespace, uri: FileUri) -> Path:
+    """Where the file is. Only one that is not in storage makes a node, and brings in what that needs."""
+    place = find_place(args)
+    storage = Storage.open(place.storage)
+    try:
+        found = storage.find(uri.sha1)
+        if found is not None:
+            storage.touch(uri.sha1)
+            return found.path
+    finally:
+        storage.close()
+    from kachery_tui.cli.network import fetch
+
+    return fetch(place, uri, args.channel)
+
+
+def _copy(source: Path, target: Path) -> Path:
+    """A copy of a stored file at `target`, which is never there half done."""
+    if "/" in target.name or not target.name:
+        raise UsageError(f"cannot write to {target}", "it names no file")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        shutil.copyfile(source, temporary)
+        temporary.replace(target)
+    except OSError as error:
+        why = error.strerror or str(error)
+        kind = NotAllowed if isinstance(error, PermissionError) else KacheryError
+        raise kind(f"cannot write {target}", why, "Choose another place with --to") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+    return target

@@ -1,0 +1,62 @@
+"""The entry: from arguments to an exit code, and the one place where errors become text."""
+
+import os
+import sys
+import traceback
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Final, NoReturn
+
+from kachery_tui.cli.output import complain
+from kachery_tui.cli.parser import parse
+from kachery_tui.cli.signals import Terminated, signals_raised
+from kachery_tui.errors import KacheryError
+
+EXIT_FAILED: Final = 1
+EXIT_INTERRUPTED: Final = 130
+EXIT_READER_GONE: Final = 141
+"""What a shell reports of a program that SIGPIPE ended: its reader had enough."""
+
+
+def run() -> NoReturn:
+    """The console script."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command line; its exit code. `--help` and misuse raise argparse's SystemExit."""
+    args = parse(arguments)
+    try:
+        with signals_raised():
+            code = _handler(args.run)(args)
+            sys.stdout.flush()
+    except KacheryError as error:
+        complain(error)
+        return error.exit_code
+    except BrokenPipeError:
+        # The interpreter flushes stdout once more on its way out, which must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_READER_GONE
+    except Terminated as signalled:
+        return 128 + signalled.signal
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last resort: a person sees a sentence, not a traceback
+        return _crashed(error, debug=args.debug)
+    return code
+
+
+def _handler(name: str) -> Callable[[Namespace], int]:
+    module, _, function = name.partition(":")
+    handler: Callable[[Namespace], int] = getattr(import_module(f"kachery_tui.cli.{module}"), function)
+    return handler
+
+
+def _crashed(error: Exception, *, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    detail = str(error) or "no further words"
+    hint = "" if debug else "\n  run it again with --debug to see where"
+    sys.stderr.write(f"kachery-tui: a defect of this program: {type(error).__name__}: {detail}{hint}\n")
+    return EXIT_FAILED

@@ -1,0 +1,73 @@
+"""One request of the command line: a node that lives as long as it takes."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+from kachery_tui.cli.output import Progress, say
+from kachery_tui.cli.place import Place
+from kachery_tui.cli.service import run_cancellable
+from kachery_tui.config import ChannelConfig, load_channels
+from kachery_tui.node.ledger import Request
+from kachery_tui.node.node import Node
+from kachery_tui.protocol.uris import FileUri
+from kachery_tui.storage.storage import Storage
+from kachery_tui.tui.present import byte_rate, size
+
+WATCH_SECONDS = 0.1
+
+
+def fetch(place: Place, uri: FileUri, channel: str | None) -> Path:
+    """Get a file over the named channel, or over any; where it is in storage. Raises what the request ends with."""
+    return run_cancellable(_request(place, uri, channel))
+
+
+async def _request(place: Place, uri: FileUri, channel: str | None) -> Path:
+    _quieten_libraries()
+    node = Node(place.config, Storage.open(place.storage), _channels(place, channel), provide=False)
+    progress = Progress()
+    await node.start()
+    try:
+        row = node.files.request(uri, channel)
+        watching = asyncio.create_task(_watch(node, row, progress))
+        try:
+            path = await row.outcome()
+        finally:
+            watching.cancel()
+            progress.clear()
+            for note in row.notes:
+                say(note)
+    finally:
+        await node.close()
+    assert path is not None, "a request that ends well has a path"
+    return path
+
+
+def _channels(place: Place, channel: str | None) -> list[ChannelConfig]:
+    """The channels to look at; a broken file of a channel that nobody asked for is no hindrance."""
+    if channel is None:
+        return list(place.channels())
+    named = [config for config in load_channels(place.folder).channels if config.name == channel]
+    return named or list(place.channels())
+
+
+async def _watch(node: Node, row: Request, progress: Progress) -> None:
+    while True:
+        progress.show(_describe(node, row))
+        await asyncio.sleep(WATCH_SECONDS)
+
+
+def _describe(node: Node, row: Request) -> str:
+    parts = [f"{row.name}: {row.step}"]
+    if row.answered_by:
+        parts.append(f"from {node.label_of(row.answered_by)}")
+    if row.size is not None:
+        parts.append(f"{size(row.done)} of {size(row.size)}")
+        parts.append(byte_rate(row.rate()))
+    return ", ".join(parts)
+
+
+def _quieten_libraries() -> None:
+    """What the request ends with says what is wrong; what the libraries say on the way would only repeat it."""
+    if not logging.getLogger().handlers:
+        logging.getLogger().addHandler(logging.NullHandler())

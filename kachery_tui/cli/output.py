@@ -1,0 +1,63 @@
+"""What a command prints: data on stdout, talk on stderr."""
+
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from kachery_tui.errors import KacheryError
+
+LIVE_SECONDS: Final = 0.1
+SPARSE_SECONDS: Final = 10.0
+"""Between two progress lines where stderr is a file or a pipe: a log should not fill up with them."""
+
+
+def emit(text: str, value: Mapping[str, object] | Sequence[object], *, as_json: bool) -> None:
+    """Print one piece of data on stdout: as text (nothing, if it is empty), or as one line of JSON."""
+    line = json.dumps(value, ensure_ascii=False) if as_json else text
+    if line:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+
+def say(text: str) -> None:
+    """Tell the person something that is not data."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def complain(error: KacheryError) -> None:
+    """Say what failed, why, and what would help."""
+    say(f"kachery-tui: {error.what}: {error.why}" if error.why else f"kachery-tui: {error.what}")
+    if error.do:
+        say(f"  {error.do}")
+
+
+class Progress:
+    """Progress on stderr: a live line on a terminal, a line now and then elsewhere."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+        self._next = time.monotonic() + (LIVE_SECONDS if self._live else SPARSE_SECONDS)
+        self._shown = False
+
+    def show(self, text: str) -> None:
+        """Show where things stand; cheap to call as often as one likes."""
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + (LIVE_SECONDS if self._live else SPARSE_SECONDS)
+        if self._live:
+            sys.stderr.write(f"\r\x1b[K{text}")
+            sys.stderr.flush()
+            self._shown = True
+        else:
+            say(text)
+
+    def clear(self) -> None:
+        """Take the live line away, so that what is printed next stands by itself."""
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+            self._shown = False

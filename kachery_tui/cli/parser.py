@@ -1,0 +1,197 @@
+"""The grammar of the command line."""
+
+import argparse
+from argparse import SUPPRESS, ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from kachery_tui import __version__
+from kachery_tui.protocol.roles import Role
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[ArgumentParser]
+
+DESCRIPTION: Final = """\
+A node of the kachery network in a terminal. Without a command it opens the screen.
+"""
+
+EPILOG: Final = """\
+stdout carries data, stderr talk. Exit codes: 0 ok, 1 failed, 2 usage or configuration, 3 nobody has it,
+4 worth retrying, 5 not allowed, 130 interrupted.
+"""
+
+
+def parse(arguments: Sequence[str]) -> Namespace:
+    """Arguments as values; `run` is what to run, `module:function`. `--help` and misuse raise SystemExit."""
+    return _parser().parse_args(arguments)
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="kachery-tui",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        parents=[_everywhere()],
+    )
+    parser.add_argument("--version", action="version", version=f"kachery-tui {__version__}")
+    parser.set_defaults(run="screen:show", config=None, storage=None, debug=False, as_json=False)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_setup(commands)
+    _add_files(commands)
+    _add_services(commands)
+    return parser
+
+
+def _everywhere() -> ArgumentParser:
+    """Options that may stand before and after the command; one not given undoes nothing given before."""
+    common = ArgumentParser(add_help=False, argument_default=SUPPRESS)
+    common.add_argument(
+        "--config", type=Path, metavar="DIR", help="configuration folder (else $KACHERY_TUI_CONFIG_DIR)"
+    )
+    common.add_argument(
+        "--storage",
+        type=Path,
+        metavar="DIR",
+        help="storage folder (else $KACHERY_STORAGE_DIR, then config.toml, then ~/kachery-storage)",
+    )
+    common.add_argument(
+        "--debug", action="store_true", help="more talk on stderr, and tracebacks of unexpected failures"
+    )
+    return common
+
+
+def _command(
+    commands: "Commands", name: str, run: str, text: str, *, data: bool = False, **settings: Any
+) -> ArgumentParser:
+    command = commands.add_parser(
+        name, help=text, description=text, parents=[_everywhere()], allow_abbrev=False, **settings
+    )
+    command.set_defaults(run=run)
+    if data:
+        command.add_argument(
+            "--json",
+            action="store_true",
+            dest="as_json",
+            default=SUPPRESS,
+            help="print JSON, one value a line",
+        )
+    return command
+
+
+def _add_setup(commands: "Commands") -> None:
+    init = _command(commands, "init", "setup:init", "write config.toml and make the node's key", data=True)
+    init.add_argument("--label", help="what others see this node as (default: USER@HOST)")
+    init.add_argument("--owner", default="", help="whom the node belongs to, for instance a mail address")
+    _command(
+        commands,
+        "info",
+        "setup:info",
+        "say who this node is, what it holds, and on which channels",
+        data=True,
+    )
+
+    text = "join, list, leave channels, and set roles on them"
+    channel = commands.add_parser(
+        "channel", help=text, description=text, parents=[_everywhere()], allow_abbrev=False
+    )
+    actions = channel.add_subparsers(title="actions", metavar="ACTION", required=True)
+    join = _command(actions, "join", "channels:join", "join a channel by its channel file", data=True)
+    join.add_argument("file", type=Path, metavar="FILE", help="a channel file, from its owner or from `hub`")
+    join.add_argument("--roles", type=_roles, metavar="A,B", help="ask for these roles instead of the file's")
+    _command(actions, "list", "channels:list_", "list the channels that this node is on", data=True)
+    leave = _command(actions, "leave", "channels:leave", "leave a channel: its file is removed", data=True)
+    leave.add_argument("name", metavar="NAME")
+    roles = _command(
+        actions,
+        "roles",
+        "channels:roles",
+        "ask for roles (+role) and drop them (-role); without any, print them",
+        data=True,
+        prefix_chars="-+",
+        usage="kachery-tui channel roles NAME [+role | -role]... [--json]",
+    )
+    roles.add_argument("name", metavar="NAME")
+    roles.set_defaults(changes=[])
+    group = roles.add_argument_group("roles")
+    for role in Role:
+        for sign in "+-":
+            group.add_argument(
+                f"{sign}{role}", action="append_const", dest="changes", const=(sign, role), help=SUPPRESS
+            )
+    group.description = ", ".join(Role)
+
+
+def _add_files(commands: "Commands") -> None:
+    for name, text in (
+        ("store", "copy files into the storage folder, and print their URIs"),
+        ("link", "take files into storage where they are, without a copy, and print their URIs"),
+    ):
+        command = _command(commands, name, f"files:{name}", text, data=True)
+        command.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    load = _command(
+        commands,
+        "load",
+        "fetch:load",
+        "get a file, and print its local path",
+        data=True,
+    )
+    load.add_argument("uri", metavar="URI", help="sha1://…")
+    load.add_argument("--channel", metavar="C", help="ask on this channel only")
+    load.add_argument(
+        "--to", type=Path, metavar="PATH", help="put a copy at this file name or into this folder"
+    )
+    cat = _command(commands, "cat", "fetch:cat", "get a file, and write its bytes to stdout")
+    cat.add_argument("uri", metavar="URI", help="sha1://…")
+    cat.add_argument("--channel", metavar="C", help="ask on this channel only")
+
+
+def _add_services(commands: "Commands") -> None:
+    node = _command(commands, "node", "serve:node", "run the node without a screen; its log goes to stderr")
+    hub = _command(
+        commands,
+        "hub",
+        "serve:hub",
+        "run channels on this machine, and print their files' paths",
+        data=True,
+    )
+    hub.add_argument(
+        "--data", type=Path, metavar="DIR", help="where it keeps keys, files, channels/NAME.toml"
+    )
+    hub.add_argument("--host", metavar="H", help="address to listen on (default: 127.0.0.1)")
+    hub.add_argument("--port", type=_port, metavar="P", help="pub-sub port (default: 9123; 0: any free one)")
+    hub.add_argument(
+        "--s3-port", type=_port, metavar="P", help="bucket port (default: 9124; 0: any free one)"
+    )
+    hub.add_argument(
+        "--channel",
+        action="append",
+        metavar="NAME",
+        dest="channels",
+        help="a channel to offer (default: local); repeatable",
+    )
+    for service in (node, hub):
+        service.add_argument("--exit-with-stdin", action="store_true", help=SUPPRESS)
+    demo = _command(
+        commands,
+        "demo",
+        "screen:demo",
+        "a hub, two peers and the screen on this machine, gone when you leave",
+    )
+    demo.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="files that the peers provide")
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65_535:
+        raise argparse.ArgumentTypeError(f"{port} is no port: 0 to 65535 would do")
+    return port
+
+
+def _roles(text: str) -> frozenset[Role]:
+    try:
+        return frozenset(Role(word.strip()) for word in text.split(",") if word.strip())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}: the roles are {', '.join(Role)}") from None

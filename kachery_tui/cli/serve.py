@@ -1,0 +1,94 @@
+"""`node` and `hub`: services without a screen, until somebody ends them."""
+
+import asyncio
+import logging
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from kachery_tui.cli.output import emit, say
+from kachery_tui.cli.place import Place, find_place
+from kachery_tui.cli.service import stop_on_signals, stop_with_stdin
+
+_log = logging.getLogger(__name__)
+
+
+def node(args: Namespace) -> int:
+    """Run the node, its log on stderr. SIGINT, SIGTERM and SIGHUP end it well."""
+    place = find_place(args, must_exist=True)
+    _log_to_stderr(debug=args.debug)
+    asyncio.run(_node(args, place))
+    return 0
+
+
+async def _node(args: Namespace, place: Place) -> None:
+    from kachery_tui.node.node import Node
+    from kachery_tui.storage.storage import Storage
+
+    stop = _stop_event(args)
+    channels = place.channels()
+    storage = Storage.open(place.storage)
+    try:
+        storage.claim()
+        node = Node(place.config, storage, channels)
+        await node.start()
+        try:
+            names = ", ".join(channel.name for channel in channels) or "no channel"
+            _log.info("node %s, id %s, storage %s, on %s", node.label, node.node_id, storage.folder, names)
+            await stop.wait()
+        finally:
+            await node.close()
+    finally:
+        storage.close()
+
+
+def hub(args: Namespace) -> int:
+    """Run a hub, and print the paths of its channel files once it answers."""
+    _log_to_stderr(debug=args.debug)
+    asyncio.run(_hub(args))
+    return 0
+
+
+async def _hub(args: Namespace) -> None:
+    from kachery_tui.hub import HubOptions, run_hub
+
+    stop = _stop_event(args)
+    given: dict[str, Any] = {
+        "host": args.host,
+        "port": args.port,
+        "s3_port": args.s3_port,
+        "channels": tuple(args.channels) if args.channels else None,
+    }
+    data = args.data if args.data is not None else _default_data()
+    options = HubOptions(data, **{name: value for name, value in given.items() if value is not None})
+
+    def ready(files: list[Path]) -> None:
+        for file in files:
+            emit(str(file), {"name": file.stem, "file": str(file)}, as_json=args.as_json)
+        say("The hub runs until Ctrl-C. Join from another terminal: kachery-tui channel join FILE")
+
+    await run_hub(options, ready=ready, stop=stop)
+
+
+def _default_data() -> Path:
+    from platformdirs import user_data_path
+
+    return user_data_path("kachery-tui") / "hub"
+
+
+def _stop_event(args: Namespace) -> asyncio.Event:
+    stop = asyncio.Event()
+    stop_on_signals(stop.set)
+    if args.exit_with_stdin:
+        stop_with_stdin(stop.set)
+    return stop
+
+
+def _log_to_stderr(*, debug: bool) -> None:
+    """Our own log in full; of the libraries only what is wrong, unless somebody looks for a defect."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    logging.getLogger().addHandler(handler)
+    logging.getLogger().setLevel(logging.DEBUG if debug else logging.WARNING)
+    logging.getLogger("kachery_tui").setLevel(logging.DEBUG if debug else logging.INFO)

@@ -1,0 +1,117 @@
+"""`init` and `info`: who this node is."""
+
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kachery_tui.cli.output import emit, say
+from kachery_tui.cli.place import Place, default_label, find_place
+from kachery_tui.config import NodeConfig, config_folder, save_node_config, storage_folder
+from kachery_tui.config.node import LONGEST_LABEL, is_label
+from kachery_tui.errors import UsageError
+from kachery_tui.protocol.roles import Role
+
+if TYPE_CHECKING:
+    from kachery_tui.storage.values import Totals
+
+
+def init(args: Namespace) -> int:
+    """Write `config.toml` and make the storage folder with its key. A configuration that is there stays untouched."""
+    folder = config_folder(args.config)
+    file = folder / "config.toml"
+    if file.exists():
+        raise UsageError(f"{file} is there already", "", "Edit it, or choose another folder with --config")
+    label = default_label() if args.label is None else args.label
+    if not is_label(label):
+        raise UsageError(f"{label!r} is no label", "", f"1 to {LONGEST_LABEL} printable characters would do")
+    storage = storage_folder(args.storage)
+    node_id = _make_storage(storage)
+    named = storage.absolute() if args.storage is not None else None
+    save_node_config(NodeConfig(folder, label, args.owner, named))
+    emit(str(file), {"config": str(file), "storage": str(storage), "nodeId": node_id}, as_json=args.as_json)
+    say(f"{label}, node id {node_id}, storage folder {storage}")
+    say("Next: kachery-tui channel join FILE, then kachery-tui")
+    return 0
+
+
+def _make_storage(folder: Path) -> str:
+    from kachery_tui.storage.storage import Storage
+
+    storage = Storage.open(folder)
+    try:
+        return storage.node_key().node_id
+    finally:
+        storage.close()
+
+
+def info(args: Namespace) -> int:
+    """Say who this node is, what it holds, and which channels it is on. Makes and changes nothing."""
+    place = find_place(args)
+    value: dict[str, Any] = {
+        "config": str(place.folder),
+        "storage": str(place.storage),
+        "label": place.config.label,
+        "owner": place.config.owner,
+        "nodeId": None,
+        "holds": None,
+        "channels": [
+            {
+                "name": channel.name,
+                "asked": sorted(channel.roles),
+                "granted": sorted(channel.granted),
+                "provide": channel.provide,
+            }
+            for channel in place.channels()
+        ],
+    }
+    totals = None
+    # Opening a storage folder makes it, and asking for the key makes one: looking must do neither.
+    if (place.storage / "private.pem").exists():
+        value["nodeId"], totals = _look(place.storage)
+        value["holds"] = {
+            "files": totals.files,
+            "links": totals.links,
+            "bytes": totals.bytes,
+            "trashBytes": totals.trash_bytes,
+            "limitBytes": totals.limit,
+        }
+    emit("\n".join(_lines(place, value, totals)), value, as_json=args.as_json)
+    return 0
+
+
+def _look(folder: Path) -> tuple[str, "Totals"]:
+    from kachery_tui.storage.storage import Storage
+
+    storage = Storage.open(folder)
+    try:
+        return storage.node_key().node_id, storage.totals()
+    finally:
+        storage.close()
+
+
+def _lines(place: Place, value: dict[str, Any], totals: "Totals | None") -> list[str]:
+    lines = [
+        f"label     {place.config.label}",
+        f"owner     {place.config.owner or '–'}",
+        f"node id   {value['nodeId'] or 'none yet'}",
+        f"config    {place.folder}",
+        f"storage   {place.storage}",
+    ]
+    if totals is not None:
+        limit = f" of at most {totals.limit:,}" if totals.limit is not None else ""
+        lines.append(
+            f"holds     {totals.files:,} files and {totals.links:,} links, {totals.bytes:,} bytes{limit}"
+        )
+    if not value["channels"]:
+        lines.append("channels  none: join one with `kachery-tui channel join FILE`")
+    lines += [
+        f"channel   {channel['name']}: {describe_roles(channel['asked'], channel['granted'])}"
+        for channel in value["channels"]
+    ]
+    return lines
+
+
+def describe_roles(asked: list[Role], granted: list[Role]) -> str:
+    """The roles asked for, with a word where the channel does not grant one."""
+    shown = [role if role in granted else f"{role} (not granted)" for role in asked]
+    return ", ".join(shown) or "no roles"
