@@ -28,6 +28,10 @@ class MissingObject(KacheryError):
     """The bucket has no object of that name."""
 
 
+class UnexpectedSize(KacheryError):
+    """The bucket's object is larger than what was asked for can be."""
+
+
 def plain(text: object) -> str:
     """Text from outside as one printable, bounded line."""
     line = "".join(char if char.isprintable() else " " for char in str(text)[: 4 * LONGEST_REASON])
@@ -120,6 +124,7 @@ def from_botocore(what: str, error: BaseException) -> KacheryError:
         return KacheryError(what, plain(error), "check the endpoint and its certificate")
     passing = (
         boto.HTTPClientError,
+        boto.ConnectionError,
         boto.IncompleteReadError,
         boto.ReadTimeoutError,
         boto.MetadataRetrievalError,

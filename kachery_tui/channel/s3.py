@@ -132,4 +132,5 @@ def _object(entry: Any) -> ObjectInfo | None:
     name, size, modified = entry.get("Key"), entry.get("Size"), entry.get("LastModified")
     if not isinstance(name, str) or not isinstance(size, int):
         return None
-    return ObjectInfo(name, size, modified.timestamp() if modified is not None else None)
+    etag = str(entry.get("ETag", "")).strip('"')
+    return ObjectInfo(name, size, modified.timestamp() if modified is not None else None, etag)

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from kachery_tui.channel.errors import NETWORK_ERRORS, MissingObject, from_http, from_network
+from kachery_tui.channel.errors import NETWORK_ERRORS, MissingObject, UnexpectedSize, from_http, from_network
 from kachery_tui.channel.job import Job
 from kachery_tui.channel.values import ObjectInfo
 from kachery_tui.channel.wire import Line, Wire, send_head
@@ -66,11 +66,12 @@ def head(job: Job, wire: Wire, url: str, what: str, name: str) -> ObjectInfo | N
         size = response.headers.get("Content-Length", "")
         if not re.fullmatch(r"[0-9]{1,18}", size):
             raise KacheryError(what, "the bucket does not say how large the object is")
-        info = ObjectInfo(name, int(size), _time_of(response.headers.get("Last-Modified")))
+        etag = response.headers.get("ETag", "").strip('"')
+        info = ObjectInfo(name, int(size), _time_of(response.headers.get("Last-Modified")), etag)
     except MissingObject:
         info = None
     except BaseException:
-        line.http.close()
+        _drop(line, response)
         raise
     _finish(job, wire, line, response)
     return info
@@ -94,7 +95,7 @@ def download(job: Job, wire: Wire, url: str, what: str, span: Span, sink: Sink) 
                 job, response, what, _length(response, what, span), span, sink, wire.stall_timeout
             )
     except BaseException:
-        line.http.close()
+        _drop(line, response)
         raise
     _finish(job, wire, line, response)
     return received
@@ -106,15 +107,16 @@ def upload(
     """PUT the bytes of `source` to a signed URL; `on_bytes` gets the cumulative count after every piece."""
     for fresh in (False, True):
         line, target = wire.open(job, what, url, fresh=fresh)
+        response = None
         try:
             _send_file(job, line, target, what, source, on_bytes)
             response = _response(job, line, what, wire.stall_timeout)
             _refuse(response, what)
         except Broken:
-            line.http.close()
+            _drop(line, response)
             continue
         except BaseException:
-            line.http.close()
+            _drop(line, response)
             raise
         _finish(job, wire, line, response)
         return
@@ -160,7 +162,7 @@ def _length(response: http.client.HTTPResponse, what: str, span: Span) -> int | 
         ):
             raise KacheryError(what, "the bucket sent another part than was asked for")
     if length is not None and length > span.max_bytes:
-        raise KacheryError(what, f"{length} bytes, more than the {span.max_bytes} that are allowed")
+        raise UnexpectedSize(what, f"{length} bytes, more than the {span.max_bytes} that are allowed")
     return length
 
 
@@ -190,7 +192,7 @@ def _receive(
         received += count
         filled += count
         if received > span.max_bytes:
-            raise KacheryError(what, f"more than the {span.max_bytes} bytes that are allowed")
+            raise UnexpectedSize(what, f"more than the {span.max_bytes} bytes that are allowed")
         if filled == len(buffer) or received == expected or time.monotonic() >= due:
             job.call(sink, buffer[:filled])
             filled, due = 0, time.monotonic() + LONGEST_WAIT
@@ -307,7 +309,14 @@ def _finish(job: Job, wire: Wire, line: Line, response: http.client.HTTPResponse
     if complete:
         wire.give(line)
     else:
-        line.http.close()
+        _drop(line, response)
+
+
+def _drop(line: Line, response: http.client.HTTPResponse | None) -> None:
+    """Close a connection. An answer after which the server closes has taken the socket over, so it is closed, too."""
+    line.http.close()
+    if response is not None:
+        response.close()
 
 
 def _time_of(header: str | None) -> float | None:

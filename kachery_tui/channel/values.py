@@ -50,11 +50,15 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """An object in the bucket: its full name, size in bytes, and Unix time of last change where known."""
+    """An object in the bucket: its full name, size in bytes, and Unix time of last change where known.
+
+    `etag` is what S3 calls so, without quotes: the MD5 of an object that was put in one piece, mostly.
+    """
 
     name: str
     size: int
     modified: float | None
+    etag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
