@@ -34,7 +34,11 @@ class UnexpectedSize(KacheryError):
 
 def plain(text: object) -> str:
     """Text from outside as one printable, bounded line."""
-    line = "".join(char if char.isprintable() else " " for char in str(text)[: 4 * LONGEST_REASON])
+    try:
+        whole = str(text)
+    except Exception:  # noqa: BLE001 - an SDK's error that cannot even say what it is
+        whole = type(text).__name__
+    line = "".join(char if char.isprintable() else " " for char in whole[: 4 * LONGEST_REASON])
     line = re.sub(r"(accessToken|X-Amz-[A-Za-z-]+)=[^&\s]+", r"\1=…", " ".join(line.split()))
     return line[:LONGEST_REASON].rstrip(". ")
 
@@ -117,6 +121,9 @@ def from_botocore(what: str, error: BaseException) -> KacheryError:
         boto.NoAuthTokenError,
         boto.SSOError,
         boto.UnauthorizedSSOTokenError,
+        boto.LoginError,
+        boto.UnknownCredentialError,
+        boto.UnknownTokenProviderError,
     )
     if isinstance(error, credentials):
         return NotAllowed(what, plain(error), "give `access_key` and `secret_key`, or `profile`, in [bucket]")
@@ -185,6 +192,8 @@ def from_ably(what: str, error: BaseException | None) -> KacheryError:
     cause = getattr(error, "cause", None)
     if isinstance(cause, KacheryError):
         return cause
+    if isinstance(cause, NETWORK_ERRORS):
+        return from_network(what, cause)
     why = f"{said} (Ably error {code})" if said else f"Ably error {code}"
     if code == 40009:
         return KacheryError(what, why)
