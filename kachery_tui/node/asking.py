@@ -57,7 +57,7 @@ class Asker:
     """Publishes requests for objects and hands what is announced to those who wait for it."""
 
     def __init__(self, label_of: Callable[[str], str]) -> None:
-        self._label_of = label_of
+        self.label_of = label_of
         self._waiters: dict[tuple[str, str], set[_Waiter]] = {}
 
     def hear(self, membership: Membership, envelope: Envelope, announcement: Announcement) -> int | None:
@@ -167,18 +167,18 @@ class Asker:
     def _unanswered(self, membership: Membership, talk: _Talk) -> KacheryError:
         limits, name = membership.config.limits, membership.name
         if talk.failed and not talk.uploading:
-            reasons = "; ".join(f"{self._label_of(node)}: {reason}" for node, reason in talk.failed.items())
+            reasons = "; ".join(f"{self.label_of(node)}: {reason}" for node, reason in talk.failed.items())
             return TryAgain(f"nobody on {name} could send it", reasons, "Try again, or ask the people there")
         if talk.uploading or talk.held:
             doing = "uploads it" if talk.uploading else "has it and asks a person"
             return TryAgain(
-                f"{self._label_of(talk.uploading or talk.held)} on {name} said that it {doing}, then nothing more",
+                f"{self.label_of(talk.uploading or talk.held)} on {name} said that it {doing}, then nothing more",
                 f"no sign of life for {limits.progress_timeout:g} s (progress_timeout)",
                 "Try again: what was verified is kept",
             )
         present = membership.members(Stream.PROVIDE_FILES)
         listening = (
-            ", ".join(self._label_of(member.node_id) for member in present[:8]) or "nobody that shows itself"
+            ", ".join(self.label_of(member.node_id) for member in present[:8]) or "nobody that shows itself"
         )
         if len(present) > 8:
             listening += f" and {len(present) - 8} more"

@@ -29,6 +29,9 @@ LARGEST_MANIFEST: Final = CHUNK_SIZE
 MOST_QUESTIONS: Final = 5
 """How often one object is asked for in one request, lost connections included."""
 
+MOST_ANSWERS: Final = 2
+"""How often an object may be announced without being in the bucket as it should be."""
+
 _ORDER: Final = (
     Step.STORAGE,
     Step.BUCKET,
@@ -213,8 +216,13 @@ class Fetch:
             failure = await self._try_buckets(get, candidates, Origin.PEER if answered else Origin.BUCKET)
             if failure is None:
                 return
-            if answered >= 2:
-                raise failure
+            if answered >= MOST_ANSWERS:
+                who = self._asker.label_of(self._row.answered_by)
+                raise TryAgain(
+                    f"{who} said that it is in the bucket, and it is not as it should be",
+                    f"{failure.what}: {failure.why}" if failure.why else failure.what,
+                    "Try again, or ask the owner of that node to look into its log",
+                )
             if index is not None:
                 self._row.chunks[index] = ChunkState.ASKED
             try:

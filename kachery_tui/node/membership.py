@@ -199,16 +199,16 @@ class Membership:
                     async with asyncio.timeout(PUBLISH_PAUSE):
                         await self.wait_reconnected(made)
 
-    async def wait_connected(self, patience: float = RECONNECT_PATIENCE) -> None:
-        """Wait until the pub-sub service is reached. Raises `TryAgain` after `patience` seconds."""
+    async def wait_connected(self) -> None:
+        """Wait until the pub-sub service is reached. Raises `TryAgain` after `RECONNECT_PATIENCE` seconds."""
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(RECONNECT_PATIENCE):
                 while not self.is_connected:
                     await self._changed.wait()
         except TimeoutError:
             raise TryAgain(
                 f"the pub-sub service of {self.name} cannot be reached",
-                self.connection.reason or f"no connection within {patience:.0f} s",
+                self.connection.reason or f"no connection within {RECONNECT_PATIENCE:.0f} s",
                 "Check the network and the channel's service, then try again",
             ) from None
 
