@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -97,12 +98,13 @@ class Misbehaving:
 
     answer: Answer
     port: int = 0
+    tls: ssl.SSLContext | None = None
     connections: int = 0
     requests: list[Exchange] = field(default_factory=list)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+        with contextlib.suppress(ConnectionError, ssl.SSLError, asyncio.IncompleteReadError):
             while not writer.is_closing():
                 lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
                 method, target, _ = lines[0].split(" ")
@@ -114,7 +116,7 @@ class Misbehaving:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["Misbehaving"]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self.tls)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self
