@@ -33,7 +33,13 @@ async def test_a_file_that_only_a_peer_has(tmp_path: Path, lab: Path) -> None:
         assert path is not None
         assert path.read_bytes() == data
         assert steps(row) == [
-            Step.STORAGE, Step.BUCKET, Step.ASKING, Step.PEER_UPLOADS, Step.BUCKET, Step.DOWNLOADING, Step.DONE,
+            Step.STORAGE,
+            Step.BUCKET,
+            Step.ASKING,
+            Step.PEER_UPLOADS,
+            Step.BUCKET,
+            Step.DOWNLOADING,
+            Step.DONE,
         ]
         assert row.origins == {Origin.PEER: 1000}
         assert row.channel == "lab"
@@ -41,7 +47,9 @@ async def test_a_file_that_only_a_peer_has(tmp_path: Path, lab: Path) -> None:
         assert ana.label_of(ben.node_id).startswith("ben")
         await ben.wait_idle()
         served = theirs(ben)
-        assert [(each.step, each.done, each.asked_by) for each in served] == [(Step.DONE, 1000, [ana.node_id])]
+        assert [(each.step, each.done, each.asked_by) for each in served] == [
+            (Step.DONE, 1000, [ana.node_id])
+        ]
 
 
 async def test_the_second_asker_gets_it_from_the_bucket(tmp_path: Path, lab: Path) -> None:
@@ -313,7 +321,11 @@ async def test_messages_know_their_request(tmp_path: Path, lab: Path, hub: Hub) 
         row = ana.files.request(uri)
         await row.outcome()
         await ben.wait_idle()
-        heard = [m for m in ana.memberships["lab"].activity[Stream.PROVIDE_FILES].messages if m.from_node_id == ben.node_id]
+        heard = [
+            m
+            for m in ana.memberships["lab"].activity[Stream.PROVIDE_FILES].messages
+            if m.from_node_id == ben.node_id
+        ]
         assert {message.request for message in heard} == {row.number}
         asked = [m for m in ben.memberships["lab"].activity[Stream.REQUEST_FILES].messages]
         assert [message.request for message in asked] == [theirs(ben)[0].number]

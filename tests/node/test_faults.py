@@ -52,7 +52,9 @@ async def test_hub_restarted_in_mid_request(tmp_path: Path, hub: Hub, lab: Path)
         row = ana.files.request(uri)
         await at_step(row, Step.HELD)
         await hub.stop()
-        await until(lambda: not ana.memberships["lab"].is_connected and not ben.memberships["lab"].is_connected)
+        await until(
+            lambda: not ana.memberships["lab"].is_connected and not ben.memberships["lab"].is_connected
+        )
         await hub.start()
         ben.files.answer(theirs(ben)[0].number, yes=True)
         path = await row.outcome()
@@ -112,7 +114,11 @@ async def test_a_wrong_chunk_is_fetched_from_a_peer(tmp_path: Path, hub: Hub, la
         b'{"size":1,"sha1":"' + b"ab" * 20 + b'","chunks":[]}',
         json.dumps({"size": 30_000_000, "sha1": "cd" * 20, "chunks": []}).encode(),
         json.dumps(
-            {"size": 10**6, "sha1": "ab" * 20, "chunks": [{"start": i, "end": i + 1, "sha1": "ab" * 20} for i in range(10**5)]}
+            {
+                "size": 10**6,
+                "sha1": "ab" * 20,
+                "chunks": [{"start": i, "end": i + 1, "sha1": "ab" * 20} for i in range(10**5)],
+            }
         ).encode(),
     ],
     ids=["not json", "empty", "no chunks", "another file", "too many chunks"],
@@ -313,7 +319,9 @@ async def test_nobody_answers_but_it_lands_in_the_bucket(tmp_path: Path, hub: Hu
         assert path is not None
 
 
-async def test_service_that_stays_away(tmp_path: Path, hub: Hub, lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_service_that_stays_away(
+    tmp_path: Path, hub: Hub, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("kachery_tui.node.membership.RECONNECT_PATIENCE", 0.5)
     monkeypatch.setattr("kachery_tui.node.fetching.BUCKET_PAUSES", (0.05,))
     await hub.stop()

@@ -1,0 +1,137 @@
+"""The plain state that the screen looks at."""
+
+import asyncio
+import logging
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kachery_tui.errors import KacheryError
+from kachery_tui.node.activity import RECENT_MESSAGES, Direction, StreamActivity, Verdict
+from kachery_tui.node.ledger import ENDED_ROWS, Ledger, Origin, Side, Step
+from kachery_tui.node.limits import PEERS_REMEMBERED, PeerLimit
+from kachery_tui.node.log import KEPT_LINES, LONGEST_LINE, LogRing
+from kachery_tui.node.rates import RateMeter
+from kachery_tui.node.supervisor import Supervisor
+from kachery_tui.protocol.messages import FileKey
+from kachery_tui.protocol.roles import Stream
+from kachery_tui.protocol.uris import FileUri
+
+SHA1 = "ab" * 20
+
+
+def record(activity: StreamActivity, number: int) -> int:
+    return activity.record(
+        at=float(number),
+        direction=Direction.IN,
+        verdict=Verdict.VERIFIED,
+        type="requestFile",
+        summary=str(number),
+        from_node_id="",
+        raw="{}",
+    )
+
+
+@given(st.integers(0, RECENT_MESSAGES * 2), st.integers(0, RECENT_MESSAGES * 2))
+def test_since_gives_what_is_newer_and_kept(count: int, after: int) -> None:
+    activity = StreamActivity(Stream.REQUEST_FILES)
+    for number in range(1, count + 1):
+        assert record(activity, number) == number
+    oldest_kept = max(1, count - RECENT_MESSAGES + 1)
+    expected = list(range(max(oldest_kept, after + 1), count + 1))
+    assert [message.number for message in activity.since(after)] == expected
+
+
+@given(st.integers(1, RECENT_MESSAGES * 2), st.integers(-5, RECENT_MESSAGES * 2))
+def test_a_message_is_tied_to_its_row(count: int, number: int) -> None:
+    activity = StreamActivity(Stream.REQUEST_FILES)
+    for each in range(1, count + 1):
+        record(activity, each)
+    activity.belongs_to(number, 7)
+    tied = [message.number for message in activity.messages if message.request == 7]
+    assert tied == ([number] if max(1, count - RECENT_MESSAGES + 1) <= number <= count else [])
+
+
+def test_refusals_are_counted() -> None:
+    activity = StreamActivity(Stream.REQUEST_FILES)
+    activity.count_refused("too many", 9)
+    assert (activity.refused, activity.last_refusal, len(activity.messages)) == (9, "too many", 0)
+
+
+def test_rates() -> None:
+    meter = RateMeter()
+    for second in range(100, 110):
+        meter.add(10, second + 0.5)
+    assert meter.total == 100
+    assert meter.rate(109.9) == pytest.approx(10, rel=0.25)
+    assert meter.rate(130.0) == 0
+    assert meter.history(109.0, 12) == [0, 0] + [10] * 10
+
+
+def test_ended_rows_are_bounded_and_active_ones_stay() -> None:
+    ledger = Ledger()
+    key, uri = FileKey(SHA1), FileUri(SHA1)
+    active = ledger.open(Side.MINE, "lab", key, uri, Step.ASKING)
+    for _ in range(ENDED_ROWS + 50):
+        ledger.end(ledger.open(Side.THEIRS, "lab", key, uri, Step.CHECKING), Step.DONE)
+    ledger.open(Side.MINE, "lab", key, uri, Step.STORAGE)
+    assert len(ledger) == ENDED_ROWS + 2
+    assert ledger.get(active.number) is active
+
+
+async def test_a_row_from_start_to_end() -> None:
+    ledger = Ledger()
+    row = ledger.open(Side.MINE, "lab", FileKey(SHA1), FileUri(SHA1, "a.txt"), Step.STORAGE)
+    before = ledger.version
+    ledger.enter(row, Step.STORAGE)
+    assert ledger.version == before
+    ledger.enter(row, Step.DOWNLOADING)
+    ledger.count(row, 5, Origin.PEER)
+    ledger.note(row, "twice")
+    ledger.note(row, "twice")
+    ledger.end(row, Step.FAILED, failure=KacheryError("no"))
+    with pytest.raises(KacheryError, match="no"):
+        await row.outcome()
+    assert [entry.step for entry in row.steps] == [Step.STORAGE, Step.DOWNLOADING, Step.FAILED]
+    assert (row.done, row.origins, row.notes, row.name) == (5, {Origin.PEER: 5}, ["twice"], "a.txt")
+    ledger.reopen(row, Step.STORAGE)
+    assert (row.is_active, row.done, row.failure, row.finished.is_set()) == (True, 0, None, False)
+
+
+def test_each_peer_has_its_share() -> None:
+    limit = PeerLimit(rate=10, burst=20)
+    assert sum(limit.allows("eve", 0.0) for _ in range(100)) == 20
+    assert limit.allows("ana", 0.0)
+    assert sum(limit.allows("eve", 1.0) for _ in range(100)) == 10
+    for number in range(PEERS_REMEMBERED * 2):
+        limit.allows(str(number), 1.0)
+    assert len(limit._buckets) <= PEERS_REMEMBERED
+
+
+def test_log_lines_are_bounded() -> None:
+    ring = LogRing()
+    logger = logging.Logger("test")
+    logger.addHandler(ring)
+    for _ in range(KEPT_LINES + 10):
+        logger.info("x" * LONGEST_LINE * 2)
+    assert len(ring.lines) == KEPT_LINES
+    assert len(ring.lines[-1].text) == LONGEST_LINE
+    logger.info("%d", "not a number")
+    assert "cannot be formatted" in ring.lines[-1].text
+
+
+async def test_a_failed_task_is_seen() -> None:
+    supervisor = Supervisor()
+
+    async def break_down() -> None:
+        raise RuntimeError("a defect")
+
+    async def wait_for_ever() -> None:
+        await asyncio.Event().wait()
+
+    supervisor.spawn(break_down(), "breaks")
+    supervisor.spawn(wait_for_ever(), "waits", service=True)
+    await supervisor.wait_idle()
+    assert [(failure.name, str(failure.error)) for failure in supervisor.failures] == [("breaks", "a defect")]
+    await supervisor.close()
