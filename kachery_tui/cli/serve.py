@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
-import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+from kachery_tui.cli.local_hub import default_data
+from kachery_tui.cli.logs import log_to_stderr
 from kachery_tui.cli.output import emit, say
 from kachery_tui.cli.place import Place, find_place
 from kachery_tui.cli.service import stop_on_signals, stop_with_stdin
@@ -17,7 +18,7 @@ _log = logging.getLogger(__name__)
 def node(args: Namespace) -> int:
     """Run the node, its log on stderr. SIGINT, SIGTERM and SIGHUP end it well."""
     place = find_place(args, must_exist=True)
-    _log_to_stderr(debug=args.debug)
+    log_to_stderr(debug=args.debug)
     asyncio.run(_node(args, place))
     return 0
 
@@ -45,7 +46,7 @@ async def _node(args: Namespace, place: Place) -> None:
 
 def hub(args: Namespace) -> int:
     """Run a hub, and print the paths of its channel files once it answers."""
-    _log_to_stderr(debug=args.debug)
+    log_to_stderr(debug=args.debug)
     asyncio.run(_hub(args))
     return 0
 
@@ -60,7 +61,7 @@ async def _hub(args: Namespace) -> None:
         "s3_port": args.s3_port,
         "channels": tuple(args.channels) if args.channels else None,
     }
-    data = args.data if args.data is not None else _default_data()
+    data = args.data if args.data is not None else default_data()
     options = HubOptions(data, **{name: value for name, value in given.items() if value is not None})
 
     def ready(files: list[Path]) -> None:
@@ -71,24 +72,9 @@ async def _hub(args: Namespace) -> None:
     await run_hub(options, ready=ready, stop=stop)
 
 
-def _default_data() -> Path:
-    from platformdirs import user_data_path
-
-    return user_data_path("kachery-tui") / "hub"
-
-
 def _stop_event(args: Namespace) -> asyncio.Event:
     stop = asyncio.Event()
     stop_on_signals(stop.set)
     if args.exit_with_stdin:
         stop_with_stdin(stop.set)
     return stop
-
-
-def _log_to_stderr(*, debug: bool) -> None:
-    """Our own log in full; of the libraries only what is wrong, unless somebody looks for a defect."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
-    logging.getLogger().addHandler(handler)
-    logging.getLogger().setLevel(logging.DEBUG if debug else logging.WARNING)
-    logging.getLogger("kachery_tui").setLevel(logging.DEBUG if debug else logging.INFO)

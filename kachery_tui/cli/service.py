@@ -21,7 +21,12 @@ nobody else would end it."""
 
 def stop_on_signals(stop: Callable[[], object]) -> None:
     """Call `stop` on the running loop at SIGINT, SIGTERM, SIGHUP."""
-    _on_signals((signal.SIGINT, *ENDING), lambda _: stop())
+    end_on_signals(lambda _: stop())
+
+
+def end_on_signals(react: Callable[[signal.Signals], object]) -> None:
+    """Call `react` with the signal on the running loop at SIGINT, SIGTERM, SIGHUP."""
+    _on_signals((signal.SIGINT, *ENDING), react)
 
 
 def stop_with_stdin(stop: Callable[[], object]) -> None:

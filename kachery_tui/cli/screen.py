@@ -1,0 +1,105 @@
+"""The screen: over this node, after a first conversation where there is no configuration, or in the demo."""
+
+import asyncio
+import logging
+import shutil
+import signal
+import sys
+import tempfile
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kachery_tui.cli.local_hub import LocalHub, need_hub
+from kachery_tui.cli.logs import log_to
+from kachery_tui.cli.output import say
+from kachery_tui.cli.place import Place, default_label, find_place, is_configured
+from kachery_tui.cli.service import end_on_signals
+from kachery_tui.config import load_channels
+from kachery_tui.errors import UsageError
+from kachery_tui.storage.storage import Storage
+
+if TYPE_CHECKING:
+    from kachery_tui.tui.app import KacheryApp
+
+_log = logging.getLogger(__name__)
+
+HUB_HINT = "the hub of channel {name} runs as long as this screen; `kachery-tui hub` runs it by itself"
+
+
+def show(args: Namespace) -> int:
+    """Open the screen over this node."""
+    _need_terminal()
+    if not is_configured(args):
+        from kachery_tui.cli.first_start import converse
+
+        return converse(args)
+    place = find_place(args)
+    storage = Storage.open(place.storage)
+    hub = LocalHub()
+    try:
+        storage.claim()
+        return _show(args, place, storage, hub)
+    finally:
+        storage.close()
+        hub.close()
+
+
+def _show(args: Namespace, place: Place, storage: Storage, hub: LocalHub) -> int:
+    from kachery_tui.node.node import Node
+    from kachery_tui.tui.app import KacheryApp
+
+    loaded = load_channels(place.folder)
+    node = Node(place.config, storage, loaded.channels)
+    log_to(node.log, debug=args.debug)
+    for error in loaded.errors:
+        _log.error("%s", error)
+    tour = [f"channel file left out: {error}" for error in loaded.errors]
+    channel = hub.channel_of(loaded.channels)
+    if channel is not None:
+        hub.start(channel)
+        tour.append(HUB_HINT.format(name=channel.name))
+    return run_screen(KacheryApp(node, tour=tour))
+
+
+def demo(args: Namespace) -> int:
+    """Open the screen as the third node of a network that lasts as long as the screen."""
+    _need_terminal()
+    need_hub("the demo")
+    for path in args.paths:
+        if not path.is_file():
+            raise UsageError(f"cannot provide {path}", "it is no file", "Name files that can be read")
+    from kachery_tui.demo.show import Backstage, DemoApp, make_node
+
+    folder = Path(tempfile.mkdtemp(prefix="kachery-demo-"))
+    try:
+        with Backstage(folder, args.paths) as backstage:
+            node = make_node(folder, default_label())
+            log_to(node.log, debug=args.debug)
+            code = run_screen(DemoApp(node, backstage))
+            say("Clearing away the demo's hub, peers and files…")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return code
+
+
+def run_screen(app: "KacheryApp") -> int:
+    """Run the screen to its end. SIGINT, SIGTERM and SIGHUP leave it as the quit key does."""
+
+    async def main() -> int:
+        arrived: list[signal.Signals] = []
+
+        def leave(number: signal.Signals) -> None:
+            arrived.append(number)
+            app.leave()
+
+        end_on_signals(leave)
+        await app.run_async()
+        return 128 + arrived[0] if arrived else app.return_code or 0
+
+    return asyncio.run(main())
+
+
+def _need_terminal() -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("the screen needs a terminal", "", "Without one, `kachery-tui node` runs the node")

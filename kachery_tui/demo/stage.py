@@ -1,0 +1,170 @@
+"""The stage behind the demo's screen: a process that runs a hub and two peers, and clears everything away at the end.
+
+It is started as `python -m kachery_tui.demo.stage FOLDER [PATH…]` and lives as long as its stdin: when the screen ends,
+even by a crash or a kill, the stage still ends its children and removes the folder. It tells what happens in cues on
+stdout, and takes commands on stdin: `ask URI` makes a peer ask for that file.
+"""
+
+import os
+import shutil
+import signal
+import sys
+import threading
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from queue import SimpleQueue
+from types import FrameType
+from typing import Any, Final
+
+from kachery_tui.child import Child
+from kachery_tui.config import NodeConfig, channels_folder, save_node_config
+from kachery_tui.config.reading import write_private
+from kachery_tui.demo.cues import Cue, CueKind, Offer
+from kachery_tui.demo.files import ON_A_PAGE, RATES, write_recording
+from kachery_tui.errors import KacheryError
+from kachery_tui.protocol.roles import Role
+from kachery_tui.storage.storage import Storage
+
+CHANNEL: Final = "demo"
+ANA: Final = "ana@microscope"
+BEN: Final = "ben@cluster"
+
+PATIENCE: Final = 3_600.0
+"""Seconds for which ben waits for a person to let a file go."""
+
+ENDINGS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class Curtain(BaseException):
+    """The demo is over. Raised wherever the stage is at that moment."""
+
+
+class Stage:
+    """The hub and the peers, all of it below `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._children: list[Child] = []
+
+    def raise_curtain(self, paths: Sequence[Path]) -> None:
+        """Start everything; ana and ben share out the files. Raises `KacheryError` where something does not start."""
+        tell(Cue(CueKind.PROGRESS, "a hub and two peers are starting on this machine"))
+        hub = self._start("hub", "hub", "--data", str(self._folder / "hub"), "--port", "0", "--s3-port", "0",
+                          "--channel", CHANNEL)  # fmt: skip
+        anas, bens = (paths[0::2], paths[1::2]) if paths else ([ON_A_PAGE, RATES], [self._recording()])
+        offers = [self._take("ana", ANA, anas), self._take("ben", BEN, bens)]
+        channel_file = hub.read_line()
+        if not channel_file:
+            raise KacheryError("the demo's hub did not start", hub.last_words())
+        for name, limits in (("ana", {}), ("ben", {"answer_timeout": PATIENCE})):
+            self._join(Path(channel_file), name, limits=limits)
+            self._start(name, "node", "--config", str(self._folder / name))
+        yours = self._join(Path(channel_file), "you", provide="ask")
+        tell(Cue(CueKind.READY, channel_file=str(yours), offers=tuple(_alternating(*offers))))
+
+    def let_ben_ask(self, uri: str) -> None:
+        """Have ben ask for a file, and tell how that ended."""
+        load = self._start("ben-load", "load", "--config", str(self._folder / "ben"), uri, service=False)
+        path = load.read_line()
+        tell(
+            Cue(
+                CueKind.RECEIVED if path else CueKind.PROGRESS,
+                path or f"ben got no file: {load.last_words()}",
+            )
+        )
+
+    def clear(self) -> None:
+        """End every process, and remove every file."""
+        for child in self._children:
+            child.ask_to_end()
+        for child in self._children:
+            child.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _start(self, name: str, *arguments: str, service: bool = True) -> Child:
+        ending = ["--exit-with-stdin"] if service else []
+        child = Child([*arguments, *ending], log=self._folder / f"{name}.log")
+        self._children.append(child)
+        return child
+
+    def _recording(self) -> Path:
+        path = self._folder / "recording.npy"
+        write_recording(path)
+        return path
+
+    def _take(self, name: str, label: str, paths: Sequence[Path]) -> list[Offer]:
+        """Make a peer's settings and storage, and link the files there: they may be large, and they stay in place."""
+        config = NodeConfig(self._folder / name, label, storage=self._folder / name / "storage")
+        save_node_config(config)
+        storage = Storage.open(self._folder / name / "storage")
+        try:
+            taken = [(path, storage.link(path)) for path in paths]
+        finally:
+            storage.close()
+        return [Offer(str(stored.uri), path.name, stored.size, label) for path, stored in taken]
+
+    def _join(self, channel_file: Path, name: str, **settings: Any) -> Path:
+        """A copy of the channel file with settings of its own, in a node's settings folder."""
+        import tomli_w
+
+        values = tomllib.loads(channel_file.read_text())
+        values |= {"roles": [Role.REQUEST_FILES, Role.PROVIDE_FILES]} | settings
+        place = channels_folder(self._folder / name) / f"{CHANNEL}.toml"
+        write_private(place, tomli_w.dumps(values).encode())
+        return place
+
+
+def tell(cue: Cue) -> None:
+    """Send a cue to the screen. One that has gone is no trouble: the end of stdin comes next."""
+    try:
+        sys.stdout.write(cue.encode() + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the stage until stdin ends or a signal comes."""
+    commands: SimpleQueue[str] = SimpleQueue()
+    for number in ENDINGS:
+        signal.signal(number, _fall)
+    threading.Thread(target=_listen, args=(commands,), daemon=True).start()
+    stage = Stage(Path(arguments[0]))
+    try:
+        try:
+            stage.raise_curtain([Path(path) for path in arguments[1:]])
+        except KacheryError as error:
+            tell(Cue(CueKind.FAILED, str(error)))
+        while True:
+            verb, _, rest = commands.get().partition(" ")
+            if verb == "ask":
+                stage.let_ben_ask(rest)
+    except Curtain:
+        return 0
+    finally:
+        stage.clear()
+
+
+def _listen(commands: "SimpleQueue[str]") -> None:
+    for line in sys.stdin:
+        commands.put(line.rstrip("\n"))
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _fall(_number: int, _frame: FrameType | None) -> None:
+    # Once is enough: nothing may break off the clearing.
+    for number in ENDINGS:
+        signal.signal(number, signal.SIG_IGN)
+    raise Curtain
+
+
+def _alternating(first: list[Offer], second: list[Offer]) -> list[Offer]:
+    """One of each in turn, so that the tour visits both peers."""
+    longest = max(len(first), len(second))
+    pairs = [(first[at : at + 1], second[at : at + 1]) for at in range(longest)]
+    return [offer for pair in pairs for part in pair for offer in part]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
