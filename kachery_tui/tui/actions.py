@@ -13,7 +13,7 @@ from kachery_tui.node.log import LogLine
 from kachery_tui.node.values import Entry
 from kachery_tui.protocol.roles import Role
 from kachery_tui.tui.header import waiting
-from kachery_tui.tui.here import ChannelRow, Here, PaneName, uri_of
+from kachery_tui.tui.here import ChannelRow, Here, Lane, PaneName, uri_of
 
 AVAILABLE: Final = ""
 
@@ -54,6 +54,8 @@ def _open_label(here: Here) -> str:
     match here.selection:
         case ChannelRow():
             return "Grant/drop"
+        case Lane():
+            return "Messages"
         case StreamMessage():
             return "Envelope"
         case LogLine():
@@ -75,7 +77,7 @@ def _provide_label(here: Here) -> str:
 
 
 def _decline(here: Here) -> str:
-    return AVAILABLE if _waits(here) else "choose a request that waits for your answer"
+    return AVAILABLE if _waits(here) else "choose a request that waits for you"
 
 
 def _waits(here: Here) -> bool:
@@ -119,7 +121,7 @@ def _retry(here: Here) -> str:
     if here.selection.is_active:
         return "it is still under way"
     if here.selection.step not in _RETRYABLE:
-        return "only a failed, cancelled or declined request can be tried again"
+        return "it ended well; r asks anew"
     return AVAILABLE
 
 
@@ -161,7 +163,7 @@ ACTIONS: Final = (
         _provide,
         label_here=_provide_label,
     ),
-    Action("decline", "n", "n", "Decline", "Do not send the file that another node waits for", _decline),
+    Action("decline", "n", "n", "Decline", "Do not send it", _decline),
     Action(
         "cancel",
         "x",
@@ -171,8 +173,8 @@ ACTIONS: Final = (
         _cancel,
         label_here=_cancel_label,
     ),
-    Action("retry", "R", "R", "Retry", "Try the request again, from what is verified already", _retry),
-    Action("push", "u", "u", "Push", "Upload the file to the channel's bucket now, and announce it", _push),
+    Action("retry", "R", "R", "Retry", "Try again, from what is verified already", _retry),
+    Action("push", "u", "u", "Push", "Upload the file to the bucket now, and announce it", _push),
     Action(
         "role",
         "g",
@@ -191,9 +193,9 @@ ACTIONS: Final = (
         _open,
         label_here=_open_label,
     ),
-    Action("store", "s", "s", "Store", "Copy a file into the storage folder and get its URI"),
+    Action("store", "s", "s", "Store", "Copy a file into storage and get its URI"),
     Action("link", "S", "S", "Link", "Give a file a URI where it is, without a copy"),
-    Action("copy", "y", "y", "Copy URI", "Copy the URI to the clipboard of your terminal", _uri),
+    Action("copy", "y", "y", "Copy URI", "Copy the URI to your terminal's clipboard", _uri),
     Action(
         "show-uri",
         "Y",
@@ -205,7 +207,7 @@ ACTIONS: Final = (
     ),
     Action("hint", "t", "t", "Next hint", "Go on to the tour's next hint", _hint),
     *(_pane(number, name) for number, name in enumerate(PaneName, 1)),
-    Action("zoom", "z", "z", "Zoom", "Show this pane alone, or several together again"),
+    Action("zoom", "z", "z", "Zoom", "Show this pane alone, or several together"),
     Action("help", "question_mark", "?", "Help", "What every key does here, and why some do not"),
     Action("quit", "q", "q", "Quit", "Leave the screen; this node ends with it"),
 )

@@ -12,7 +12,6 @@ from textual.binding import Binding, BindingType
 
 from kachery_tui.tui.actions import ACTIONS
 from kachery_tui.tui.clipboard import copy_sequence
-from kachery_tui.tui.first_start import FirstStart
 from kachery_tui.tui.screen import MainScreen
 from kachery_tui.tui.tour import Tour
 
@@ -69,6 +68,9 @@ class KacheryApp(App[None], inherit_bindings=False):
         if self.node is not None:
             self.push_screen(MainScreen(self.node, self._tour))
         elif self._first_start is not None:
+            # Not at the top: most starts are not the first, and the first paint would wait for it.
+            from kachery_tui.tui.first_start import FirstStart
+
             self.push_screen(FirstStart(*self._first_start), self._begin)
 
     def _begin(self, node: Node | None) -> None:

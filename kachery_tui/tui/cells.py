@@ -5,8 +5,9 @@ reverse the order of what is read, or push a line out of its bounds. `plain` is 
 line of every list goes through) passes it.
 """
 
+import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -19,6 +20,8 @@ MOST_MARKS: Final = 2
 """Combining marks kept in a row. Real scripts need two; hundreds would paint over the lines above."""
 
 TAB_WIDTH: Final = 4
+
+_WORD: Final = re.compile(r" *[^ ]+| +")
 
 
 class Tone(StrEnum):
@@ -115,6 +118,43 @@ def fit_line(line: Iterable[Cell], width: int) -> Line:
     if left > 0:
         fitted.append(Cell(" " * left))
     return tuple(fitted)
+
+
+def wrap_line(line: Iterable[Cell], width: int, *, indent: int = 0) -> list[Line]:
+    """A line cleaned, and broken into lines of at most `width` cells: at spaces where it can, later ones indented."""
+    lines: list[Line] = []
+    current: list[Cell] = []
+    left = width
+    for word in _words(line):
+        text, taken = word.text, cell_len(word.text)
+        while taken > left:
+            # A word goes whole into the next line, unless it would not fit into that one either.
+            if left > 0 and (taken > width - indent or not current):
+                head = clip_exactly(text, left)
+                current.append(Cell(head, word.tone))
+                text = text[len(head) :]
+            lines.append(tuple(current))
+            current, left = [Cell(" " * indent)], max(width - indent, 1)
+            text = text.lstrip(" ")
+            taken = cell_len(text)
+        current.append(Cell(text, word.tone))
+        left -= taken
+    return [*lines, tuple(current)]
+
+
+def clip_exactly(text: str, width: int) -> str:
+    """The start of a cleaned text that takes at most `width` cells, and at least one character of it."""
+    end, taken = 1, cell_len(text[:1])
+    while end < len(text) and (taken := taken + cell_len(text[end])) <= width:
+        end += 1
+    return text[:end]
+
+
+def _words(line: Iterable[Cell]) -> Iterator[Cell]:
+    """The cells of a line in pieces that end before a space."""
+    for cell in line:
+        for piece in _WORD.findall(plain(cell.text)):
+            yield Cell(piece, cell.tone)
 
 
 def joined(parts: Iterable[Line], gap: str = "  ") -> Line:

@@ -63,7 +63,7 @@ class FirstStart(Screen["Node | None"]):
         align: center middle;
         & #talk { width: 84; max-width: 100%; height: auto; max-height: 100%; padding: 0 2; }
         & Input { border: none; height: 1; padding: 0 1; background: $boost; margin-bottom: 1; }
-        & Input:focus { background: $primary-muted; }
+        & Input:focus { border: none; background: $primary-muted; }
         & RadioSet { border: none; padding: 0; background: transparent; width: 1fr; }
         & #channel-file { display: none; margin-bottom: 0; }
         & #channel-file.-asked { display: block; }

@@ -14,7 +14,7 @@ from kachery_tui.protocol.uris import FileUri
 
 if TYPE_CHECKING:
     from kachery_tui.node.node import Node
-    from kachery_tui.protocol.roles import Role
+    from kachery_tui.protocol.roles import Role, Stream
 
 
 class PaneName(StrEnum):
@@ -35,7 +35,14 @@ class ChannelRow:
     role: Role | None = None
 
 
-Selection = ChannelRow | StreamMessage | Request | Entry | LogLine | None
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One stream of a channel, or, without one, all six."""
+
+    stream: Stream | None
+
+
+Selection = ChannelRow | Lane | StreamMessage | Request | Entry | LogLine | None
 """What stands under the cursor of the current pane."""
 
 

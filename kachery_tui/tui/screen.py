@@ -16,7 +16,7 @@ from kachery_tui.tui.actions import ACTIONS, BY_ID
 from kachery_tui.tui.acts import Acts
 from kachery_tui.tui.cells import Cell, Tone, plain, plain_lines
 from kachery_tui.tui.header import header_line, is_started, tabs_line
-from kachery_tui.tui.here import ChannelRow, Here, PaneName
+from kachery_tui.tui.here import ChannelRow, Here, Lane, PaneName
 from kachery_tui.tui.panes.cache import CachePane
 from kachery_tui.tui.panes.channels import ChannelsPane
 from kachery_tui.tui.panes.log import LogPane
@@ -309,7 +309,13 @@ class MainScreen(Screen[None]):
 
     def _enter_messages(self) -> bool:
         streams = self.pane
-        return isinstance(streams, StreamsPane) and streams.selection is None and streams.enter_messages()
+        if not isinstance(streams, StreamsPane) or not isinstance(streams.selection, Lane):
+            return False
+        if not streams.enter_messages():
+            # No room beside the lanes: alone on the screen there is.
+            self.toggle_zoom()
+            self.call_after_refresh(streams.messages.focus)
+        return True
 
     def action_back(self) -> None:
         """One step back: out of the messages, out of the zoom, past a banner."""

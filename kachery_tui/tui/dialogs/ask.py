@@ -39,7 +39,7 @@ class Ask(ModalScreen[str | None]):
             background: $surface;
             border-left: outer $primary;
         }
-        & Input { margin: 1 0; border: none; height: 1; padding: 0 1; background: $boost; }
+        & Input, & Input:focus { margin: 1 0; border: none; height: 1; padding: 0 1; background: $boost; }
     }
     """
 

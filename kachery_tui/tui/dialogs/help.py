@@ -43,7 +43,7 @@ def help_lines(here: Here) -> Iterator[Line]:
         reason = action.unavailable(here)
         yield (
             Cell(fit(action.shown, 6), Tone.MUTED if reason else Tone.STRONG),
-            Cell(fit(action.label_at(here), 13), Tone.MUTED if reason else Tone.NORMAL),
+            Cell(fit(action.label_at(here), 14), Tone.MUTED if reason else Tone.NORMAL),
             Cell(f"· not now: {reason}" if reason else action.tooltip, Tone.MUTED if reason else Tone.NORMAL),
         )
     yield ()

@@ -51,7 +51,7 @@ class TextView(ModalScreen[None]):
     DEFAULT_CSS = """
     TextView {
         align: center middle;
-        & > Vertical { width: 90%; max-width: 120; height: auto; max-height: 90%; background: $surface; }
+        & > Vertical { width: 94%; max-width: 120; height: auto; max-height: 90%; background: $surface; }
         &.-bare > Vertical { width: 100%; max-width: 100%; }
         & .text-view--bar { background: $primary-muted; }
         & VerticalScroll { height: auto; max-height: 100%; padding: 0 1; scrollbar-size-vertical: 1; }

@@ -26,8 +26,11 @@ COLUMNS = (
     Column("asked", 6),
     Column("granted", 7),
     Column("in force", 8),
-    Column("what it means", 20, share=1),
+    Column("↑ publishes ↓ listens", 20, share=1),
 )
+
+LEAST_ROWS = 6
+"""Lines that the pane has in any case, for the words about how to join a channel."""
 
 
 class ChannelsPane(Pane):
@@ -67,6 +70,8 @@ class ChannelsPane(Pane):
     def paint(self, now: float) -> None:
         """Show the matrix."""
         rows = [ChannelRow(name, role) for name in self.node.memberships for role in (None, *Role)]
+        # Two lines more than rows: the pane's title and the columns' titles. What is left over goes to the streams.
+        self.styles.max_height = max(len(rows), LEAST_ROWS) + 2
         self.focus_target.show(ListedRows(rows, key=lambda row: row, cells=self._cells))
 
     def _cells(self, row: ChannelRow) -> Line:

@@ -44,7 +44,7 @@ class RequestsPane(Pane):
 
     DEFAULT_CSS = """
     RequestsPane {
-        & > #detail { height: 45%; max-height: 14; padding: 0 1; background: $boost; }
+        & > #detail { height: 50%; max-height: 14; padding: 0 1; background: $boost; }
         &.-short > #detail { display: none; }
     }
     """
@@ -86,7 +86,7 @@ class RequestsPane(Pane):
         active = [row for row in self.node.ledger if row.is_active]
         mine = sum(1 for row in active if row.side is Side.MINE)
         number = waiting(self.node)
-        line = [Cell(f"{mine} mine, {len(active) - mine} others under way" if active else "none under way")]
+        line = [Cell(f"under way: {mine} mine, {len(active) - mine} others'" if active else "none under way")]
         if number:
             line.append(Cell(f"  ! {waits(number)}: p provides, n declines", Tone.WARN))
         return tuple(line)

@@ -9,7 +9,7 @@ from kachery_tui.protocol.roles import Stream
 from kachery_tui.tui import present
 from kachery_tui.tui.cells import Cell, Line, Tone
 from kachery_tui.tui.describe import message_cells, stream_cells
-from kachery_tui.tui.here import PaneName
+from kachery_tui.tui.here import Lane, PaneName
 from kachery_tui.tui.panes.pane import Pane, tick
 from kachery_tui.tui.widgets.cell_line import CellLine
 from kachery_tui.tui.widgets.columns import Column
@@ -40,9 +40,9 @@ MESSAGES = (
     Column("time", 8),
     Column("stream", 13, drop=4),
     Column("way", 5),
-    Column("verdict", 13, drop=1),
+    Column("verdict", 10, drop=1),
     Column("type", 18),
-    Column("from", 18, drop=2),
+    Column("from", 14, drop=2),
     Column("what", 14, share=1),
 )
 
@@ -99,10 +99,13 @@ class StreamsPane(Pane):
         return chosen
 
     @property
-    def selection(self) -> StreamMessage | None:
-        """The message under the cursor, while the reader is among the messages."""
-        placed = self.placed
-        return placed[1] if placed else None
+    def selection(self) -> StreamMessage | Lane | None:
+        """The message under the cursor while the reader is among the messages, else the lane."""
+        if self.messages.has_focus:
+            placed = self.placed
+            return placed[1] if placed else None
+        key = self.lanes.cursor_key
+        return None if key is None else Lane(None if key == ALL else Stream(str(key)))
 
     def enter_messages(self) -> bool:
         """Go from the lanes to the messages; whether there is room for them."""

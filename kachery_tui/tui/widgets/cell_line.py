@@ -3,8 +3,11 @@
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
-from kachery_tui.tui.cells import Line, fit_line
+from kachery_tui.tui.cells import Line, fit_line, wrap_line
 from kachery_tui.tui.widgets.toned import Toned
+
+HANGING = 6
+"""Cells that the second and later lines of a wrapped one stand in: under the text, not under its heading word."""
 
 
 class CellLine(Toned):
@@ -36,7 +39,7 @@ class CellLine(Toned):
 
 
 class CellLines(Toned):
-    """Several lines that show what they are given, each cut to the width that there is."""
+    """Several lines that show what they are given, wrapped to the width that there is."""
 
     DEFAULT_CSS = """
     CellLines { height: 1fr; width: 1fr; }
@@ -45,19 +48,31 @@ class CellLines(Toned):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id, classes=classes)
         self.lines: tuple[Line, ...] = ()
+        self._wrapped: list[Line] = []
 
     def show(self, lines: tuple[Line, ...]) -> None:
         """Show `lines` from now on; only those that changed are painted."""
-        if lines == self.lines:
-            return
-        before, self.lines = self.lines, lines
+        if lines != self.lines:
+            self.lines = lines
+            self._wrap()
+
+    def on_resize(self) -> None:
+        """Another width breaks lines elsewhere."""
+        self._wrap()
+
+    def _wrap(self) -> None:
+        width = self.size.width
+        before = self._wrapped
+        self._wrapped = [
+            part for line in self.lines for part in wrap_line(line, max(width, 1), indent=HANGING)
+        ]
         for y in range(self.size.height):
-            if before[y : y + 1] != lines[y : y + 1]:
-                self.refresh(Region(0, y, self.size.width, 1))
+            if before[y : y + 1] != self._wrapped[y : y + 1]:
+                self.refresh(Region(0, y, width, 1))
 
     def render_line(self, y: int) -> Strip:
         """Paint one line."""
         width = self.size.width
-        if y >= len(self.lines):
+        if y >= len(self._wrapped):
             return Strip.blank(width, self.rich_style)
-        return self.strip(fit_line(self.lines[y], width), width)
+        return self.strip(fit_line(self._wrapped[y], width), width)

@@ -163,7 +163,7 @@ class RowList(Toned, ScrollView, can_focus=True):
         found = rows.index(self.cursor_key) if self.cursor_key is not None else None
         height = count + 1
         if self.virtual_size.height != height:
-            self.virtual_size = Size(self.size.width, height)
+            self.virtual_size = Size(self._view_width, height)
         if self._tail and self.following:
             self._put_cursor(count - 1, into_view=True)
         else:
@@ -191,9 +191,10 @@ class RowList(Toned, ScrollView, can_focus=True):
 
     def repaint(self) -> None:
         """Paint those lines in view that differ from what stands there."""
+        width = self._view_width
         for y in range(self.size.height):
             if self._painted.get(y) != self._line(y):
-                self.refresh(Region(0, y, self.size.width, 1))
+                self.refresh(Region(0, y, width, 1))
 
     # Moving
 
@@ -229,6 +230,11 @@ class RowList(Toned, ScrollView, can_focus=True):
             self._scroll_by(self.cursor - top)
         elif self.cursor >= top + self._page_size:
             self._scroll_by(self.cursor - self._page_size + 1 - top)
+
+    @property
+    def _view_width(self) -> int:
+        # Without the scrollbar, which `size` has in it.
+        return self.scrollable_content_region.width
 
     @property
     def _page_size(self) -> int:
@@ -280,10 +286,10 @@ class RowList(Toned, ScrollView, can_focus=True):
         elif look != "row":
             style = self.get_component_rich_style(f"row-list--{look}")
             over = Style(bgcolor=style.bgcolor, bold=style.bold)
-        return self.strip(line, self.size.width, over)
+        return self.strip(line, self._view_width, over)
 
     def _line(self, y: int) -> tuple[Line, str]:
-        width = self.size.width
+        width = self._view_width
         if y == 0:
             titles = tuple(Cell(column.title, Tone.MUTED) for column in self.columns)
             return self._aligned(" ", titles, width), "title"

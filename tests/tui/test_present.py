@@ -1,0 +1,130 @@
+"""How numbers, times and states read."""
+
+import os
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from kachery_tui.node.ledger import ChunkState, Step
+from kachery_tui.node.values import Connection, ConnectionState
+from kachery_tui.tui import present
+
+
+@pytest.fixture
+def _utc() -> Iterator[None]:
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    yield
+    if before is None:
+        del os.environ["TZ"]
+    else:
+        os.environ["TZ"] = before
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (None, "–"),
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (1234, "1.2 kB"),
+        (9_949, "9.9 kB"),
+        (9_951, "10 kB"),
+        (999_499, "999 kB"),
+        (999_500, "1.0 MB"),
+        (65_000_000, "65 MB"),
+        (5 * 10**12, "5.0 TB"),
+        (10**30, "1000000000000 EB"),
+    ],
+)
+def test_sizes(count: int | None, text: str) -> None:
+    assert present.size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-1, "0 ms"),
+        (0.0351, "35 ms"),
+        (0.9999, "1.0 s"),
+        (4.21, "4.2 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 00 s"),
+        (185, "3 min 05 s"),
+        (7_805, "2 h 10 min"),
+        (273_600, "3 d 4 h"),
+    ],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert present.duration(seconds) == text
+
+
+def test_rates_and_time_left() -> None:
+    assert present.byte_rate(0.2) == "–"
+    assert present.byte_rate(1_500_000) == "1.5 MB/s"
+    assert present.message_rate(0) == "–"
+    assert present.message_rate(0.4) == "0.4/s"
+    assert present.message_rate(1_234) == "1,234/s"
+    assert present.eta(None) == "–"
+    assert present.eta(float("inf")) == "–"
+    assert present.eta(0.01) == "1.0 s"
+
+
+@pytest.mark.usefixtures("_utc")
+def test_times_of_day_stand_still() -> None:
+    noon = 1_700_000_000.0
+    assert present.clock(noon, noon + 5) == present.clock(noon, noon + 600) == "22:13:20"
+    assert present.clock(noon, noon + 86_400) == "2023-11-14"
+    assert present.clock(None, noon) == "–"
+    assert present.moment(noon) == "2023-11-14 22:13:20"
+
+
+def test_percent_is_not_100_before_the_end() -> None:
+    assert present.percent(999_999, 1_000_000) == "99 %"
+    assert present.percent(5, 5) == "100 %"
+    assert present.percent(0, 0) == "100 %"
+    assert present.percent(9, 5) == "100 %"
+    assert present.percent(5, None) == ""
+
+
+@pytest.mark.parametrize(
+    ("done", "whole", "text"),
+    [
+        (0, 80, "░░░░"),
+        (10, 80, "▌░░░"),
+        (80, 80, "████"),
+        (100, 80, "████"),
+        (0, 0, "████"),
+        (5, None, "    "),
+    ],
+)
+def test_bars(done: int, whole: int | None, text: str) -> None:
+    assert present.bar(done, whole, 4) == text
+
+
+def test_a_map_of_many_chunks_shows_the_least_advanced() -> None:
+    done, moving, missing = ChunkState.DONE, ChunkState.MOVING, ChunkState.MISSING
+    assert present.chunk_map([done, moving, ChunkState.ASKED, missing], 10) == "█▒?·"
+    assert present.chunk_map([done, done, done, moving, missing, done], 3) == "█▒·"
+    assert present.chunk_map([done] * 1_000_000, 5) == "█████"
+
+
+def test_every_state_has_a_glyph_and_a_word() -> None:
+    steps = [present.step(step).text for step in Step]
+    states = [present.connection(Connection(state, "", 0)).text for state in ConnectionState]
+    for text in steps + states:
+        glyph, _, word = text.partition(" ")
+        assert len(glyph) == 1
+        assert word.strip()
+
+
+def test_counts_and_short_hashes() -> None:
+    assert present.count(1, "file") == "1 file"
+    assert present.count(1_200, "file") == "1,200 files"
+    assert present.count(2, "copy", "copies") == "2 copies"
+    assert present.short("ab" * 20) == "abababab…"
+    assert present.short("abab") == "abab"

@@ -1,0 +1,136 @@
+"""Lists: the cursor stays on its row, readers are not moved, and only rows in view are asked for."""
+
+from collections.abc import Sequence
+
+from textual.app import App, ComposeResult
+
+from kachery_tui.tui.cells import Cell, Line
+from kachery_tui.tui.widgets.columns import Column
+from kachery_tui.tui.widgets.paged_rows import KEPT_PAGES, PAGE, PagedRows
+from kachery_tui.tui.widgets.row_list import ListedRows, RowList
+from kachery_tui.tui.widgets.tail_list import TailList
+
+COLUMNS = (Column("what", 8, share=1),)
+
+
+class ListApp(App[None]):
+    """One list."""
+
+    def __init__(self, shown: RowList) -> None:
+        super().__init__()
+        self.shown = shown
+
+    def compose(self) -> ComposeResult:
+        yield self.shown
+
+
+def rows_of(items: Sequence[int]) -> ListedRows[int]:
+    return ListedRows(items, key=lambda item: item, cells=lambda item: (Cell(f"row {item}"),))
+
+
+def painted(shown: RowList) -> list[str]:
+    return [shown.render_line(y).text.strip() for y in range(shown.size.height)]
+
+
+async def test_the_cursor_stays_on_its_row_and_the_row_in_its_place() -> None:
+    shown = RowList(COLUMNS)
+    async with ListApp(shown).run_test(size=(30, 11)) as pilot:
+        shown.show(rows_of(range(100, 0, -1)))
+        await pilot.press(*["down"] * 30)
+        before = painted(shown)
+        assert shown.cursor_key == 70
+        shown.show(rows_of(range(105, 0, -1)))
+        await pilot.pause()
+        assert shown.cursor_key == 70
+        assert painted(shown) == before
+
+
+async def test_at_its_top_a_list_shows_what_comes() -> None:
+    shown = RowList(COLUMNS)
+    async with ListApp(shown).run_test(size=(30, 11)) as pilot:
+        shown.show(rows_of([3, 2, 1]))
+        await pilot.press("down")
+        shown.show(rows_of([4, 3, 2, 1]))
+        await pilot.pause()
+        assert painted(shown)[1:5] == ["row 4", "row 3", "›row 2", "row 1"]
+
+
+async def test_the_cursor_survives_that_its_row_goes() -> None:
+    shown = RowList(COLUMNS)
+    async with ListApp(shown).run_test(size=(30, 11)) as pilot:
+        shown.show(rows_of([1, 2, 3]))
+        await pilot.press("end")
+        keys = []
+        for left in ([1, 2], [], [7]):
+            shown.show(rows_of(left))
+            keys.append(shown.cursor_key)
+            await pilot.press("down", "up", "pagedown", "home", "end")
+        assert keys == [2, None, 7]
+
+
+async def test_a_tail_follows_until_the_reader_moves_away() -> None:
+    shown = TailList(COLUMNS)
+    async with ListApp(shown).run_test(size=(30, 11)) as pilot:
+        shown.focus()
+
+        def feed(newest: int) -> None:
+            shown.feed("view", newest=newest, rows=lambda: rows_of(range(max(newest - 49, 1), newest + 1)))
+
+        feed(60)
+        await pilot.pause()
+        assert painted(shown)[-1] == "›row 60"
+        await pilot.press("up")
+        before = painted(shown)
+        feed(500)
+        await pilot.pause()
+        assert shown.unseen == 440
+        assert painted(shown) == before
+        await pilot.press("end")
+        feed(501)
+        await pilot.pause()
+        assert shown.unseen == 0
+        assert painted(shown)[-1] == "›row 501"
+
+
+async def test_another_view_starts_at_its_end() -> None:
+    shown = TailList(COLUMNS)
+    async with ListApp(shown).run_test(size=(30, 11)) as pilot:
+        shown.focus()
+        shown.feed("one", newest=50, rows=lambda: rows_of(range(1, 51)))
+        await pilot.press("home")
+        assert not shown.following
+        shown.feed("two", newest=20, rows=lambda: rows_of(range(1, 21)))
+        assert shown.cursor_key == 20
+
+
+async def test_of_a_million_rows_only_those_in_view_are_asked_for() -> None:
+    wanted: list[int] = []
+
+    def want(rows: PagedRows[int], page: int) -> None:
+        wanted.append(page)
+        rows.put(page, range(page * PAGE, (page + 1) * PAGE))
+
+    def cells(item: int) -> Line:
+        return (Cell(f"row {item}"),)
+
+    shown = RowList(COLUMNS)
+    async with ListApp(shown).run_test(size=(30, 11)) as pilot:
+        rows: PagedRows[int] = PagedRows(1_000_000, key=lambda item: item, cells=cells, want=want)
+        shown.show(rows)
+        await pilot.press("end")
+        await pilot.pause()
+        assert painted(shown)[-1] == "›row 999999"
+        assert set(wanted) == {0, 4_999}
+        await pilot.press(*["pageup"] * 200)
+        assert len(rows._pages) <= KEPT_PAGES
+
+
+async def test_what_peers_wrote_is_clipped_and_cleaned() -> None:
+    shown = RowList(COLUMNS)
+    async with ListApp(shown).run_test(size=(12, 5)):
+        rows = ListedRows(["\x1b[31m\u202eevil 日本語 and more"], key=str, cells=lambda item: (Cell(item),))
+        shown.show(rows)
+        strip = shown.render_line(1)
+        assert strip.cell_length == 11
+        assert "\x1b" not in strip.text
+        assert "\u202e" not in strip.text
