@@ -7,9 +7,10 @@ import sqlite3
 import threading
 import time
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kachery_tui.storage.database import Database
 from kachery_tui.storage.values import Entry, Kind, Order, Totals
@@ -84,7 +85,9 @@ class Index:
         """How many entries `page` goes through in all."""
         state = self._notice()
         if matching:
-            return len(self._matching(matching, "added", state))
+            # In whatever order the filter was last looked at: then it is counted already.
+            cached = self._matches
+            return len(self._matching(matching, cached.key[1] if cached else "name", state))
         return self._db.read(_count)
 
     def totals(self, limit: int | None = None) -> Totals:
@@ -106,10 +109,16 @@ class Index:
         query = "SELECT 1 FROM entries WHERE name = ? AND size = ? AND kind = 'file' LIMIT 1"
         return self._db.read(lambda db: db.execute(query, (name, size)).fetchone()) is not None
 
-    def oldest(self) -> list[Entry]:
+    def oldest(self) -> Iterator[Entry]:
         """All files, not links, the longest unused first."""
-        query = f"SELECT {_COLUMNS} FROM entries WHERE kind = 'file' ORDER BY used, id"  # noqa: S608 -- see above
-        return [_entry(row) for row in self._db.read(lambda db: db.execute(query).fetchall())]
+        query = (
+            f"SELECT id, {_COLUMNS} FROM entries WHERE kind = 'file' AND (used, id) > (?, ?)"  # noqa: S608 -- see above
+            " ORDER BY used, id LIMIT 1000"
+        )
+        after: tuple[float, int] = (float("-inf"), 0)
+        while rows := self._fetch(query, after):
+            yield from (_entry(row[1:]) for row in rows)
+            after = (rows[-1][5], rows[-1][0])
 
     # -- changing -------------------------------------------------------------------------------------------
 
@@ -230,6 +239,9 @@ class Index:
             self._matches = cached
         return cached.ids
 
+    def _fetch(self, query: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        return self._db.read(lambda db: db.execute(query, values).fetchall())
+
     def _entries(self, ids: Sequence[int]) -> list[Entry]:
         query = f"SELECT id, {_COLUMNS} FROM entries WHERE id = ?"  # noqa: S608 -- the column names above
         rows = self._db.read(lambda db: [db.execute(query, (id_,)).fetchone() for id_ in ids])
@@ -275,7 +287,7 @@ def _column(order: Order) -> str:
 
 def _entry(row: Sequence[object]) -> Entry:
     sha1, size, name, added, used, origin, pinned, kind, manifest = row
-    return Entry(sha1, size, name, added, used, origin, bool(pinned), kind, manifest)  # type: ignore[arg-type]
+    return Entry(sha1, size, name, added, used, origin, bool(pinned), kind, manifest)
 
 
 def _row(entry: Entry) -> tuple[object, ...]:

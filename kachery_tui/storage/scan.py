@@ -24,8 +24,8 @@ from kachery_tui.storage.values import Entry, Kind, ScanResult
 # Work for this long, then rest as long: half of one core at most, and never long away from `stop`. In seconds.
 _STRETCH = 0.02
 _LOOK_EVERY = 16
-# What is written to the index at once.
-_BATCH = 2000
+# What is written to the index at once; a file that is being stored waits for it.
+_BATCH = 500
 # A folder that changed this shortly before it was read may change again without its time moving: file systems keep
 # times as coarse as two seconds. In nanoseconds.
 _COARSE = 2_000_000_000
