@@ -1,0 +1,113 @@
+"""What makes a hub the same hub after a restart: its keys and ports, in `hub.toml` of its data folder."""
+
+import fcntl
+import os
+import secrets
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from kachery_tui.config.reading import Table, read_toml, write_private
+from kachery_tui.errors import KacheryError, UsageError
+
+_FILE: Final = "hub.toml"
+_LOCK: Final = "hub.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class HubIdentity:
+    """Keys and ports of a hub. A port that is 0 has not been chosen yet."""
+
+    key: str = field(repr=False)
+    access_key: str
+    secret_key: str = field(repr=False)
+    port: int = 0
+    s3_port: int = 0
+
+    @classmethod
+    def new(cls) -> "HubIdentity":
+        """Fresh keys."""
+        return cls(
+            key=f"hub{secrets.token_hex(4)}.{secrets.token_hex(4)}:{secrets.token_hex(24)}",
+            access_key=f"HUB{secrets.token_hex(12).upper()}",
+            secret_key=secrets.token_hex(24),
+        )
+
+
+def load_identity(data: Path) -> HubIdentity:
+    """The identity of the hub in `data`, made if there is none. Raises `KacheryError`."""
+    file = data / _FILE
+    if not file.exists():
+        return HubIdentity.new()
+    table = Table(file, read_toml(file))
+    would_do = "What the hub wrote there would do; without the file it makes new keys"
+    key = table.secret("key", would_do)
+    secret_key = table.secret("secret_key", would_do)
+    if key is None or ":" not in key:
+        raise table.refuse("key", "no key of a hub", would_do)
+    if secret_key is None:
+        raise table.refuse("secret_key", "nothing", would_do)
+    identity = HubIdentity(
+        key=key,
+        access_key=table.needed("access_key", would_do),
+        secret_key=secret_key,
+        port=table.integer("port", 0, 0, 65_535),
+        s3_port=table.integer("s3_port", 0, 0, 65_535),
+    )
+    table.close()
+    return identity
+
+
+def save_identity(data: Path, identity: HubIdentity, *, port: int, s3_port: int) -> HubIdentity:
+    """Keep keys and ports in `data`, for the owner's eyes only. Raises `KacheryError`."""
+    import tomli_w
+
+    kept = replace(identity, port=port, s3_port=s3_port)
+    values: dict[str, Any] = {
+        "key": kept.key,
+        "access_key": kept.access_key,
+        "secret_key": kept.secret_key,
+        "port": kept.port,
+        "s3_port": kept.s3_port,
+    }
+    write_private(data / _FILE, tomli_w.dumps(values).encode())
+    return kept
+
+
+class DataLock:
+    """Sees to it that a data folder has one hub at a time."""
+
+    def __init__(self, data: Path) -> None:
+        self._file = data / _LOCK
+        self._descriptor: int | None = None
+
+    def take(self) -> None:
+        """Make the folder and hold it. Raises `KacheryError`, `UsageError` if another hub has it."""
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise KacheryError(
+                f"cannot use {self._file.parent} for a hub's data",
+                error.strerror or str(error),
+                "Give another folder: --data DIR",
+            ) from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
+            os.close(descriptor)
+            raise UsageError(
+                f"another hub runs on {self._file.parent}",
+                f"process {holder}",
+                "Stop it, or give another folder: --data DIR",
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Let go of the folder."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

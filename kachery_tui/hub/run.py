@@ -1,0 +1,176 @@
+"""A hub as a whole: its data folder, its two servers and its channel files."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kachery_tui.config.reading import write_private
+from kachery_tui.errors import KacheryError, UsageError
+from kachery_tui.hub.identity import DataLock, HubIdentity, load_identity, save_identity
+from kachery_tui.hub.limits import Limits
+from kachery_tui.hub.ports import check_port, free_port, is_loopback, machine_name, port_error
+from kachery_tui.hub.s3 import BUCKET, REGION, S3Server
+from kachery_tui.protocol.roles import Role, is_channel_name
+
+if TYPE_CHECKING:
+    from kachery_tui.hub.server import PubSubServer
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class HubOptions:
+    """How to run a hub. Port 0 takes the one remembered in `data`, or a free one which is then remembered.
+
+    `advertise` is the host that goes into the channel files; without it, the machine's own name where `host` is
+    not loopback.
+    """
+
+    data: Path
+    host: str = "127.0.0.1"
+    port: int = 9123
+    s3_port: int = 9124
+    channels: tuple[str, ...] = ("local",)
+    advertise: str | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+class Hub:
+    """A pub-sub service and a bucket, and the channel files with which nodes join."""
+
+    def __init__(self, options: HubOptions) -> None:
+        self.options = options
+        self.channel_files: dict[str, Path] = {}
+        self.pubsub_port = 0
+        self.s3_port = 0
+        self._lock = DataLock(options.data)
+        self._server: PubSubServer | None = None
+        self._s3: S3Server | None = None
+
+    async def start(self) -> None:
+        """Returns once both servers answer and the channel files are written. Raises `KacheryError`."""
+        _check(self.options)
+        await asyncio.to_thread(self._lock.take)
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End both servers; what is in the data folder stays."""
+        if self._server is not None:
+            await self._server.stop()
+            self._server = None
+        if self._s3 is not None:
+            await self._s3.stop()
+            self._s3 = None
+        self._lock.release()
+
+    async def _start(self) -> None:
+        options = self.options
+        identity = await asyncio.to_thread(load_identity, options.data)
+        self.pubsub_port = await self._start_pubsub(identity, options.port or identity.port)
+        self.s3_port = await self._start_s3(identity, options.s3_port or identity.s3_port)
+        ports = {"port": self.pubsub_port, "s3_port": self.s3_port}
+        identity = await asyncio.to_thread(save_identity, options.data, identity, **ports)
+        host = await asyncio.to_thread(self._advertised)
+        self.channel_files = await asyncio.to_thread(self._write_channels, identity, host)
+
+    async def _start_pubsub(self, identity: HubIdentity, port: int) -> int:
+        try:
+            from kachery_tui.hub.auth import Key
+            from kachery_tui.hub.server import PubSubServer
+        except ImportError as error:
+            raise KacheryError(
+                f"a hub needs {error.name}, which is not installed",
+                "",
+                "Install it: pip install 'kachery-tui[hub]'",
+            ) from None
+        self._server = PubSubServer(Key.parse(identity.key), self.options.limits)
+        host = self.options.host
+        port = port or free_port(host)
+        try:
+            return await self._server.start(host, port)
+        except OSError as error:
+            raise port_error(host, port, "--port", error) from None
+
+    async def _start_s3(self, identity: HubIdentity, port: int) -> int:
+        options = self.options
+        if port:
+            check_port(options.host, port, "--s3-port")
+        self._s3 = S3Server(
+            options.data / "objects",
+            options.data / "rclone",
+            options.host,
+            identity.access_key,
+            identity.secret_key,
+        )
+        await self._s3.start(port or free_port(options.host))
+        return self._s3.port
+
+    def _advertised(self) -> str:
+        options = self.options
+        if is_loopback(options.host):
+            return options.advertise or options.host
+        host = options.advertise or machine_name()
+        _log.warning(
+            "the hub listens on %s and is not encrypted: whoever shares the network can read along; "
+            "channel files name it %s",
+            options.host,
+            host,
+        )
+        return host
+
+    def _write_channels(self, identity: HubIdentity, host: str) -> dict[str, Path]:
+        import tomli_w
+
+        files: dict[str, Path] = {}
+        for name in self.options.channels:
+            file = self.options.data / "channels" / f"{name}.toml"
+            write_private(file, tomli_w.dumps(_channel(name, identity, host)).encode())
+            files[name] = file
+        return files
+
+
+async def run_hub(options: HubOptions, *, ready: Callable[[list[Path]], None], stop: asyncio.Event) -> None:
+    """Run a hub until `stop` is set. `ready` gets the channel files once it answers. Raises `KacheryError`."""
+    hub = Hub(options)
+    await hub.start()
+    try:
+        ready(list(hub.channel_files.values()))
+        await stop.wait()
+    finally:
+        await hub.stop()
+
+
+def _check(options: HubOptions) -> None:
+    for name in options.channels:
+        if not is_channel_name(name):
+            raise UsageError(
+                f"no channel can be called {name!r}",
+                "",
+                "1 to 64 letters, digits, `_`, `.` or `-` would do, the first a letter or a digit",
+            )
+
+
+def _channel(name: str, identity: HubIdentity, host: str) -> dict[str, Any]:
+    bracketed = f"[{host}]" if ":" in host else host
+    return {
+        "name": name,
+        "roles": [Role.REQUEST_FILES.value, Role.PROVIDE_FILES.value],
+        "granted": [role.value for role in Role],
+        "provide": "auto",
+        "pubsub": {"key": identity.key, "endpoint": f"{bracketed}:{identity.port}", "tls": False},
+        "bucket": {
+            "name": BUCKET,
+            "endpoint": f"http://{bracketed}:{identity.s3_port}",
+            "region": REGION,
+            "access_key": identity.access_key,
+            "secret_key": identity.secret_key,
+            "path_style": True,
+        },
+    }
