@@ -327,5 +327,5 @@ async def test_messages_know_their_request(tmp_path: Path, lab: Path, hub: Hub) 
             if m.from_node_id == ben.node_id
         ]
         assert {message.request for message in heard} == {row.number}
-        asked = [m for m in ben.memberships["lab"].activity[Stream.REQUEST_FILES].messages]
+        asked = list(ben.memberships["lab"].activity[Stream.REQUEST_FILES].messages)
         assert [message.request for message in asked] == [theirs(ben)[0].number]
