@@ -39,7 +39,7 @@ async def load_sdk() -> Any:
     return sdk
 
 
-def make_client(
+async def make_client(
     sdk: Any,
     *,
     token: Callable[[Any], Awaitable[Any]],
@@ -50,7 +50,10 @@ def make_client(
 ) -> Any:
     """A realtime client that is not connected yet."""
     options: dict[str, Any] = {} if endpoint is None else {"endpoint": endpoint}
-    client = sdk.AblyRealtime(
+    client = await asyncio.to_thread(
+        # In a thread, because the SDK makes a TLS context for its REST calls, though none is made.
+        sdk.AblyRealtime,
+        loop=asyncio.get_running_loop(),
         auth_callback=token,
         client_id=client_id,
         tls=tls,
@@ -71,8 +74,9 @@ async def close_client(client: Any, seconds: float) -> None:
     """Close the connection in an orderly way, as far as that is possible within `seconds`."""
     manager = client.connection.connection_manager
     transport = manager.transport
-    if transport is not None and transport.websocket is None:
-        # The SDK would send CLOSE over a socket that is not open yet, and fail in a task of its own.
+    socket = transport.websocket if transport is not None else None
+    if transport is not None and (socket is None or socket.state.name != "OPEN"):
+        # The SDK would send CLOSE over a socket that is not open, and fail in a task of its own.
         manager.transport = None
         await transport.dispose()
     # What is left of a client that does not close in time dies with its timers.
@@ -125,6 +129,7 @@ EXPECTED: Final = (
     "No more fallback hosts",
     "Unable to connect",
     "WebSocketTransport.ws_connect(): Error opening",
+    "WebSocketTransport.on_protocol_message(): An exception",
     "ConnectionManager.fail_queued_messages()",
     "ConnectionManager.on_nack()",
     "ConnectionManager.on_error_from_authorize",

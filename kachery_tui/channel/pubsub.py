@@ -16,7 +16,7 @@ from kachery_tui.channel.attachment import LONGEST_LABEL, Attachment
 from kachery_tui.channel.authority import jwt_lifetime
 from kachery_tui.channel.errors import from_ably, is_token_error
 from kachery_tui.channel.values import Connection, ConnectionState, Member, StreamState
-from kachery_tui.errors import NotAllowed, TryAgain
+from kachery_tui.errors import KacheryError, NotAllowed, TryAgain
 from kachery_tui.protocol.roles import Role, Stream, publishes, pubsub_name, role_to_publish, subscribes
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ class PubSub:
         self._attachments: dict[Stream, Attachment] = {}
         self._token_roles: frozenset[Role] | None = None
         self._token_due = 0.0
+        self._token_failure: KacheryError | None = None
         self._retry_at = 0.0
         self._refused_pause = self._timing.refused_retry
 
@@ -190,7 +191,7 @@ class PubSub:
             self._retry_at = time.monotonic() + 3600
             return
         if self._client is None:
-            self._start_client()
+            await self._start_client()
             return
         if self._client.connection.state.value != "connected":
             await self._revive()
@@ -198,8 +199,8 @@ class PubSub:
         await self._apply_roles()
         await asyncio.gather(*(attachment.settle() for attachment in self._attachments.values()))
 
-    def _start_client(self) -> None:
-        self._client = make_client(
+    async def _start_client(self) -> None:
+        self._client = await make_client(
             self._sdk,
             token=self._token,
             client_id=self._node_id,
@@ -267,13 +268,20 @@ class PubSub:
             failure = from_ably(f"channel {self._config.name}: no new token in force", error)
             _log.warning("%s", failure)
             self._token_due = time.monotonic() + self._timing.refused_retry
+            if self._connection.state is ConnectionState.DISCONNECTED:
+                self._retry_at = time.monotonic() + self._timing.retry
             if not self._connected.is_set():
                 self._set_connection(self._connection.state, failure.why)
 
     async def _token(self, _parameters: Any) -> Any:
         """The SDK's way to ask for a token."""
         roles = self._roles
-        token = await self._authority.pubsub_token(roles)
+        try:
+            token = await self._authority.pubsub_token(roles)
+        except KacheryError as failure:
+            self._token_failure = failure
+            raise
+        self._token_failure = None
         self._token_roles = roles
         self._token_due = time.monotonic() + RENEW_AT * (jwt_lifetime(token) or DEFAULT_LIFETIME)
         details = self._sdk.types.tokendetails.TokenDetails
@@ -287,7 +295,8 @@ class PubSub:
             self._refused_pause = self._timing.refused_retry
             self._set_connection(ConnectionState.CONNECTED, "")
         elif state in ("disconnected", "suspended"):
-            self._retry_at = now + self._timing.retry if is_token_error(change.reason) else self._patience()
+            no_token = self._token_failure is not None or is_token_error(change.reason)
+            self._retry_at = now + self._timing.retry if no_token else self._patience()
             self._set_connection(ConnectionState.DISCONNECTED, self._why(change.reason))
         elif state == "failed":
             manager = self._client.connection.connection_manager
@@ -299,6 +308,9 @@ class PubSub:
         self._wake.set()
 
     def _why(self, reason: Any) -> str:
+        if self._token_failure is not None:
+            # The SDK only says that its callback failed.
+            return f"no token: {self._token_failure.why or self._token_failure.what}"
         if reason is None:
             return "the connection was lost"
         return from_ably("", reason).why

@@ -43,7 +43,7 @@ def then_close(answer: Answer) -> Answer:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - threads do not tell the loop when they are through
+        while not condition():
             await asyncio.sleep(0.005)
 
 

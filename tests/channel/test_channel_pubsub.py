@@ -1,0 +1,357 @@
+"""Pub-sub over the real SDK against a real hub."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from kachery_tui.channel.ably_sdk import Timing
+from kachery_tui.channel.authority import Authority, OwnerAuthority
+from kachery_tui.channel.pubsub import PubSub
+from kachery_tui.channel.values import ConnectionState, StreamState
+from kachery_tui.config import ChannelConfig
+from kachery_tui.errors import KacheryError, NotAllowed, TryAgain
+from kachery_tui.protocol.roles import Role, Stream
+
+from .servers import Service, free_port
+
+QUICK = Timing(retry=0.2, suspended_retry=0.3, refused_retry=0.4, longest_retry=0.8, request=3.0)
+ALL_OFF = StreamState()
+FILES = frozenset({Role.REQUEST_FILES, Role.PROVIDE_FILES})
+
+
+class Party:
+    """A node's pub-sub, and what it has heard."""
+
+    def __init__(self, config: ChannelConfig, number: int, authority: Authority | None = None) -> None:
+        self.node_id = f"{number:02x}" * 32
+        self.heard: list[tuple[Stream, bytes | str, str | None]] = []
+        self.changed = asyncio.Event()
+        self.changes = 0
+        self.pubsub = PubSub(
+            config,
+            authority or OwnerAuthority(config, self.node_id),
+            node_id=self.node_id,
+            label=f"node {number}",
+            on_message=lambda *message: self._note(message),
+            on_change=lambda: self._note(None),
+            timing=QUICK,
+        )
+
+    def _note(self, message: tuple[Stream, bytes | str, str | None] | None) -> None:
+        if message is not None:
+            self.heard.append(message)
+        self.changes += 1
+        self.changed.set()
+
+    async def until(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
+        """Wait for a condition that `on_change` or `on_message` announces."""
+        async with asyncio.timeout(seconds):
+            while not condition():
+                self.changed.clear()
+                await self.changed.wait()
+
+    async def in_force(self) -> None:
+        """Wait until everything that the roles give is in force."""
+        await self.until(lambda: self.is_settled())
+
+    def is_settled(self) -> bool:
+        from kachery_tui.protocol.roles import publishes, subscribes
+
+        roles = self.pubsub.roles
+        may_publish, subscribed = publishes(roles), subscribes(roles)
+        return self.pubsub.connection.state is ConnectionState.CONNECTED and all(
+            (state.may_publish, state.subscribed) == (stream in may_publish, stream in subscribed)
+            for stream, state in self.pubsub.in_force.items()
+        )
+
+    @property
+    def connection_id(self) -> str:
+        found = self.pubsub._client.connection.connection_manager.connection_id
+        assert isinstance(found, str)
+        return found
+
+
+@asynccontextmanager
+async def party(
+    config: ChannelConfig,
+    number: int,
+    roles: Iterable[Role],
+    authority: Authority | None = None,
+    *,
+    wait: bool = True,
+) -> AsyncIterator[Party]:
+    made = Party(replace(config, roles=frozenset(roles)), number, authority)
+    await made.pubsub.start()
+    try:
+        if wait:
+            await made.in_force()
+        yield made
+    finally:
+        await made.pubsub.close()
+        assert made.pubsub.connection.state is ConnectionState.CLOSED
+
+
+@pytest.fixture
+async def hub() -> AsyncIterator[Service]:
+    service = Service()
+    await service.start()
+    yield service
+    await service.stop()
+
+
+@pytest.fixture
+def config(hub: Service) -> ChannelConfig:
+    return hub.config()
+
+
+async def test_messages_reach_those_who_listen_and_not_their_sender(config: ChannelConfig) -> None:
+    async with party(config, 1, FILES) as first, party(config, 2, [Role.PROVIDE_FILES]) as second:
+        await first.pubsub.publish(Stream.REQUEST_FILES, b'{"a": 1}')
+        await second.pubsub.publish(Stream.PROVIDE_FILES, b"\x00\xff not text")
+        await second.until(lambda: bool(second.heard))
+        await first.until(lambda: bool(first.heard))
+        assert second.heard == [(Stream.REQUEST_FILES, b'{"a": 1}', first.node_id)]
+        assert first.heard == [(Stream.PROVIDE_FILES, b"\x00\xff not text", second.node_id)]
+
+
+async def test_what_the_roles_give_and_nothing_else(config: ChannelConfig) -> None:
+    async with party(config, 1, [Role.REQUEST_FILES]) as one:
+        assert dict(one.pubsub.in_force) == {
+            **dict.fromkeys(Stream, ALL_OFF),
+            Stream.REQUEST_FILES: StreamState(may_publish=True),
+            Stream.PROVIDE_FILES: StreamState(subscribed=True),
+        }
+        with pytest.raises(NotAllowed, match="provide-files"):
+            await one.pubsub.publish(Stream.PROVIDE_FILES, b"x")
+
+
+async def test_members_are_seen_with_their_labels_and_leave(config: ChannelConfig) -> None:
+    async with party(config, 1, [Role.REQUEST_FILES]) as watcher:
+        async with party(config, 2, [Role.PROVIDE_FILES]) as provider:
+            await watcher.until(lambda: bool(watcher.pubsub.members(Stream.PROVIDE_FILES)))
+            (member,) = watcher.pubsub.members(Stream.PROVIDE_FILES)
+            assert (member.node_id, member.label) == (provider.node_id, "node 2")
+            await provider.until(lambda: bool(provider.pubsub.members(Stream.REQUEST_FILES)))
+            assert [found.node_id for found in provider.pubsub.members(Stream.REQUEST_FILES)] == [
+                watcher.node_id
+            ]
+            assert provider.pubsub.members(Stream.PROVIDE_FILES) == ()
+        await watcher.until(lambda: not watcher.pubsub.members(Stream.PROVIDE_FILES))
+
+
+async def test_roles_change_without_reconnecting(config: ChannelConfig) -> None:
+    async with party(config, 1, [Role.REQUEST_FILES]) as one, party(config, 2, Role) as other:
+        connection = one.connection_id
+        await one.pubsub.set_roles({Role.REQUEST_FILES, Role.PROVIDE_FILES})
+        assert one.is_settled()
+        await one.pubsub.publish(Stream.PROVIDE_FILES, b"now I may")
+        await other.until(lambda: (Stream.PROVIDE_FILES, b"now I may", one.node_id) in other.heard)
+        await other.pubsub.publish(Stream.REQUEST_FILES, b"and listen")
+        await one.until(lambda: (Stream.REQUEST_FILES, b"and listen", other.node_id) in one.heard)
+        members = other.pubsub.members
+        await other.until(lambda: one.node_id in {member.node_id for member in members(Stream.PROVIDE_FILES)})
+
+        await one.pubsub.set_roles({Role.PROVIDE_FEEDS})
+        assert one.is_settled()
+        with pytest.raises(NotAllowed):
+            await one.pubsub.publish(Stream.PROVIDE_FILES, b"not any more")
+        await other.until(
+            lambda: one.node_id not in {member.node_id for member in members(Stream.PROVIDE_FILES)}
+        )
+        await other.until(lambda: one.node_id in {member.node_id for member in members(Stream.PROVIDE_FEEDS)})
+        one.heard.clear()
+        await other.pubsub.publish(Stream.REQUEST_FILES, b"not heard")
+        await other.pubsub.publish(Stream.REQUEST_FEEDS, b"heard")
+        await one.until(lambda: bool(one.heard))
+        assert [data for _, data, _ in one.heard] == [b"heard"]
+        assert one.connection_id == connection
+
+
+async def test_without_roles_there_is_no_connection(config: ChannelConfig) -> None:
+    async with party(config, 1, [Role.REQUEST_FILES]) as one:
+        await one.pubsub.set_roles(())
+        assert one.pubsub.connection.state is ConnectionState.CLOSED
+        assert "no role" in one.pubsub.connection.reason
+        with pytest.raises(NotAllowed):
+            await one.pubsub.publish(Stream.REQUEST_FILES, b"x")
+        await one.pubsub.set_roles([Role.REQUEST_FILES])
+        await one.in_force()
+        await one.pubsub.publish(Stream.REQUEST_FILES, b"x")
+
+
+async def test_roles_that_are_not_granted_stay_off(config: ChannelConfig) -> None:
+    limited = replace(config, granted=frozenset({Role.REQUEST_FILES}))
+    async with party(limited, 1, Role) as one:
+        assert one.pubsub.roles == {Role.REQUEST_FILES}
+        await one.pubsub.set_roles(Role)
+        assert one.pubsub.roles == {Role.REQUEST_FILES}
+
+
+async def test_a_message_that_is_too_large(config: ChannelConfig) -> None:
+    async with party(config, 1, FILES) as one, party(config, 2, FILES) as other:
+        with pytest.raises(KacheryError, match="40009") as caught:
+            await one.pubsub.publish(Stream.REQUEST_FILES, b"x" * 70_000)
+        assert not caught.value.retryable
+        await one.pubsub.publish(Stream.REQUEST_FILES, b"x" * 60_000)
+        await other.until(lambda: bool(other.heard))
+
+
+class Withdrawing:
+    """An authority that the owner of a channel runs, and that takes rights back."""
+
+    def __init__(self, config: ChannelConfig, number: int, lifetime: float = 3600.0) -> None:
+        self.owner = OwnerAuthority(config, f"{number:02x}" * 32, token_lifetime=lifetime)
+        self.withdrawn: frozenset[Role] = frozenset()
+        self.refusal: KacheryError | None = None
+        self.tokens = 0
+
+    async def pubsub_token(self, roles: Iterable[Role]) -> str:
+        self.tokens += 1
+        if self.refusal is not None:
+            raise self.refusal
+        return await self.owner.pubsub_token(frozenset(roles) - self.withdrawn)
+
+    async def upload_url(self, object_name: str, size: int) -> str:
+        return await self.owner.upload_url(object_name, size)
+
+
+async def test_a_right_that_is_withdrawn_shows_and_comes_back(config: ChannelConfig) -> None:
+    authority = Withdrawing(config, 1, lifetime=2)
+    async with party(config, 1, [Role.REQUEST_FILES, Role.PROVIDE_FEEDS], authority) as one:
+        connection = one.connection_id
+        authority.withdrawn = frozenset({Role.PROVIDE_FEEDS})
+        await one.until(lambda: bool(one.pubsub.in_force[Stream.PROVIDE_FEEDS].problem))
+        await one.until(lambda: bool(one.pubsub.in_force[Stream.REQUEST_FEEDS].problem))
+        state = one.pubsub.in_force[Stream.PROVIDE_FEEDS]
+        assert not state.may_publish
+        with pytest.raises(KacheryError):
+            await one.pubsub.publish(Stream.PROVIDE_FEEDS, b"x")
+        await one.until(lambda: one.pubsub.in_force[Stream.REQUEST_FILES].may_publish)
+        await one.pubsub.publish(Stream.REQUEST_FILES, b"this still works")
+        authority.withdrawn = frozenset()
+        await one.in_force()
+        await one.pubsub.publish(Stream.PROVIDE_FEEDS, b"and this again")
+        assert one.connection_id == connection
+
+
+async def test_tokens_are_renewed_over_the_open_connection(config: ChannelConfig) -> None:
+    authority = Withdrawing(config, 1, lifetime=1)
+    async with party(config, 1, FILES, authority) as one, party(config, 2, FILES) as other:
+        connection = one.connection_id
+        await one.until(lambda: authority.tokens >= 4)
+        await one.in_force()
+        await one.pubsub.publish(Stream.REQUEST_FILES, b"still here")
+        await other.until(lambda: bool(other.heard))
+        assert one.connection_id == connection
+
+
+async def test_a_token_that_expired_while_nobody_gave_a_new_one(config: ChannelConfig) -> None:
+    authority = Withdrawing(config, 1, lifetime=1)
+    async with party(config, 1, FILES, authority) as one:
+        for _ in range(2):
+            authority.refusal = TryAgain("no token", "the authority is away")
+            await one.until(lambda: one.pubsub.connection.state is not ConnectionState.CONNECTED)
+            await one.until(lambda: "the authority is away" in one.pubsub.connection.reason)
+            authority.refusal = None
+            await one.in_force()
+            await one.pubsub.publish(Stream.REQUEST_FILES, b"back")
+
+
+async def test_a_key_that_is_not_good_is_said_and_tried_again(config: ChannelConfig) -> None:
+    name, _, secret = config.pubsub.key.partition(":")
+    wrong = replace(config, pubsub=replace(config.pubsub, key=f"{name}:{secret[::-1]}x"))
+    authority = Withdrawing(wrong, 1)
+    async with party(config, 1, FILES, authority, wait=False) as one:
+        await one.until(lambda: one.pubsub.connection.state is ConnectionState.FAILED)
+        assert "Ably error 401" in one.pubsub.connection.reason
+        with pytest.raises(TryAgain, match="Ably error 401"):
+            await one.pubsub.publish(Stream.REQUEST_FILES, b"x")
+        with pytest.raises(TryAgain, match="Ably error 401"):
+            await one.pubsub.wait_connected(0.05)
+        authority.owner = OwnerAuthority(config, one.node_id)
+        await one.in_force()
+
+
+async def test_the_hub_goes_and_comes_back(hub: Service, config: ChannelConfig) -> None:
+    async with party(config, 1, FILES) as one, party(config, 2, FILES) as other:
+        await hub.stop()
+        for each in (one, other):
+            await each.until(lambda each=each: each.pubsub.connection.state is ConnectionState.DISCONNECTED)  # type: ignore[misc]
+            assert each.pubsub.connection.reason
+            assert set(each.pubsub.in_force.values()) == {ALL_OFF}
+        with pytest.raises(TryAgain):
+            await one.pubsub.publish(Stream.REQUEST_FILES, b"x")
+        await hub.start()
+        for each in (one, other):
+            await each.in_force()
+        await one.until(
+            lambda: other.node_id in {member.node_id for member in one.pubsub.members(Stream.PROVIDE_FILES)}
+        )
+        await one.pubsub.publish(Stream.REQUEST_FILES, b"after")
+        await other.until(lambda: (Stream.REQUEST_FILES, b"after", one.node_id) in other.heard)
+
+
+async def test_the_service_is_down_at_the_start(hub: Service, config: ChannelConfig) -> None:
+    await hub.stop()
+    async with party(config, 1, FILES, wait=False) as one:
+        await one.until(lambda: one.pubsub.connection.state is ConnectionState.DISCONNECTED, 3)
+        assert "connection refused" in one.pubsub.connection.reason
+        with pytest.raises(TryAgain, match="connection refused"):
+            await one.pubsub.publish(Stream.REQUEST_FILES, b"x")
+        since = one.pubsub.connection.since
+        await asyncio.sleep(3 * QUICK.retry)
+        assert one.pubsub.connection.state is ConnectionState.DISCONNECTED
+        assert one.pubsub.connection.since == since, "further attempts do not make it flicker"
+        await hub.start()
+        await one.in_force()
+
+
+async def test_down_for_so_long_that_the_sdk_suspends(
+    hub: Service, config: ChannelConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ably.transport.defaults.Defaults.connection_state_ttl", 300)
+    async with party(config, 1, FILES) as one:
+        await hub.stop()
+        await one.until(lambda: one.pubsub.connection.state is ConnectionState.DISCONNECTED)
+        manager = one.pubsub._client.connection.connection_manager
+        await one.until(lambda: manager.state.value == "suspended")
+        await hub.start()
+        await one.in_force()
+        await one.pubsub.publish(Stream.REQUEST_FILES, b"x")
+
+
+async def test_roles_changed_while_the_service_is_down(hub: Service, config: ChannelConfig) -> None:
+    async with party(config, 1, [Role.REQUEST_FILES]) as one:
+        await hub.stop()
+        await one.until(lambda: one.pubsub.connection.state is ConnectionState.DISCONNECTED)
+        await one.pubsub.set_roles([Role.PROVIDE_FEEDS])
+        await hub.start()
+        await one.in_force()
+        assert one.pubsub.in_force[Stream.REQUEST_FILES] == ALL_OFF
+        await one.pubsub.publish(Stream.PROVIDE_FEEDS, b"x")
+
+
+async def test_nothing_is_there_and_closing_does_not_wait(config: ChannelConfig) -> None:
+    nowhere = replace(config, pubsub=replace(config.pubsub, endpoint=f"localhost:{free_port()}"))
+    async with asyncio.timeout(5):
+        async with party(nowhere, 1, FILES, wait=False) as one:
+            await one.until(lambda: one.pubsub.connection.state is ConnectionState.DISCONNECTED)
+
+
+async def test_the_log_has_no_tokens_and_nothing_is_printed(
+    hub: Service, config: ChannelConfig, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with party(config, 1, FILES):
+        pass
+    with caplog.at_level(logging.DEBUG, "ably"), caplog.at_level(logging.DEBUG, "websockets"):
+        async with party(config, 1, FILES) as one:
+            await one.pubsub.publish(Stream.REQUEST_FILES, b"x")
+    text = "\n".join(record.getMessage() for record in caplog.records)
+    assert "attempting to connect" in text
+    assert "accessToken=ey" not in text
+    printed = capfd.readouterr()
+    assert printed.out == printed.err == ""
