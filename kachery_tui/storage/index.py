@@ -285,7 +285,7 @@ def _column(order: Order) -> str:
     return columns[order]
 
 
-def _entry(row: Sequence[object]) -> Entry:
+def _entry(row: Sequence[Any]) -> Entry:
     sha1, size, name, added, used, origin, pinned, kind, manifest = row
     return Entry(sha1, size, name, added, used, origin, bool(pinned), kind, manifest)
 

@@ -65,6 +65,8 @@ class Scan:
         self._pinned = pinned
         self._stop = stop
         self._changes = _Changes()
+        # What the index has in the second-level folder that is being looked at.
+        self._known: dict[str, tuple[int, Kind]] | None = None
         self._added = self._removed = self._changed = 0
         self._ticks = 0
         self._stretch_began = time.monotonic()
@@ -124,19 +126,22 @@ class Scan:
             for leaf in self._index.prefixes(prefix, 6) - present:
                 self._lost(leaf)
             leaves = present
+        self._known = None
         for leaf in sorted(leaves):
-            self._leaf(leaf, path / leaf[4:], times.get(_number(leaf)))
+            self._leaf(leaf, f"{path}/{leaf[4:]}", times.get(_number(leaf)))
         if time_now != time_known:
             self._folder_read(prefix, time_now)
 
-    def _leaf(self, prefix: str, path: Path, time_known: int | None) -> None:
+    def _leaf(self, prefix: str, path: str, time_known: int | None) -> None:
         self._tick()
         try:
-            time_now = path.stat().st_mtime_ns
+            time_now = os.stat(path).st_mtime_ns  # noqa: PTH116 -- a million of these
             if time_now == time_known:
                 return
             # The index first: what is stored in between then shows in the listing, and is not taken for gone.
-            known = self._index.below(prefix)
+            if self._known is None:
+                self._known = self._index.below(prefix[:4])
+            known = {sha1: seen for sha1, seen in self._known.items() if sha1.startswith(prefix)}
             present = self._listing(prefix, path)
         except OSError:
             self._folder_read(prefix, 0)
@@ -148,7 +153,7 @@ class Scan:
             self._removed += 1
         self._folder_read(prefix, time_now)
 
-    def _listing(self, prefix: str, path: Path) -> dict[str, Entry]:
+    def _listing(self, prefix: str, path: str) -> dict[str, Entry]:
         entries: dict[str, Entry] = {}
         links = []
         with os.scandir(path) as listing:
