@@ -1,0 +1,89 @@
+"""Running the real command line, each time as a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PROGRAM = [sys.executable, "-P", "-m", "kachery_tui"]
+PATIENCE = 60.0
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def line(self) -> str:
+        """The only line on stdout."""
+        (line,) = self.stdout.splitlines()
+        return line
+
+    @property
+    def values(self) -> list[Any]:
+        """stdout as JSON, one value a line."""
+        return [json.loads(line) for line in self.stdout.splitlines()]
+
+
+class Shell:
+    """A person's environment: settings and storage below one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = folder / "config"
+        self.storage = folder / "storage"
+        folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        paths = {
+            "KACHERY_TUI_CONFIG_DIR": str(self.config),
+            "KACHERY_STORAGE_DIR": str(self.storage),
+            "HOME": str(self.folder),
+        }
+        return {name: value for name, value in os.environ.items() if not name.startswith("XDG_")} | paths
+
+    def run(self, *arguments: str | Path) -> Result:
+        """Run a command to its end."""
+        done = subprocess.run(
+            [*PROGRAM, *map(str, arguments)],
+            env=self.environment,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def ok(self, *arguments: str | Path) -> Result:
+        """Run a command that must succeed."""
+        result = self.run(*arguments)
+        assert result.code == 0, result
+        return result
+
+    def start(self, *arguments: str | Path) -> subprocess.Popen[bytes]:
+        """Start a command and go on; the caller ends it."""
+        return subprocess.Popen(
+            [*PROGRAM, *map(str, arguments)],
+            env=self.environment,
+            cwd=self.folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+
+def wait_until(holds: Callable[[], object], seconds: float = PATIENCE) -> None:
+    """Wait for a condition; fails when it does not come."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
