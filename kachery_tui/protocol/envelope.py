@@ -1,12 +1,17 @@
 """Envelopes: who says what, signed; and their batches, which are what goes over pub-sub (PROTOCOL, The six streams)."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from kachery_tui.protocol.canonical import JsonObject, JsonValue, canonical_json, parse_json
+from kachery_tui.protocol.canonical import (
+    JsonObject,
+    JsonValue,
+    byte_length,
+    canonical_json,
+    parse_json,
+)
 from kachery_tui.protocol.errors import ProtocolError, UnknownMember, UnknownType
 from kachery_tui.protocol.hashes import is_node_id, is_signature
 from kachery_tui.protocol.keys import PrivateKey, verify
@@ -88,8 +93,8 @@ def encode_batches(envelopes: Sequence[JsonObject]) -> list[bytes]:
     batch: list[str] = []
     length = 0
     for envelope in envelopes:
-        text = json.dumps(envelope, ensure_ascii=False, separators=(",", ":"))
-        size = len(text.encode("utf-8", "surrogatepass")) + len('{"messages":[]}')
+        text = canonical_json(envelope)
+        size = byte_length(text) + len('{"messages":[]}')
         if size > MAX_MESSAGE_BYTES:
             raise ProtocolError(f"a message of {size} bytes, and the service takes {MAX_MESSAGE_BYTES}")
         if batch and length + size > MAX_BATCH_CHARACTERS:
@@ -103,12 +108,12 @@ def encode_batches(envelopes: Sequence[JsonObject]) -> list[bytes]:
 
 
 def _join(texts: Sequence[str]) -> bytes:
-    return f'{{"messages":[{",".join(texts)}]}}'.encode("utf-8", "surrogatepass")
+    return f'{{"messages":[{",".join(texts)}]}}'.encode()
 
 
 def split_batch(data: bytes | str) -> list[RawEnvelope | Refusal]:
     """Take a pub-sub message apart; never raises. A bare envelope is taken, too."""
-    size = len(data)
+    size = byte_length(data)
     if size > MAX_MESSAGE_BYTES:
         detail = f"{size} bytes, and the service takes {MAX_MESSAGE_BYTES}"
         return [Refusal(RefusalReason.TOO_LARGE, detail, None, _shown(data))]
@@ -151,27 +156,32 @@ def open_envelope(raw: RawEnvelope, stream: Stream) -> Envelope | Refusal:
 
 
 def _raw_envelope(value: JsonValue) -> RawEnvelope | Refusal:
-    shown = _shown(canonical_json(value))
     if not isinstance(value, Mapping):
-        return Refusal(RefusalReason.MALFORMED, "an envelope that is not an object", None, shown)
+        return _refuse_value(RefusalReason.MALFORMED, "an envelope that is not an object", None, value)
     node_id = value.get("fromNodeId")
     sender = node_id if is_node_id(node_id) else None
     unknown = value.keys() - _ENVELOPE_MEMBERS
     if unknown:
         detail = f"an envelope with an unknown member {min(unknown)[:60]!r}"
-        return Refusal(RefusalReason.UNKNOWN_MEMBER, detail, sender, shown)
+        return _refuse_value(RefusalReason.UNKNOWN_MEMBER, detail, sender, value)
     if sender is None:
-        return Refusal(RefusalReason.MALFORMED, "an envelope without a node id", None, shown)
+        return _refuse_value(RefusalReason.MALFORMED, "an envelope without a node id", None, value)
     signature = value.get("signature")
     if not is_signature(signature):
-        return Refusal(RefusalReason.MALFORMED, "an envelope without a signature", sender, shown)
+        return _refuse_value(RefusalReason.MALFORMED, "an envelope without a signature", sender, value)
     return RawEnvelope(value.get("body"), sender, signature)
 
 
 def _refuse(reason: RefusalReason, detail: str, raw: RawEnvelope) -> Refusal:
-    return Refusal(reason, detail, raw.from_node_id, _shown(canonical_json(raw.to_json())))
+    return _refuse_value(reason, detail, raw.from_node_id, raw.to_json())
+
+
+def _refuse_value(reason: RefusalReason, detail: str, sender: str | None, value: JsonValue) -> Refusal:
+    return Refusal(reason, detail, sender, canonical_json(value)[:SHOWN_RAW])
 
 
 def _shown(data: bytes | str) -> str:
-    text = data[: SHOWN_RAW * 4].decode("utf-8", "replace") if isinstance(data, bytes) else data
-    return text[:SHOWN_RAW]
+    # Half characters cannot be printed, and a text may come with them.
+    head = data[: SHOWN_RAW * 4]
+    whole = head if isinstance(head, bytes) else head.encode("utf-8", "replace")
+    return whole.decode("utf-8", "replace")[:SHOWN_RAW]

@@ -2,32 +2,28 @@
 
 import hashlib
 from functools import cached_property, lru_cache
-from typing import Self
-
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-)
+from typing import TYPE_CHECKING, Self
 
 from kachery_tui.protocol.canonical import JsonValue, canonical_json
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.hashes import is_node_id, is_signature
 
+# `cryptography` is imported where it is used: it takes longer to load than commands that need no key take in all.
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
 
 class PrivateKey:
     """An Ed25519 private key: of a node or of a feed."""
 
-    def __init__(self, key: Ed25519PrivateKey) -> None:
+    def __init__(self, key: "Ed25519PrivateKey") -> None:
         self._key = key
 
     @classmethod
     def generate(cls) -> Self:
         """A new key."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
         return cls(Ed25519PrivateKey.generate())
 
     @classmethod
@@ -35,11 +31,17 @@ class PrivateKey:
         """The key of a 32-byte seed (RFC 8032). Raises `ProtocolError` for another length."""
         if len(seed) != 32:
             raise ProtocolError(f"a private key has 32 bytes, not {len(seed)}")
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
         return cls(Ed25519PrivateKey.from_private_bytes(seed))
 
     @classmethod
     def from_pem(cls, pem: bytes) -> Self:
         """The key in a PKCS #8 PEM text. Raises `ProtocolError` for anything else."""
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
         try:
             key = load_pem_private_key(pem, password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -50,16 +52,20 @@ class PrivateKey:
 
     def to_pem(self) -> bytes:
         """PKCS #8 PEM text, not encrypted."""
+        from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
         return self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
     def public_pem(self) -> bytes:
         """The public key as PEM text."""
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
         return self._key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
     @cached_property
     def node_id(self) -> str:
         """The public key in hexadecimal: the node's, or the feed's, id."""
-        return self._key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
+        return self._key.public_key().public_bytes_raw().hex()
 
     def sign(self, value: JsonValue) -> str:
         """The signature of an object: over the raw hash of its canonical JSON, in hexadecimal."""
@@ -75,7 +81,9 @@ def verify(value: JsonValue, signature: str, node_id: str) -> bool:
     return key is not None and (_holds(key, raw, _digest(text)) or _holds(key, raw, text.encode()))
 
 
-def _holds(key: Ed25519PublicKey, signature: bytes, data: bytes) -> bool:
+def _holds(key: "Ed25519PublicKey", signature: bytes, data: bytes) -> bool:
+    from cryptography.exceptions import InvalidSignature
+
     try:
         key.verify(signature, data)
     except InvalidSignature:
@@ -84,7 +92,10 @@ def _holds(key: Ed25519PublicKey, signature: bytes, data: bytes) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _public_key(node_id: str) -> Ed25519PublicKey | None:
+def _public_key(node_id: str) -> "Ed25519PublicKey | None":
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
     try:
         return Ed25519PublicKey.from_public_bytes(bytes.fromhex(node_id))
     except (ValueError, UnsupportedAlgorithm):

@@ -14,6 +14,12 @@ CHUNK_SIZE: Final = 20_000_000
 """Bytes of every chunk but the last."""
 
 
+MAX_MANIFEST_BYTES: Final = CHUNK_SIZE
+"""A manifest has none itself, so it fits into one chunk; it is that of a file of some 4 TB then."""
+
+_LEAST_CHUNK_BYTES: Final = len('{"start":0,"end":1,"sha1":""},') + 40
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """The bytes of a file from `start` up to, not including, `end`, and their hash."""
@@ -52,7 +58,10 @@ class Manifest:
         Raises `ProtocolError` unless its chunks follow each other without gap, have `CHUNK_SIZE` bytes each but the last,
         and make up the size.
         """
-        value = parse_json(data)
+        # Millions of empty objects in a few megabytes would take a gigabyte of memory once parsed.
+        if data.count(b"{") + data.count(b"[") > len(data) // _LEAST_CHUNK_BYTES + 2:
+            raise ProtocolError("a manifest with other things than chunks")
+        value = parse_json(data, max_bytes=MAX_MANIFEST_BYTES)
         if not isinstance(value, Mapping):
             raise ProtocolError("a manifest that is not an object")
         size, own_sha1, listed = value.get("size"), value.get("sha1"), value.get("chunks")

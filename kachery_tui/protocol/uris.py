@@ -13,8 +13,8 @@ from kachery_tui.protocol.messages import FileKey
 LONGEST_URI: Final = 4_096
 """Characters."""
 
-_NOT_IN_NAME: Final = re.compile(r"[?\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-"""What would end the name or garble a line; other characters stand as they are, as `kachery-store` prints them."""
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""What would garble a line. Other characters stand as they are, as `kachery-store` prints them."""
 
 _HASH_NAME: Final = re.compile(r"~([0-9a-f]{40})")
 
@@ -53,7 +53,7 @@ class FileUri:
             if key == "manifest":
                 _check_hash(shown, "the manifest's hash", value)
                 manifest = value
-        if any(not char.isprintable() for char in name):
+        if _CONTROL.search(name):
             raise ProtocolError(shown, "the name has control characters")
         return cls(sha1, name or None, manifest)
 
@@ -63,7 +63,7 @@ class FileUri:
         return FileKey(self.sha1, manifest_sha1=self.manifest_sha1)
 
     def __str__(self) -> str:
-        name = f"/{_NOT_IN_NAME.sub('_', self.name)}" if self.name else ""
+        name = f"/{_CONTROL.sub('_', self.name).replace('?', '_')}" if self.name else ""
         manifest = f"?manifest={self.manifest_sha1}" if self.manifest_sha1 else ""
         return f"sha1://{self.sha1}{name}{manifest}"
 
@@ -84,6 +84,8 @@ class SubfeedUri:
                 "the URI is too long", f"{len(text)} characters, and {LONGEST_URI} are allowed"
             )
         shown = f"not a feed URI: {text[:160]!r}"
+        if _CONTROL.search(text):
+            raise ProtocolError(shown, "it has control characters")
         if not text.startswith("feed://"):
             raise ProtocolError(shown, "a feed URI begins with feed://")
         feed_id, _, quoted = text.removeprefix("feed://").partition("/")
@@ -101,7 +103,7 @@ class SubfeedUri:
         return subfeed_hash(self.subfeed_name) if self.subfeed_name else None
 
     def __str__(self) -> str:
-        name = f"/{quote(self.subfeed_name, safe='~')}" if self.subfeed_name else ""
+        name = f"/{quote(self.subfeed_name, safe='~', errors='replace')}" if self.subfeed_name else ""
         return f"feed://{self.feed_id}{name}"
 
 
