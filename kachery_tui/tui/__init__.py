@@ -7,7 +7,9 @@ imported itself: no animation, and over SSH at most ten frames a second.
 import os
 from typing import Final
 
-FRAMES_PER_SECOND: Final = 10 if "SSH_CONNECTION" in os.environ else 30
+OVER_SSH: Final = "SSH_CONNECTION" in os.environ
+
+FRAMES_PER_SECOND: Final = 10 if OVER_SSH else 30
 """The most that is painted; people read no faster, and a slow line carries no more."""
 
 os.environ.setdefault("TEXTUAL_FPS", str(FRAMES_PER_SECOND))

@@ -193,9 +193,9 @@ ACTIONS: Final = (
         _open,
         label_here=_open_label,
     ),
+    Action("copy", "y", "y", "Copy URI", "Copy the URI to your terminal's clipboard", _uri),
     Action("store", "s", "s", "Store", "Copy a file into storage and get its URI"),
     Action("link", "S", "S", "Link", "Give a file a URI where it is, without a copy"),
-    Action("copy", "y", "y", "Copy URI", "Copy the URI to your terminal's clipboard", _uri),
     Action(
         "show-uri",
         "Y",

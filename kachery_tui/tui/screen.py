@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 
 from kachery_tui.errors import KacheryError
-from kachery_tui.tui import FRAMES_PER_SECOND
+from kachery_tui.tui import OVER_SSH
 from kachery_tui.tui.actions import ACTIONS, BY_ID
 from kachery_tui.tui.acts import Acts
 from kachery_tui.tui.cells import Cell, Tone, plain, plain_lines
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-LOOKS_PER_SECOND: Final = min(8, FRAMES_PER_SECOND)
+LOOKS_PER_SECOND: Final = 4 if OVER_SSH else 8
+"""A key is answered at once, whatever this is."""
 
 SEVERAL_FROM_WIDTH: Final = 120
 """Columns from which on several panes show together."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Vertical
 
-from kachery_tui.tui.cells import Cell, Line, Tone
+from kachery_tui.tui.cells import Cell, Line, Tone, fit_line, width_of
 from kachery_tui.tui.here import PaneName, Selection
 from kachery_tui.tui.widgets.cell_line import CellLine
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from textual.app import ComposeResult
-    from textual.widget import Widget
 
     from kachery_tui.node.node import Node
+    from kachery_tui.tui.widgets.row_list import RowList
 
 
 class Pane(Vertical):
@@ -73,12 +73,17 @@ class Pane(Vertical):
 
     @property
     @abstractmethod
-    def focus_target(self) -> Widget:
-        """What gets the focus when the pane does."""
+    def focus_target(self) -> RowList:
+        """The list that gets the focus when the pane does."""
+
+    @property
+    def position(self) -> str:
+        """Where the cursor stands in a list that is longer than what can be seen of it."""
+        return self.focus_target.position
 
     def look(self, now: float) -> None:
         """Show what changed since the last look."""
-        stamp = self.stamp(now)
+        stamp = self.stamp(now), self.position
         if stamp == self._seen:
             return
         self._seen = stamp
@@ -103,7 +108,9 @@ class Pane(Vertical):
         number = list(PaneName).index(self.NAME) + 1
         mark = "▶" if self._is_current else " "
         name = Cell(f"{mark}{number} {self.NAME.capitalize()}  ", Tone.STRONG)
-        self._title.show((name, *self.status(now)))
+        position = f"  {self.position} " if self.position else ""
+        status = fit_line(self.status(now), max(self.size.width - width_of((name,)) - len(position), 0))
+        self._title.show((name, *status, Cell(position)))
 
 
 def tick(last_at: float | None, now: float, *, settles: float = 7.0) -> int:

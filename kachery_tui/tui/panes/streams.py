@@ -93,6 +93,11 @@ class StreamsPane(Pane):
         return self.lanes
 
     @property
+    def position(self) -> str:
+        """Where the cursor stands among the messages."""
+        return self.messages.position if self.messages.display else ""
+
+    @property
     def placed(self) -> Placed | None:
         """The message under the cursor and its stream, while the reader is among the messages."""
         chosen: Placed | None = self.messages.chosen if self.messages.has_focus else None

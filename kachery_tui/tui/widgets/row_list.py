@@ -95,8 +95,7 @@ class RowList(Toned, ScrollView, can_focus=True):
         height: 1fr;
         overflow-x: hidden;
         overflow-y: auto;
-        scrollbar-gutter: stable;
-        scrollbar-size-vertical: 1;
+        scrollbar-size: 0 0;
         & > .row-list--title { color: $text-muted; text-style: underline; }
         & > .row-list--cursor { background: $primary 35%; text-style: bold; }
         & > .row-list--cursor-away { background: $boost; }
@@ -151,6 +150,13 @@ class RowList(Toned, ScrollView, can_focus=True):
         return self._rows.item(self.cursor) if isinstance(self._rows, ListedRows) else None
 
     @property
+    def position(self) -> str:
+        """Where the cursor stands among how many rows, if they are more than can be seen. There is no scrollbar: each
+        step of one costs a slow line as much as a row."""
+        count = len(self._rows)
+        return f"{self.cursor + 1:,}/{count:,}" if count > self._page_size else ""
+
+    @property
     def rows_in_view(self) -> range:
         """Indices of the rows that can be seen."""
         first = self.scroll_offset.y
@@ -163,7 +169,7 @@ class RowList(Toned, ScrollView, can_focus=True):
         found = rows.index(self.cursor_key) if self.cursor_key is not None else None
         height = count + 1
         if self.virtual_size.height != height:
-            self.virtual_size = Size(self._view_width, height)
+            self.virtual_size = Size(self.size.width, height)
         if self._tail and self.following:
             self._put_cursor(count - 1, into_view=True)
         else:
@@ -191,7 +197,7 @@ class RowList(Toned, ScrollView, can_focus=True):
 
     def repaint(self) -> None:
         """Paint those lines in view that differ from what stands there."""
-        width = self._view_width
+        width = self.size.width
         for y in range(self.size.height):
             if self._painted.get(y) != self._line(y):
                 self.refresh(Region(0, y, width, 1))
@@ -230,11 +236,6 @@ class RowList(Toned, ScrollView, can_focus=True):
             self._scroll_by(self.cursor - top)
         elif self.cursor >= top + self._page_size:
             self._scroll_by(self.cursor - self._page_size + 1 - top)
-
-    @property
-    def _view_width(self) -> int:
-        # Without the scrollbar, which `size` has in it.
-        return self.scrollable_content_region.width
 
     @property
     def _page_size(self) -> int:
@@ -286,10 +287,10 @@ class RowList(Toned, ScrollView, can_focus=True):
         elif look != "row":
             style = self.get_component_rich_style(f"row-list--{look}")
             over = Style(bgcolor=style.bgcolor, bold=style.bold)
-        return self.strip(line, self._view_width, over)
+        return self.strip(line, self.size.width, over)
 
     def _line(self, y: int) -> tuple[Line, str]:
-        width = self._view_width
+        width = self.size.width
         if y == 0:
             titles = tuple(Cell(column.title, Tone.MUTED) for column in self.columns)
             return self._aligned(" ", titles, width), "title"

@@ -32,4 +32,6 @@ class Toned(Widget):
 
     def strip(self, line: Line, width: int, over: Style | None = None) -> Strip:
         """A line that is `width` cells wide as a strip, `over` laid over each cell's own style."""
-        return Strip([Segment(cell.text, self.tone_style(cell.tone) + over) for cell in line], width)
+        segments = (Segment(cell.text, self.tone_style(cell.tone) + over) for cell in line)
+        # Neighbours of one look become one: each change of style costs a slow line some forty bytes.
+        return Strip(Segment.simplify(segments), width)

@@ -1,0 +1,162 @@
+"""The frame: what shows before the node has started, at which size, and what is told when something is wrong."""
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.screen import Screen
+
+from kachery_tui.errors import UsageError
+from kachery_tui.tui.app import KacheryApp
+from kachery_tui.tui.here import PaneName
+from kachery_tui.tui.screen import MainScreen
+from tests.nodes import until
+from tests.tui.screens import NARROW, WIDE, Person, at_the_screen, unstarted_node
+
+
+async def test_the_frame_comes_before_the_node_has_started(tmp_path: Path) -> None:
+    node = unstarted_node(tmp_path / "me", None)
+    go = asyncio.Event()
+    start = node.start
+
+    async def held_start() -> None:
+        await go.wait()
+        await start()
+
+    node.start = held_start  # type: ignore[method-assign]
+    async with at_the_screen(node, NARROW, wait=False) as me:
+        await me.reads("me@", "◌ starting…", "3 Requests", "q Quit")
+        await me.press("r")
+        await me.reads("still starting")
+        go.set()
+        await me.reads("on no channel")
+
+
+async def test_a_node_that_cannot_start_says_so_and_the_screen_stays(tmp_path: Path) -> None:
+    node = unstarted_node(tmp_path / "me", None)
+
+    async def fail() -> None:
+        raise UsageError("the storage folder is in use", "process 7 has it", "End that one first")
+
+    node.start = fail  # type: ignore[method-assign]
+    async with at_the_screen(node, WIDE, wait=False) as me:
+        await me.reads("✗ the storage folder is in use: process 7 has it. End that one first")
+        await me.press("escape")
+        await until(lambda: "process 7" not in me.text())
+
+
+async def test_a_defect_is_told_until_it_is_dismissed(tmp_path: Path) -> None:
+    async with at_the_screen(unstarted_node(tmp_path / "me", None), WIDE) as me:
+
+        async def break_down() -> None:
+            raise ZeroDivisionError("by [bold]zero[/]\x1b[2J")
+
+        me.node.supervisor.spawn(break_down(), "some task")
+        await me.reads("✗ a defect of this program: some task", "by [bold]zero[/]")
+        assert "\x1b" not in me.text()
+        await me.press("escape")
+        await until(lambda: "a defect" not in me.text())
+        me.node.supervisor.failures.clear()
+
+
+def visible(me: Person) -> set[PaneName]:
+    return {
+        pane.NAME for pane in me.main._panes.values() if pane.display and pane.parent and pane.parent.display
+    }
+
+
+async def test_panes_by_size_and_zoom(tmp_path: Path) -> None:
+    async with at_the_screen(unstarted_node(tmp_path / "me", None), WIDE) as me:
+        assert visible(me) == set(PaneName)
+        await me.press("4")
+        sizes = {name: pane.size for name, pane in me.main._panes.items()}
+        assert sizes[PaneName.CACHE].height > sizes[PaneName.REQUESTS].height
+        await me.press("z")
+        assert visible(me) == {PaneName.CACHE}
+        await me.press("1")
+        assert visible(me) == {PaneName.CHANNELS}
+        await me.press("escape")
+        assert visible(me) == set(PaneName)
+        await me.pilot.resize_terminal(*NARROW)
+        await me.pilot.pause()
+        for key, name in zip("12345", PaneName, strict=True):
+            await me.press(key)
+            assert visible(me) == {name}
+            assert f"▶{key} {name.capitalize()}" in me.text()
+        await me.pilot.resize_terminal(20, 6)
+        await me.pilot.pause()
+        await me.pilot.resize_terminal(*WIDE)
+        await until(lambda: visible(me) == set(PaneName))
+
+
+async def test_the_mouse_reaches_panes_rows_and_keys(tmp_path: Path) -> None:
+    async with at_the_screen(unstarted_node(tmp_path / "me", None), WIDE) as me:
+        logging.getLogger("test").setLevel(logging.INFO)
+        await me.pilot.click("#pane-log")
+        await me.pilot.click("#lines")
+        assert me.main._current is PaneName.LOG
+        await me.pilot.click("#footer", offset=(3, 0))
+        await until(lambda: not me.main.is_current or "not now" in me.text())
+
+
+async def test_the_log_holds_what_is_logged_and_nothing_is_printed(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    node = unstarted_node(tmp_path / "me", None)
+    logger = logging.getLogger("some.library")
+    logger.addHandler(node.log)
+    try:
+        async with at_the_screen(node, NARROW) as me:
+            await me.press("5")
+            logger.warning("first line \x1b[2J\nsecond line")
+            await me.reads("! warning", "some.library", "first line \ufffd[2J")
+            await me.press("enter")
+            await me.reads("Log line", "second line")
+            await me.press("escape")
+    finally:
+        logger.removeHandler(node.log)
+    assert capfd.readouterr().out == ""
+
+
+async def test_help_and_palette_and_quit(tmp_path: Path) -> None:
+    async with at_the_screen(unstarted_node(tmp_path / "me", None), NARROW) as me:
+        await me.press("question_mark")
+        await me.reads("Keys in requests", "not now: this node is on no channel yet")
+        await me.press("escape", "1", "question_mark")
+        await me.reads("Keys in channels")
+        await me.press("escape", "ctrl+p")
+        await me.reads("Store (s)")
+        await me.press("escape", "ctrl+c")
+        await until(lambda: not me.app.is_running)
+
+
+async def test_idle_paints_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with at_the_screen(unstarted_node(tmp_path / "me", None), WIDE) as me:
+        await me.reads("0 files")
+        await me.node.wait_idle()
+        await me.pilot.pause(0.3)
+        painted: list[object] = []
+        looks: list[float] = []
+        display, look = me.app._display, me.main.pane.look
+
+        def counted_display(screen: Screen[Any], renderable: Any) -> None:
+            painted.append(renderable)
+            display(screen, renderable)
+
+        def counted_look(now: float) -> None:
+            looks.append(now)
+            look(now)
+
+        monkeypatch.setattr(me.app, "_display", counted_display)
+        monkeypatch.setattr(me.main.pane, "look", counted_look)
+        await until(lambda: len(looks) > 8)
+        assert painted == []
+
+
+async def test_without_a_node_there_is_the_first_start() -> None:
+    app = KacheryApp()
+    async with app.run_test() as pilot:
+        await pilot.press("q")
+        assert not any(isinstance(screen, MainScreen) for screen in app.screen_stack)
