@@ -1,11 +1,14 @@
 """Channel files: `channels/<name>.toml` in the settings folder, one a channel."""
 
-import stat
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Final
+from urllib.parse import urlsplit
 
-from kachery_tui.config.reading import ConfigError, Table, read_toml, write_private
+from kachery_tui.config.editing import with_roles
+from kachery_tui.config.reading import ConfigError, Table, mode_of, nearest, read_toml, write_private
 from kachery_tui.config.values import (
     BucketConfig,
     ChannelConfig,
@@ -13,8 +16,23 @@ from kachery_tui.config.values import (
     Provide,
     PubSubConfig,
 )
-from kachery_tui.errors import KacheryError, UsageError
+from kachery_tui.errors import UsageError
 from kachery_tui.protocol.roles import Role, is_channel_name
+
+_KEYS: Final = ("name", "roles", "granted", "provide", "pubsub", "bucket", "limits")
+_PUBSUB_KEYS: Final = ("key", "key_env", "endpoint", "tls")
+_BUCKET_KEYS: Final = (
+    *("name", "endpoint", "region", "path_style", "public_url", "profile"),
+    *("access_key", "access_key_env", "secret_key", "secret_key_env"),
+)
+_LIMITS_KEYS: Final = (
+    *("answer_timeout", "progress_timeout", "uploads", "chunks"),
+    *("max_file_size", "requests_per_second"),
+)
+
+_ABLY_KEY: Final = re.compile(r"[\w-]+\.[\w-]+:[!-~]+", re.ASCII)
+_ENDPOINT: Final = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?")
+_BUCKET_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,87 +50,81 @@ def channels_folder(folder: Path) -> Path:
 
 def load_channels(folder: Path) -> LoadedChannels:
     """Every channel file of a settings folder. Two files of one name are both refused."""
-    channels: dict[str, ChannelConfig] = {}
+    try:
+        files = _channel_files(channels_folder(folder))
+    except ConfigError as error:
+        return LoadedChannels((), (error,))
+    named: dict[str, list[ChannelConfig]] = {}
     errors: list[ConfigError] = []
-    twice: set[str] = set()
-    for file in sorted(channels_folder(folder).glob("*.toml")):
+    for file in files:
         try:
             channel = load_channel(file)
         except ConfigError as error:
             errors.append(error)
-            continue
-        other = channels.get(channel.name)
-        if other is not None:
-            twice.add(channel.name)
-            found = f"{channel.name!r}, which {other.file.name} is called, too"
-            errors.append(ConfigError(file, "name", found, "Give one of the two another name, or remove it"))
-        channels[channel.name] = channel
-    kept = (channels[name] for name in sorted(channels) if name not in twice)
+        else:
+            named.setdefault(channel.name, []).append(channel)
+    for name, (first, *others) in named.items():
+        for other in others:
+            found = f"{name!r}, which {first.file} is called, too"
+            would_do = "Give one of the two another name, or remove it"
+            errors.append(ConfigError(other.file, "name", found, would_do))
+    kept = (found[0] for _, found in sorted(named.items()) if len(found) == 1)
     return LoadedChannels(tuple(kept), tuple(errors))
+
+
+def _channel_files(folder: Path) -> list[Path]:
+    try:
+        # Hidden ones are what editors and file systems leave.
+        return sorted(file for file in folder.iterdir() if file.suffix == ".toml" and file.name[0] != ".")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        found = f"a folder that cannot be read ({error.strerror})"
+        raise ConfigError(folder, "", found, "A folder with a TOML file for each channel would do") from None
 
 
 def load_channel(file: Path) -> ChannelConfig:
     """Read one channel file. Raises `ConfigError`."""
-    table = Table(file, read_toml(file))
-    name = table.needed("name", "1 to 64 letters, digits, `_`, `.` or `-` would do", is_channel_name)
-    roles = _roles(table, "roles", [])
-    granted = _roles(table, "granted", [role.value for role in Role])
-    provide = table.text(
-        "provide", Provide.AUTO.value, '"auto" or "ask" would do', lambda text: text in set(Provide)
-    )
-    channel = ChannelConfig(
+    table = Table(file, read_toml(file), keys=_KEYS)
+    provide = table.text("provide", "auto", '"auto" or "ask" would do', lambda text: text in set(Provide))
+    return ChannelConfig(
         file=file,
-        name=name,
-        roles=roles,
-        granted=granted,
-        provide=Provide(provide or Provide.AUTO),
-        pubsub=_pubsub(table.table("pubsub")),
-        bucket=_bucket(table.table("bucket")),
-        limits=_limits(table.table("limits")),
+        name=table.needed("name", "1 to 64 letters, digits, `_`, `.` or `-` would do", is_channel_name),
+        roles=_roles(table, "roles", []),
+        granted=_roles(table, "granted", [role.value for role in Role]),
+        provide=Provide(provide or "auto"),
+        pubsub=_pubsub(table.table("pubsub", _PUBSUB_KEYS)),
+        bucket=_bucket(table.table("bucket", _BUCKET_KEYS)),
+        limits=_limits(table.table("limits", _LIMITS_KEYS)),
     )
-    table.close()
-    return channel
 
 
 def save_roles(file: Path, roles: frozenset[Role]) -> None:
-    """Write the roles asked for into a channel file; the other settings stay, comments do not.
+    """Write the roles asked for into a channel file; all else in it stays, and its mode.
 
     Raises `ConfigError` for a file that cannot be read, `KacheryError` for one that cannot be written.
     """
-    values = read_toml(file)
-    values["roles"] = sorted(role.value for role in roles)
-    _write(file, values, file)
+    write_private(file, with_roles(file, roles), mode=mode_of(file))
 
 
 def install_channel(folder: Path, file: Path, roles: frozenset[Role] | None = None) -> Path:
     """Join a channel: copy its file into the settings folder, with these roles asked for where they are given.
 
-    Raises `ConfigError` for a file that does not hold, `UsageError` for a channel that is joined already.
+    Returns where it is. Raises `ConfigError` for a file that does not hold, `UsageError` for a channel that is joined
+    already, `KacheryError` when the file cannot be written.
     """
     channel = load_channel(file)
+    leave = "Leave it first to join it anew"
     for joined in load_channels(folder).channels:
         if joined.name == channel.name:
-            raise UsageError(
-                f"channel {channel.name} is joined already",
-                f"by {joined.file}",
-                "Leave it first to join it anew",
-            )
-    values = read_toml(file)
-    if roles is not None:
-        values["roles"] = sorted(role.value for role in roles)
+            raise UsageError(f"channel {channel.name} is joined already", f"by {joined.file}", leave)
     target = channels_folder(folder) / f"{channel.name}.toml"
-    _write(target, values, None)
+    if os.path.lexists(target):
+        raise UsageError(
+            f"cannot join channel {channel.name}", f"{target} is another file", "Rename or remove it"
+        )
+    write_private(target, with_roles(file, channel.roles if roles is None else roles))
     return target
-
-
-def _write(file: Path, values: dict[str, Any], like: Path | None) -> None:
-    import tomli_w
-
-    try:
-        mode = stat.S_IMODE(like.stat().st_mode) if like is not None else 0o600
-    except OSError as error:
-        raise KacheryError(f"cannot write {file}", error.strerror or str(error)) from None
-    write_private(file, tomli_w.dumps(values).encode(), mode=mode)
 
 
 def _roles(table: Table, key: str, default: list[str]) -> frozenset[Role]:
@@ -121,7 +133,7 @@ def _roles(table: Table, key: str, default: list[str]) -> frozenset[Role]:
     found = table.texts(key, default, would_do)
     for name in found:
         if name not in known:
-            raise table.refuse(key, repr(name), would_do)
+            raise table.refuse(key, repr(name[:80]), nearest(name, known) or would_do)
     return frozenset(Role(name) for name in found)
 
 
@@ -129,49 +141,46 @@ def _pubsub(table: Table) -> PubSubConfig:
     would_do = (
         'An Ably key, "app.key:secret", or `key_env` with the name of a variable that holds it, would do'
     )
-    key = table.secret("key", would_do)
+    key = table.secret("key", would_do, lambda text: _ABLY_KEY.fullmatch(text) is not None)
     if key is None:
         raise table.refuse("key", "nothing", would_do)
-    name, separator, secret = key.partition(":")
-    if not separator or not secret or "." not in name or not key.isascii() or any(map(str.isspace, key)):
-        raise table.refuse("key", "a text that is no Ably key", would_do)
-    config = PubSubConfig(
+    return PubSubConfig(
         key=key,
         endpoint=table.text("endpoint", None, 'A host with a port, "host:9123", would do', _is_endpoint),
         tls=table.flag("tls", default=True),
     )
-    table.close()
-    return config
 
 
 def _bucket(table: Table) -> BucketConfig:
-    access_key = table.secret("access_key", "An S3 access key would do")
-    secret_key = table.secret("secret_key", "An S3 secret key would do")
+    access_key = table.secret("access_key", "An S3 access key would do", _is_visible)
+    secret_key = table.secret("secret_key", "An S3 secret key would do", _is_visible)
     if (access_key is None) != (secret_key is None):
         missing = "access_key" if access_key is None else "secret_key"
         raise table.refuse(
             missing, "nothing, though its counterpart is there", "Both, or `profile`, would do"
         )
+    profile = table.text("profile", None, "The name of an AWS profile would do")
+    if profile is not None and access_key is not None:
+        raise table.refuse("profile", "a profile and keys", "One of them would do")
     url = "A URL that begins with http:// or https:// would do"
-    config = BucketConfig(
-        name=table.needed("name", "The bucket's name would do", lambda text: bool(text) and "/" not in text),
-        endpoint=table.text("endpoint", None, url, _is_url),
-        region=table.text("region", None, 'A region, "us-east-1", would do'),
+    endpoint = table.text("endpoint", None, url, _is_url)
+    name = "The bucket's name, of letters, digits, `.`, `_` and `-`, would do"
+    return BucketConfig(
+        name=table.needed("name", name, lambda text: _BUCKET_NAME.fullmatch(text) is not None),
+        endpoint=endpoint,
+        region=table.text("region", None, 'A region, "us-east-1", would do', _is_visible),
         access_key=access_key,
         secret_key=secret_key,
-        profile=table.text("profile", None, "The name of an AWS profile would do"),
+        profile=profile,
         public_url=table.text("public_url", None, url, _is_url),
-        path_style=table.flag("path_style", default=False),
+        # Few servers but Amazon's know a bucket by its host name.
+        path_style=table.flag("path_style", default=endpoint is not None),
     )
-    if config.profile is not None and access_key is not None:
-        raise table.refuse("profile", "a profile and keys", "One of them would do")
-    table.close()
-    return config
 
 
 def _limits(table: Table) -> LimitsConfig:
     default = LimitsConfig()
-    limits = LimitsConfig(
+    return LimitsConfig(
         answer_timeout=table.number("answer_timeout", default.answer_timeout, 0.1, 86_400),
         progress_timeout=table.number("progress_timeout", default.progress_timeout, 0.1, 86_400),
         uploads=table.integer("uploads", default.uploads, 1, 64),
@@ -179,13 +188,23 @@ def _limits(table: Table) -> LimitsConfig:
         max_file_size=table.integer("max_file_size", default.max_file_size, 1, 10**15),
         requests_per_second=table.number("requests_per_second", default.requests_per_second, 1, 100_000),
     )
-    table.close()
-    return limits
 
 
 def _is_url(text: str) -> bool:
-    return text.startswith(("http://", "https://")) and text.isprintable() and " " not in text
+    try:
+        parts = urlsplit(text)
+        has_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    plain = not parts.query and not parts.fragment and not parts.username
+    return parts.scheme in ("http", "https") and has_host and plain and _is_visible(text)
 
 
 def _is_endpoint(text: str) -> bool:
-    return bool(text) and text.isascii() and "/" not in text and " " not in text
+    match = _ENDPOINT.fullmatch(text)
+    return match is not None and (match[1] is None or 0 < int(match[1]) <= 65_535)
+
+
+def _is_visible(text: str) -> bool:
+    """Whether a text is of visible ASCII characters alone, as what goes into a request's header must be."""
+    return text != "" and all("!" <= char <= "~" for char in text)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from kachery_tui.config.reading import ConfigError, Table, read_toml, write_private
 from kachery_tui.config.values import NodeConfig, ScreenConfig
+from kachery_tui.errors import UsageError
 
 LONGEST_LABEL: Final = 64
 """Characters: labels are shown to everybody on a channel."""
@@ -13,52 +14,56 @@ LONGEST_LABEL: Final = 64
 CONFIG_VARIABLE: Final = "KACHERY_TUI_CONFIG_DIR"
 STORAGE_VARIABLE: Final = "KACHERY_STORAGE_DIR"
 
+_KEYS: Final = ("label", "owner", "storage", "screen")
+_SCREEN_KEYS: Final = ("theme",)
+
 
 def config_folder(option: Path | None = None) -> Path:
-    """The settings folder: the option, else `$KACHERY_TUI_CONFIG_DIR`, else where the platform keeps such."""
+    """The settings folder: the option, else `$KACHERY_TUI_CONFIG_DIR`, else where the platform keeps such.
+
+    Raises `UsageError` where `~` stands for nobody's home.
+    """
     if option is not None:
-        return option.expanduser()
+        return _expand(option)
     variable = os.environ.get(CONFIG_VARIABLE)
     if variable:
-        return Path(variable).expanduser()
+        return _expand(Path(variable))
     from platformdirs import user_config_path
 
     return user_config_path("kachery-tui")
 
 
 def storage_folder(option: Path | None = None, config: NodeConfig | None = None) -> Path:
-    """The storage folder: the option, else `$KACHERY_STORAGE_DIR`, else the setting, else `~/kachery-storage`."""
+    """The storage folder: the option, else `$KACHERY_STORAGE_DIR`, else the setting, else `~/kachery-storage`.
+
+    Raises `UsageError` where `~` stands for nobody's home.
+    """
     if option is not None:
-        return option.expanduser()
+        return _expand(option)
     variable = os.environ.get(STORAGE_VARIABLE)
     if variable:
-        return Path(variable).expanduser()
+        return _expand(Path(variable))
     if config is not None and config.storage is not None:
         return config.storage
-    return Path.home() / "kachery-storage"
+    return _expand(Path("~/kachery-storage"))
 
 
 def load_node_config(folder: Path) -> NodeConfig:
     """Read `config.toml` of a settings folder. Raises `ConfigError`, also when there is none."""
     file = folder / "config.toml"
-    if not file.exists():
-        raise ConfigError(
-            file, "", "no such file", "Run `kachery-tui init`, or start `kachery-tui` for a first setup"
-        )
-    table = Table(file, read_toml(file))
-    label = table.needed("label", f"A name of 1 to {LONGEST_LABEL} printable characters would do", is_label)
-    storage = table.text("storage", None, "The path of a folder would do")
-    screen = table.table("screen")
-    config = NodeConfig(
+    if not os.path.lexists(file):
+        do = "Run `kachery-tui init`, or start `kachery-tui` for a first setup"
+        raise ConfigError(file, "", "no such file", do)
+    table = Table(file, read_toml(file), keys=_KEYS)
+    screen = table.table("screen", _SCREEN_KEYS)
+    label = f"A name of 1 to {LONGEST_LABEL} printable characters would do"
+    return NodeConfig(
         folder=folder,
-        label=label,
+        label=table.text("label", None, label, is_label) or default_label(),
         owner=table.text("owner", "", "A name or a mail address would do", str.isprintable) or "",
-        storage=_path(folder, storage) if storage is not None else None,
+        storage=_storage(folder, table),
         screen=ScreenConfig(theme=screen.text("theme", None, "The name of a theme would do")),
     )
-    screen.close()
-    table.close()
-    return config
 
 
 def save_node_config(config: NodeConfig) -> Path:
@@ -82,7 +87,36 @@ def is_label(text: str) -> bool:
     return 0 < len(text.strip()) <= LONGEST_LABEL and text.isprintable()
 
 
-def _path(folder: Path, text: str) -> Path:
-    """A path from a settings file: relative to the folder that the file is in."""
-    path = Path(text).expanduser()
+def default_label() -> str:
+    """What to call a node that nobody named: USER@HOST."""
+    import getpass
+    import socket
+
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        # In a container, a user id may have no name.
+        user = "somebody"
+    return f"{user}@{socket.gethostname()}"[:LONGEST_LABEL]
+
+
+def _storage(folder: Path, table: Table) -> Path | None:
+    """A relative path is relative to the folder that the settings file is in."""
+    would_do = "The path of a folder would do"
+    text = table.text("storage", None, would_do, lambda text: bool(text) and "\0" not in text)
+    if text is None:
+        return None
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:
+        raise table.refuse("storage", f"{text!r}, in which ~ is nobody's home", would_do) from None
     return path if path.is_absolute() else folder / path
+
+
+def _expand(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise UsageError(
+            f"no folder {str(path)!r}", "~ is nobody's home here", "Name the whole path"
+        ) from None

@@ -1,17 +1,25 @@
-"""Reading TOML that a person typed: what is wrong is said with the file, the key, what was found and what would do."""
+"""Settings files: what is wrong in one is said with the file, the key, what was found and what would do."""
 
 import os
 import stat
 import tomllib
-from collections.abc import Callable, Mapping
-from difflib import get_close_matches
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from kachery_tui.errors import KacheryError, UsageError
+from kachery_tui.errors import KacheryError, NotAllowed, UsageError
 
 LARGEST_FILE: Final = 1_000_000
 """Bytes; a settings file has a few hundred."""
+
+_KINDS: Final[Mapping[type, str]] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    list: "a list",
+    dict: "a table",
+}
 
 
 class ConfigError(UsageError):
@@ -25,8 +33,8 @@ class ConfigError(UsageError):
         self.would_do = would_do
 
 
-def read_toml(file: Path) -> dict[str, Any]:
-    """The file's contents. Raises `ConfigError` when it is not there, not readable, or not TOML."""
+def read_text(file: Path) -> str:
+    """The file's text. Raises `ConfigError` when it is not there, not readable, or not text."""
     try:
         with file.open("rb") as opened:
             data = opened.read(LARGEST_FILE + 1)
@@ -35,65 +43,95 @@ def read_toml(file: Path) -> dict[str, Any]:
     except IsADirectoryError:
         raise ConfigError(file, "", "a folder", "Name a TOML file") from None
     except OSError as error:
-        raise ConfigError(
-            file, "", f"a file that cannot be read ({error.strerror})", "Check its permissions"
-        ) from None
+        found = f"a file that cannot be read ({error.strerror})"
+        raise ConfigError(file, "", found, "Check its permissions") from None
     if len(data) > LARGEST_FILE:
         raise ConfigError(file, "", f"more than {LARGEST_FILE} bytes", "Name a TOML file of settings")
     try:
-        return tomllib.loads(data.decode("utf-8"))
+        return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ConfigError(
-            file, "", f"text that is not UTF-8 at byte {error.start}", "Save it as UTF-8"
-        ) from None
-    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
-        raise ConfigError(
-            file, "", f"text that is not TOML ({error})", "Mend the line that is named"
-        ) from None
+        found = f"text that is not UTF-8 at byte {error.start}"
+        raise ConfigError(file, "", found, "Save it as UTF-8") from None
+
+
+def parse_toml(file: Path, text: str) -> dict[str, Any]:
+    """The values in `text`, which `file` holds. Raises `ConfigError` when it is not TOML."""
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ConfigError(file, "", "lists nested too deeply", "Name a TOML file of settings") from None
+    except ValueError as error:
+        # Besides its own error, the parser lets out those of dates and of integers that do not exist.
+        found = f"text that is not TOML ({error})"
+        raise ConfigError(file, "", found, "Mend the line that is named") from None
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """The file's contents. Raises `ConfigError` when it is not there, not readable, or not TOML."""
+    return parse_toml(file, read_text(file))
 
 
 def write_private(file: Path, data: bytes, *, mode: int = 0o600) -> None:
-    """Write a settings file whole or not at all. Raises `KacheryError` when that fails."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    """Write a settings file whole or not at all. Raises `KacheryError` when that fails, `NotAllowed` if for permissions.
+
+    A link stays one: what it points to is written.
+    """
+    from tempfile import mkstemp
+
     try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        target = file.resolve()
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor, name = mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+        temporary = Path(name)
         try:
             with os.fdopen(descriptor, "wb") as opened:
                 os.fchmod(opened.fileno(), mode)
                 opened.write(data)
                 opened.flush()
                 os.fsync(opened.fileno())
-            temporary.replace(file)
+            temporary.replace(target)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+    except PermissionError:
+        raise NotAllowed(f"cannot write {file}", "permission denied", "Check the folder's mode") from None
+    except (OSError, RuntimeError) as error:
+        # RuntimeError is what a loop of links gives.
+        why = getattr(error, "strerror", None) or str(error)
+        raise KacheryError(f"cannot write {file}", why, "Check the folder and its free space") from None
+
+
+def mode_of(file: Path) -> int:
+    """The permission bits of a file. Raises `KacheryError`."""
+    try:
+        return stat.S_IMODE(file.stat().st_mode)
     except OSError as error:
-        raise KacheryError(
-            f"cannot write {file}",
-            error.strerror or str(error),
-            "Check the folder's permissions and free space",
-        ) from None
+        raise KacheryError(f"cannot read {file}", error.strerror or str(error)) from None
 
 
 class Table:
-    """One table of a TOML file, read key by key; what nobody asked for is refused in the end by `close`."""
+    """One table of a TOML file, read key by key.
 
-    def __init__(self, file: Path, values: Mapping[str, Any], prefix: str = "") -> None:
+    A key that no setting has is refused: at once where `keys` says which there are, so that a slip of the pen is named
+    rather than the setting that it hides; else by `close`, when all settings have been asked for.
+    """
+
+    def __init__(
+        self, file: Path, values: Mapping[str, Any], prefix: str = "", keys: Collection[str] | None = None
+    ) -> None:
         self.file = file
         self._values = values
         self._prefix = prefix
-        self._known: set[str] = set()
+        self._known: set[str] = set(keys or ())
+        if keys is not None:
+            self.close()
 
     def close(self) -> None:
         """Refuse keys that no setting has."""
         for key in self._values:
             if key not in self._known:
-                near = get_close_matches(key, self._known, 1)
-                would_do = (
-                    f"Did you mean `{near[0]}`?" if near else f"Known here: {', '.join(sorted(self._known))}"
-                )
-                raise ConfigError(self.file, self._prefix + key, "a key that does not exist", would_do)
+                would_do = nearest(key, self._known) or f"Known here: {', '.join(sorted(self._known))}"
+                raise self.refuse(key, "a key that does not exist", would_do)
 
     def refuse(self, key: str, found: str, would_do: str) -> ConfigError:
         """The error to raise for `key`."""
@@ -104,12 +142,12 @@ class Table:
         self._known.add(key)
         return key in self._values
 
-    def table(self, key: str) -> "Table":
+    def table(self, key: str, keys: Collection[str] | None = None) -> "Table":
         """A table inside; an empty one where the file has none."""
         value = self._get(key, {})
         if not isinstance(value, dict):
             raise self.refuse(key, describe(value), f"A table, [{self._prefix}{key}], would do")
-        return Table(self.file, value, f"{self._prefix}{key}.")
+        return Table(self.file, value, f"{self._prefix}{key}.", keys)
 
     def text(
         self, key: str, default: str | None, would_do: str, is_valid: Callable[[str], bool] = bool
@@ -137,7 +175,7 @@ class Table:
     def number(self, key: str, default: float, low: float, high: float) -> float:
         """A number from `low` to `high`."""
         value = self._get(key, default)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             raise self.refuse(key, describe(value), f"A number from {low:g} to {high:g} would do")
         return float(value)
 
@@ -155,24 +193,28 @@ class Table:
             raise self.refuse(key, describe(value), would_do)
         return value
 
-    def secret(self, key: str, would_do: str) -> str | None:
+    def secret(self, key: str, would_do: str, is_valid: Callable[[str], bool] = bool) -> str | None:
         """A text that is nobody else's business: in the file itself, or in the environment variable `<key>_env` names.
 
-        One that stands in the file makes a file that others can read an error.
+        One that stands in the file makes a file that others can read an error. No error quotes it.
         """
-        named = self.text(f"{key}_env", None, "The name of an environment variable would do")
+        named = self.text(f"{key}_env", None, "The name of an environment variable would do", _is_variable)
         if self.has(key):
             if named is not None:
                 raise self.refuse(key, f"both `{key}` and `{key}_env`", "One of them would do")
             check_private(self.file, self._prefix + key)
-            return self.needed(key, would_do)
+            value = self._values[key]
+            if not isinstance(value, str) or not is_valid(value):
+                raise self.refuse(key, f"{kind_of(value)} of another form", would_do)
+            return value
         if named is None:
             return None
         value = os.environ.get(named, "")
         if not value:
-            raise self.refuse(
-                f"{key}_env", f"{named!r}, a variable that is not set", f"Set it: export {named}=…"
-            )
+            found = f"{named!r}, a variable that is not set"
+            raise self.refuse(f"{key}_env", found, f"Set it: export {named}=…")
+        if not is_valid(value):
+            raise self.refuse(f"{key}_env", f"{named!r}, a variable with a text of another form", would_do)
         return value
 
     def _get(self, key: str, default: object) -> Any:
@@ -182,23 +224,38 @@ class Table:
 
 def check_private(file: Path, key: str) -> None:
     """Raise `ConfigError` when others than the owner may read a file that holds a secret."""
-    mode = stat.S_IMODE(file.stat().st_mode)
+    try:
+        mode = stat.S_IMODE(file.stat().st_mode)
+    except OSError as error:
+        found = f"a file that cannot be read ({error.strerror})"
+        raise ConfigError(file, "", found, "Check its permissions") from None
     if mode & 0o077:
-        raise ConfigError(
-            file, key, f"a secret in a file that others can read (mode {mode:04o})", f"Run: chmod 600 {file}"
-        )
+        found = f"a secret in a file that others can read (mode {mode:04o})"
+        raise ConfigError(file, key, found, f"Run: chmod 600 {file}")
+
+
+def nearest(word: str, known: Collection[str]) -> str:
+    """A question that names the known word that `word` may be meant for; empty where none is like it."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, sorted(known), 1)
+    return f"Did you mean `{near[0]}`?" if near else ""
+
+
+def kind_of(value: object) -> str:
+    """What kind of value was found, in words."""
+    return _KINDS.get(type(value), f"a {type(value).__name__}")
 
 
 def describe(value: object) -> str:
     """What was found, in words."""
-    kinds = {
-        bool: "true or false",
-        int: "a whole number",
-        float: "a number",
-        str: "a text",
-        list: "a list",
-        dict: "a table",
-    }
-    kind = kinds.get(type(value), type(value).__name__)
-    shown = repr(value)
-    return f"{shown[:80]} ({kind})" if not isinstance(value, dict) else kind
+    kind = kind_of(value)
+    if isinstance(value, dict):
+        return kind
+    # A list may be as long as its file; and Python refuses to print an integer of thousands of digits.
+    shown = hex(value) if isinstance(value, int) and abs(value) >= 10**40 else repr(value)
+    return f"{shown[:80]} ({kind})"
+
+
+def _is_variable(text: str) -> bool:
+    return text.isidentifier()
