@@ -1,128 +1,147 @@
-"""The front of the pub-sub service: WebSockets in, the broker's answers out."""
+"""The broker's sockets: WebSockets in front, a clock behind."""
 
 import asyncio
+import contextlib
+import errno
 import logging
-import secrets
 import time
-from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
-from websockets.protocol import State
+from kachery_tui.errors import UsageError
+from kachery_tui.hub.broker import Broker
+from kachery_tui.hub.frames import Format
+from kachery_tui.hub.outbox import Outbox
 
-from kachery_tui.hub.auth import Key
-from kachery_tui.hub.broker import Broker, Now
-from kachery_tui.hub.limits import Limits
-from kachery_tui.hub.session import Link
+if TYPE_CHECKING:
+    from websockets.asyncio.server import Server, ServerConnection
 
 _log = logging.getLogger(__name__)
 
-_TICK: Final = 0.25
-_GOING_AWAY: Final = 1001
-
-
-def now() -> Now:
-    """The time, as the broker wants it."""
-    return Now(time.monotonic(), time.time())
-
-
-def new_id() -> str:
-    """A text that nobody guesses."""
-    return secrets.token_hex(12)
+TICK = 0.5
+"""Seconds between two looks at what is due."""
+CLOSE_WAIT = 1.0
+"""Seconds that a client gets to answer the closing of its WebSocket."""
 
 
 class PubSubServer:
-    """Ably's realtime service on one port. Raises `OSError` from `start` when the port cannot be had."""
+    """Serves a broker on one address, until `stop`."""
 
-    def __init__(self, key: Key, limits: Limits | None = None) -> None:
-        self.limits = limits or Limits()
-        self.broker = Broker(key, new_id, self.limits)
-        self._wake: dict[Link, asyncio.Event] = {}
+    def __init__(self, broker: Broker, host: str, port: int) -> None:
+        self._broker = broker
+        self._host = host
+        self._wanted_port = port
         self._server: Server | None = None
         self._ticking: asyncio.Task[None] | None = None
+        self._open: set[ServerConnection] = set()
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen; the port that it is. Port 0 takes a free one."""
-        self._server = await serve(
-            self._serve,
-            host,
-            port,
-            max_size=self.limits.frame_bytes,
-            compression=None,
-            open_timeout=10,
-            # Finds transports that died without a word; clients hear heartbeats on their own level.
-            ping_interval=20,
-            ping_timeout=20,
-            close_timeout=2,
-            server_header=None,
-            logger=logging.getLogger(f"{__name__}.websockets"),
-        )
-        self._ticking = asyncio.create_task(self._tick(), name="hub ticks")
-        found: int = next(iter(self._server.sockets)).getsockname()[1]
-        return found
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        assert self._server is not None
+        port: int = next(iter(self._server.sockets)).getsockname()[1]
+        return port
+
+    async def start(self) -> None:
+        """Listen. Raises UsageError where that address cannot be had."""
+        from websockets.asyncio.server import serve
+
+        quiet = logging.getLogger(f"{__name__}.websockets")
+        quiet.setLevel(logging.ERROR)
+        try:
+            self._server = await serve(
+                self._serve,
+                self._host,
+                self._wanted_port,
+                max_size=self._broker.limits.frame_size,
+                max_queue=16,
+                compression=None,
+                close_timeout=CLOSE_WAIT,
+                server_header=None,
+                logger=quiet,
+            )
+        except OSError as error:
+            raise cannot_listen(self._host, self._wanted_port, "--port", error) from None
+        self._ticking = asyncio.create_task(self._tick(), name="hub clock")
 
     async def stop(self) -> None:
-        """Close every connection and the port."""
+        """Stop listening and let go of everybody, as a service that goes away does."""
         if self._ticking is not None:
             self._ticking.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._ticking
-            self._ticking = None
+            await asyncio.gather(self._ticking, return_exceptions=True)
         if self._server is not None:
-            self._server.close()
+            # A client that does not answer the closing handshake would hold the server up.
+            self._server.close(close_connections=False)
+            for connection in list(self._open):
+                connection.transport.abort()
             await self._server.wait_closed()
-            self._server = None
 
     async def _tick(self) -> None:
         while True:
-            await asyncio.sleep(_TICK)
-            self.broker.tick(now())
-            self._flush()
+            await asyncio.sleep(TICK)
+            try:
+                self._broker.tick(time.time())
+            except Exception:
+                _log.exception("the hub's clock")
 
-    def _flush(self) -> None:
-        for link in self.broker.changed():
-            wake = self._wake.get(link)
-            if wake is not None:
-                wake.set()
-
-    async def _serve(self, socket: ServerConnection) -> None:
-        query = dict(parse_qsl(urlsplit(socket.request.path).query)) if socket.request is not None else {}
-        link = self.broker.open(query, now())
-        wake = self._wake[link] = asyncio.Event()
-        wake.set()
-        sending = asyncio.create_task(self._send(socket, link, wake))
+    async def _serve(self, connection: "ServerConnection") -> None:
+        assert connection.request is not None
+        query = parse_qsl(urlsplit(connection.request.path).query, max_num_fields=100)
+        params = dict(query)
+        form: Format = "msgpack" if params.get("format") == "msgpack" else "json"
+        ready = asyncio.Event()
+        outbox = Outbox(form, self._broker.limits, ready.set)
+        self._open.add(connection)
+        sending = asyncio.create_task(_send(connection, outbox, ready))
         try:
-            self._flush()
-            async for raw in socket:
-                self.broker.receive(link, raw, now())
-                self._flush()
-        except ConnectionClosed as closed:
-            _log.debug("a connection ended: %s", closed)
+            await self._receive(connection, outbox, params)
+            await sending
         finally:
-            del self._wake[link]
-            self.broker.lost(link, now())
-            self._flush()
             sending.cancel()
-            with suppress(asyncio.CancelledError):
-                await sending
+            await asyncio.gather(sending, return_exceptions=True)
+            self._open.discard(connection)
 
-    async def _send(self, socket: ServerConnection, link: Link, wake: asyncio.Event) -> None:
-        try:
-            while True:
-                await wake.wait()
-                wake.clear()
-                while (encoded := link.take()) is not None:
-                    await socket.send(encoded)
-                if link.closing is not None:
-                    _log.info("closing a connection: %s", link.closing)
-                    await socket.close(1000, link.closing[:100])
-                    return
-        except ConnectionClosed:
+    async def _receive(self, connection: "ServerConnection", outbox: Outbox, params: dict[str, str]) -> None:
+        from websockets.exceptions import ConnectionClosed
+
+        session = self._broker.connect(params, outbox, time.time())
+        if session is None:
             return
+        try:
+            with contextlib.suppress(ConnectionClosed):
+                while True:
+                    raw = await connection.recv()
+                    self._broker.receive(session, outbox, raw, time.time())
+        finally:
+            self._broker.disconnect(session, outbox, time.time())
 
 
-def is_open(socket: ServerConnection) -> bool:
-    """Whether a WebSocket still carries frames."""
-    return socket.state is State.OPEN
+async def _send(connection: "ServerConnection", outbox: Outbox, ready: asyncio.Event) -> None:
+    """Send what waits, until the end. A client that does not read holds this up, and its outbox fills."""
+    from websockets.exceptions import ConnectionClosed
+
+    with contextlib.suppress(ConnectionClosed):
+        while True:
+            await ready.wait()
+            ready.clear()
+            while (data := outbox.take()) is not None:
+                await connection.send(data)
+            ending = outbox.ending
+            if ending is not None:
+                if ending.at_once:
+                    connection.transport.abort()
+                else:
+                    await connection.close(ending.code, ending.reason)
+                return
+
+
+def cannot_listen(host: str, port: int, option: str, error: OSError) -> UsageError:
+    """The error for an address that cannot be had."""
+    what = f"cannot listen on {host}:{port}"
+    if error.errno == errno.EADDRINUSE:
+        return UsageError(
+            what, "another program does, perhaps another hub", f"End it, or choose another port: {option}"
+        )
+    if error.errno == errno.EACCES:
+        return UsageError(what, "not permitted", f"Choose a port of 1024 or above: {option}")
+    return UsageError(what, error.strerror or str(error), "Choose an address of this machine: --host")

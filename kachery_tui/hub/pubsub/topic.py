@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from kachery_tui.hub.frames import Encoded, Format, Frame, encode
+from kachery_tui.hub.pubsub.frames import Encoded, Format, Frame, encode
 
 if TYPE_CHECKING:
-    from kachery_tui.hub.limits import Limits
-    from kachery_tui.hub.session import Session
+    from kachery_tui.hub.pubsub.limits import Limits
+    from kachery_tui.hub.pubsub.session import Session
 
 MemberKey: TypeAlias = tuple[str, str]
 """Connection id and client id."""

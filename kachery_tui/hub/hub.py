@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from kachery_tui.config.reading import write_private
 from kachery_tui.errors import KacheryError, UsageError
+from kachery_tui.hub.bucket import BUCKET, REGION, S3Server
 from kachery_tui.hub.identity import DataLock, HubIdentity, load_identity, save_identity
-from kachery_tui.hub.limits import Limits
 from kachery_tui.hub.ports import check_port, free_port, is_loopback, machine_name, port_error
-from kachery_tui.hub.s3 import BUCKET, REGION, S3Server
+from kachery_tui.hub.pubsub.limits import Limits
 from kachery_tui.protocol.roles import Role, is_channel_name
 
 if TYPE_CHECKING:
-    from kachery_tui.hub.server import PubSubServer
+    from kachery_tui.hub.pubsub.server import PubSubServer
 
 _log = logging.getLogger(__name__)
 
@@ -82,8 +82,8 @@ class Hub:
 
     async def _start_pubsub(self, identity: HubIdentity, port: int) -> int:
         try:
-            from kachery_tui.hub.auth import Key
-            from kachery_tui.hub.server import PubSubServer
+            from kachery_tui.hub.pubsub.auth import Key
+            from kachery_tui.hub.pubsub.server import PubSubServer
         except ImportError as error:
             raise KacheryError(
                 f"a hub needs {error.name}, which is not installed",

@@ -1,0 +1,1 @@
+"""A pub-sub service that the Ably SDKs take for Ably's: its realtime protocol over WebSockets."""

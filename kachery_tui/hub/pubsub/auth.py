@@ -1,0 +1,177 @@
+"""Who a client is and what it may do: Ably keys, JSON Web Tokens signed with them, and capabilities."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeGuard
+
+from kachery_tui.hub.pubsub.frames import MODES, Code, Fault, Flag
+
+_OPERATIONS: Final[Mapping[str, Flag]] = {
+    "publish": Flag.PUBLISH,
+    "subscribe": Flag.SUBSCRIBE | Flag.PRESENCE_SUBSCRIBE,
+    "presence": Flag.PRESENCE,
+    "*": MODES,
+}
+_LONGEST_CLIENT_ID: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An Ably key: `name` is `app.key`, and whoever knows `secret` may do everything."""
+
+    name: str
+    secret: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> "Key":
+        """Read `app.key:secret`. Raises `ValueError`."""
+        name, separator, secret = text.partition(":")
+        if not separator or not secret or "." not in name:
+            raise ValueError("no Ably key")
+        return cls(name, secret)
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.secret}"
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """What may be done on which channels: modes by channel name or pattern."""
+
+    granted: tuple[tuple[str, Flag], ...]
+
+    @classmethod
+    def parse(cls, text: str) -> "Capability":
+        """Read the JSON text of a capability. Raises `Fault`."""
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, dict) or not all(_are_operations(named) for named in value.values()):
+            raise Fault(Code.INVALID_TOKEN, "a capability that is no map of lists of operations")
+        granted = []
+        for pattern, operations in value.items():
+            modes = Flag.NONE
+            for operation in operations:
+                modes |= _OPERATIONS.get(operation, Flag.NONE)
+            granted.append((pattern, modes))
+        return cls(tuple(granted))
+
+    def modes(self, channel: str) -> Flag:
+        """What is allowed on `channel`, all patterns together."""
+        allowed = Flag.NONE
+        for pattern, modes in self.granted:
+            if _matches(pattern, channel):
+                allowed |= modes
+        return allowed
+
+
+EVERYTHING: Final = Capability((("*", MODES),))
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A client as its credentials have it. Times in Unix seconds; a `client_id` of `*` may speak as anybody."""
+
+    client_id: str | None
+    capability: Capability
+    issued: float | None = None
+    expires: float | None = None
+
+    def assume(self, client_id: str | None) -> str | None:
+        """The client id of something said under `client_id`. Raises `Fault` if it is somebody else's."""
+        if client_id is None or client_id == self.client_id:
+            return None if self.client_id == "*" else self.client_id
+        if self.client_id == "*":
+            return client_id
+        raise Fault(Code.INVALID_CLIENT_ID, "a client id that is not this connection's")
+
+
+def by_key(text: str, client_id: str | None, key: Key) -> Identity:
+    """Whoever shows the key itself. Raises `Fault`."""
+    if not hmac.compare_digest(text.encode("utf-8", "replace"), str(key).encode()):
+        raise Fault(Code.INVALID_CREDENTIALS, "invalid credentials")
+    return Identity(client_id or "*", EVERYTHING)
+
+
+def by_token(text: str, key: Key, unix: float) -> Identity:
+    """Whoever shows a JWT that was signed with the key's secret. Raises `Fault`."""
+    signed, _, signature = text.rpartition(".")
+    head, _, body = signed.partition(".")
+    header = _part(head)
+    if header.get("alg") != "HS256":
+        raise Fault(Code.INVALID_TOKEN, "a token whose algorithm is not HS256")
+    expected = hmac.new(key.secret.encode(), signed.encode("utf-8", "replace"), hashlib.sha256).digest()
+    genuine = hmac.compare_digest(expected, _decoded(signature))
+    named = header.get("kid")
+    ours = isinstance(named, str) and hmac.compare_digest(named.encode("utf-8", "replace"), key.name.encode())
+    if not (genuine and ours):
+        raise Fault(Code.INVALID_CREDENTIALS, "a token of another key, or with an invalid signature")
+    return _identity(_part(body), unix)
+
+
+def _identity(claims: Mapping[str, Any], unix: float) -> Identity:
+    issued, expires = claims.get("iat"), claims.get("exp")
+    if not _is_time(issued) or not _is_time(expires):
+        raise Fault(Code.INVALID_TOKEN, "a token without `iat` or `exp`")
+    if expires <= unix:
+        raise Fault(Code.TOKEN_EXPIRED, "token expired")
+    client_id = claims.get("x-ably-clientId")
+    if client_id is not None and not _is_client_id(client_id):
+        raise Fault(Code.INVALID_TOKEN, "a token whose client id is no text")
+    capability = claims.get("x-ably-capability")
+    if capability is None:
+        return Identity(client_id, EVERYTHING, issued, expires)
+    if not isinstance(capability, str):
+        raise Fault(Code.INVALID_TOKEN, "a token whose capability is no JSON text")
+    return Identity(client_id, Capability.parse(capability), issued, expires)
+
+
+def _is_time(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e12
+
+
+def _is_client_id(value: object) -> bool:
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= _LONGEST_CLIENT_ID
+        # JSON's escapes can write half a surrogate pair, which cannot be sent to others.
+        and value.encode("utf-8", "replace") == value.encode("utf-8", "surrogatepass")
+    )
+
+
+def _part(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(_decoded(text))
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise Fault(Code.INVALID_TOKEN, "a token that cannot be decoded")
+    return value
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise Fault(Code.INVALID_TOKEN, "a token that cannot be decoded") from None
+
+
+def _are_operations(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _matches(pattern: str, channel: str) -> bool:
+    if pattern in ("*", channel):
+        return True
+    if pattern.endswith(":*") and channel.startswith(pattern[:-1]):
+        return True
+    wanted, found = pattern.split(":"), channel.split(":")
+    return len(wanted) == len(found) and all(
+        part in ("*", have) for part, have in zip(wanted, found, strict=True)
+    )
