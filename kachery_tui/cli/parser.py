@@ -161,6 +161,9 @@ def _add_services(commands: "Commands") -> None:
         "--data", type=Path, metavar="DIR", help="where it keeps keys, files, channels/NAME.toml"
     )
     hub.add_argument("--host", metavar="H", help="address to listen on (default: 127.0.0.1)")
+    hub.add_argument(
+        "--advertise", metavar="H", help="the host that channel files name (default: this machine's)"
+    )
     hub.add_argument("--port", type=_port, metavar="P", help="pub-sub port (default: 9123; 0: any free one)")
     hub.add_argument(
         "--s3-port", type=_port, metavar="P", help="bucket port (default: 9124; 0: any free one)"

@@ -57,7 +57,7 @@ def _show(args: Namespace, place: Place, storage: Storage, hub: LocalHub) -> int
     tour = [f"channel file left out: {error}" for error in loaded.errors]
     channel = hub.channel_of(loaded.channels)
     if channel is not None:
-        hub.start(channel)
+        hub.start()
         tour.append(HUB_HINT.format(name=channel.name))
     return run_screen(KacheryApp(node, tour=tour))
 
@@ -101,5 +101,6 @@ def run_screen(app: "KacheryApp") -> int:
 
 
 def _need_terminal() -> None:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    """Raise UsageError where there is none: Textual reads stdin and paints on stderr, so that stdout stays free."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("the screen needs a terminal", "", "Without one, `kachery-tui node` runs the node")

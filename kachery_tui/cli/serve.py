@@ -59,6 +59,7 @@ async def _hub(args: Namespace) -> None:
         "host": args.host,
         "port": args.port,
         "s3_port": args.s3_port,
+        "advertise": args.advertise,
         "channels": tuple(args.channels) if args.channels else None,
     }
     data = args.data if args.data is not None else default_data()

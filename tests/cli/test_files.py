@@ -1,0 +1,175 @@
+"""`store` and `link`, and getting what is in storage already."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands import PROGRAM, Shell, wait_until
+
+CHUNK = 20_000_000
+
+
+def sha1(data: bytes) -> str:
+    return hashlib.sha1(data, usedforsecurity=False).hexdigest()
+
+
+def test_storing_prints_one_uri_a_line(shell: Shell) -> None:
+    (shell.folder / "a.txt").write_bytes(b"a")
+    (shell.folder / "b c.txt").write_bytes(b"")
+    result = shell.ok("store", "a.txt", "b c.txt")
+    assert result.stdout == f"sha1://{sha1(b'a')}/a.txt\nsha1://{sha1(b'')}/b c.txt\n"
+    assert result.stderr == ""
+
+
+def test_a_file_over_20_million_bytes_has_a_manifest_in_its_uri(shell: Shell) -> None:
+    data = b"kachery!" * (CHUNK // 8)
+    (shell.folder / "even").write_bytes(data)
+    (shell.folder / "over").write_bytes(data + b"+")
+    even, over = shell.ok("store", "even", "over").stdout.splitlines()
+    chunks = [
+        {"start": 0, "end": CHUNK, "sha1": sha1(data)},
+        {"start": CHUNK, "end": CHUNK + 1, "sha1": sha1(b"+")},
+    ]
+    manifest = {"size": CHUNK + 1, "sha1": sha1(data + b"+"), "chunks": chunks}
+    manifest_sha1 = sha1(json.dumps(manifest, separators=(",", ":")).encode())
+    assert even == f"sha1://{sha1(data)}/even"
+    assert over == f"sha1://{sha1(data + b'+')}/over?manifest={manifest_sha1}"
+
+
+def test_one_that_fails_does_not_stop_the_others(shell: Shell) -> None:
+    (shell.folder / "good").write_bytes(b"good")
+    (shell.folder / "folder").mkdir()
+    (shell.folder / "also").write_bytes(b"also")
+    result = shell.run("store", "missing", "good", "folder", "also")
+    assert result.code == 1
+    assert result.stdout.splitlines() == [f"sha1://{sha1(b'good')}/good", f"sha1://{sha1(b'also')}/also"]
+    missing, folder = (line for line in result.stderr.splitlines() if line.startswith("kachery-tui: "))
+    assert "missing" in missing
+    assert "folder" in folder
+
+
+def test_json_has_one_value_a_line(shell: Shell) -> None:
+    (shell.folder / "f").write_bytes(b"12345")
+    first, again = shell.ok("store", "f", "f", "--json").values
+    assert first == {"uri": f"sha1://{sha1(b'12345')}/f", "path": "f", "size": 5, "addedBytes": 5}
+    assert again["addedBytes"] == 0
+
+
+def test_linking_copies_nothing(shell: Shell) -> None:
+    file = shell.folder / "f"
+    file.write_bytes(b"linked")
+    uri = shell.ok("link", "f").line
+    assert shell.ok("load", uri).line == str(file)
+    assert not list(shell.storage.glob("sha1/??/??/??/" + "?" * 40))
+    file.write_bytes(b"changed!")
+    assert shell.run("load", uri).code == 3
+
+
+def test_loading_prints_where_the_file_is(shell: Shell) -> None:
+    (shell.folder / "f").write_bytes(b"12345")
+    uri = shell.ok("store", "f").line
+    path = Path(shell.ok("load", uri).line)
+    assert path.read_bytes() == b"12345"
+    assert path.is_relative_to(shell.storage)
+    (value,) = shell.ok("load", "--json", uri).values
+    assert value == {"uri": uri, "path": str(path), "size": 5}
+
+
+def test_a_copy_goes_to_a_name_or_into_a_folder(shell: Shell) -> None:
+    (shell.folder / "f").write_bytes(b"12345")
+    uri = shell.ok("store", "f").line
+    (shell.folder / "there").mkdir()
+    assert shell.ok("load", uri, "--to", "there").line == "there/f"
+    assert shell.ok("load", uri, "--to", "there/g").line == "there/g"
+    assert {file.name for file in (shell.folder / "there").iterdir()} == {"f", "g"}
+    result = shell.run("load", uri, "--to", "nowhere/g")
+    assert result.code == 1
+    assert "nowhere/g" in result.stderr
+
+
+def test_cat_writes_the_bytes_and_nothing_else(shell: Shell) -> None:
+    data = bytes(range(256)) * 1000
+    (shell.folder / "f").write_bytes(data)
+    uri = shell.ok("store", "f").line
+    done = subprocess.run(
+        [*PROGRAM, "cat", uri], env=shell.environment, capture_output=True, check=True, cwd=shell.folder
+    )
+    assert done.stdout == data
+    assert done.stderr == b""
+
+
+def test_a_reader_that_has_enough_is_no_drama(shell: Shell) -> None:
+    (shell.folder / "f").write_bytes(b"x" * 10_000_000)
+    uri = shell.ok("store", "f").line
+    process = shell.start("cat", uri)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with process.stdout:
+        assert process.stdout.read(3) == b"xxx"
+    assert process.wait() == 141
+    with process.stderr:
+        assert process.stderr.read() == b""
+    assert process.stdin is not None
+    process.stdin.close()
+
+
+@pytest.mark.parametrize(
+    ("uri", "why"),
+    [
+        ("sha1://123", "Was it cut off"),
+        ("SHA1://" + "a" * 40, "lower case"),
+        ("sha1://" + "A" * 40, "lower case"),
+        ("feed://" + "a" * 64, "begins with sha1://"),
+        ("sha1://" + "g" * 40, "hexadecimal"),
+    ],
+)
+def test_a_malformed_uri_is_refused_with_the_reason(shell: Shell, uri: str, why: str) -> None:
+    for command in ("load", "cat"):
+        result = shell.run(command, uri)
+        assert (result.code, result.stdout) == (2, "")
+        assert why in result.stderr
+
+
+def test_without_a_channel_nobody_has_it(shell: Shell) -> None:
+    result = shell.run("load", "sha1://" + "a" * 40)
+    assert (result.code, result.stdout) == (3, "")
+    assert "joined no channel" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_an_interrupted_store_leaves_nothing(shell: Shell, number: signal.Signals, code: int) -> None:
+    big = shell.folder / "big"
+    with big.open("wb") as opened:
+        os.truncate(opened.fileno(), 8_000_000_000)
+    process = shell.start("store", big)
+    tmp = shell.storage / "tmp"
+    wait_until(lambda: tmp.is_dir() and any(tmp.iterdir()))
+    process.send_signal(number)
+    stdout, stderr = process.communicate()
+    assert (process.returncode, stdout) == (code, b""), stderr
+    assert [file for file in shell.storage.glob("sha1/**/*") if file.is_file()] == []
+    assert list(tmp.iterdir()) == []
+
+
+def test_a_defect_is_one_line_unless_somebody_looks_for_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from kachery_tui.cli import main, setup
+
+    def break_down(_: object) -> int:
+        raise ValueError("this cannot be")
+
+    monkeypatch.setattr(setup, "info", break_down)
+    assert main.main(["info"]) == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert "ValueError: this cannot be" in first
+    assert "--debug" in second
+    assert main.main(["info", "--debug"]) == 1
+    assert "Traceback" in capsys.readouterr().err
