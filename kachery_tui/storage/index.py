@@ -107,7 +107,7 @@ class Index:
     def resembles(self, name: str, size: int) -> bool:
         """Whether a file of this name and size is here: then a file to be stored may well be the same."""
         query = "SELECT 1 FROM entries WHERE name = ? AND size = ? AND kind = 'file' LIMIT 1"
-        return self._db.read(lambda db: db.execute(query, (name, size)).fetchone()) is not None
+        return self._db.read(lambda db: db.execute(query, (_text(name), size)).fetchone()) is not None
 
     def oldest(self) -> Iterator[Entry]:
         """All files, not links, the longest unused first."""
@@ -270,7 +270,7 @@ def _ids_at(db: sqlite3.Connection, order: Order, descending: bool, offset: int,
 
 
 def _ids_matching(db: sqlite3.Connection, text: str, order: Order) -> "array[int]":
-    text = text[:_MAX_TEXT]
+    text = _text(text)
     pattern = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     prefix = text.lower()
     # The + keeps SQLite from walking along an index, row by row all over the file.
