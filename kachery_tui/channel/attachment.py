@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
-from kachery_tui.channel.ably_sdk import Timing
+from kachery_tui.channel.ably_sdk import Timing, open_channel
 from kachery_tui.channel.errors import from_ably
 from kachery_tui.channel.values import Member, StreamState
 from kachery_tui.protocol.hashes import is_node_id
@@ -46,7 +46,7 @@ class Attachment:
         self.subscribe = False
         self._sdk = sdk
         self._client = client
-        self._channel = client.channels.get(name)
+        self._channel = open_channel(client, name)
         self._presence_data = presence_data
         self._on_message = on_message
         self._changed = changed

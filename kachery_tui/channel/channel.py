@@ -1,5 +1,7 @@
 """One channel: its configuration, its authority, its pub-sub and its bucket, put together."""
 
+import asyncio
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -7,9 +9,12 @@ from kachery_tui.channel.authority import Authority, OwnerAuthority
 from kachery_tui.channel.bucket import Bucket
 from kachery_tui.channel.pubsub import OnMessage, PubSub
 from kachery_tui.channel.s3 import S3
+from kachery_tui.errors import KacheryError
 
 if TYPE_CHECKING:
     from kachery_tui.config import ChannelConfig
+
+_log = logging.getLogger(__name__)
 
 
 class Channel:
@@ -26,6 +31,7 @@ class Channel:
         authority: Authority | None = None,
     ) -> None:
         s3 = S3(config.bucket)
+        self._preparing: asyncio.Task[None] | None = None
         self.config = config
         self.authority: Authority = authority or OwnerAuthority(config, node_id, s3)
         self.bucket = Bucket(config.bucket, s3)
@@ -36,8 +42,20 @@ class Channel:
     async def start(self) -> None:
         """Begin to connect, and return at once."""
         await self.pubsub.start()
+        self._preparing = asyncio.create_task(self._prepare(), name=f"bucket of {self.config.name}")
+
+    async def _prepare(self) -> None:
+        """Load what the first request would have to wait a second for."""
+        try:
+            await self.bucket.prepare()
+        except KacheryError as error:
+            # Whoever uses the bucket gets the same error, and says so where it matters.
+            _log.debug("channel %s: %s", self.config.name, error)
 
     async def close(self) -> None:
         """Leave the streams, close the connections."""
+        if self._preparing is not None:
+            self._preparing.cancel()
+            await asyncio.gather(self._preparing, return_exceptions=True)
         await self.pubsub.close()
         await self.bucket.close()

@@ -9,10 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kachery_tui.config import BucketConfig, ChannelConfig, PubSubConfig
-from kachery_tui.hub.auth import Key
-from kachery_tui.hub.server import PubSubServer
-from kachery_tui.protocol.roles import Role
+from kachery_tui.config import BucketConfig
 
 ACCESS_KEY = "test-access-key-1234"
 SECRET_KEY = "test-secret-key-123456789"
@@ -73,33 +70,6 @@ async def answering(port: int) -> None:
                 writer.close()
                 await writer.wait_closed()
                 return
-
-
-class Service:
-    """The hub's pub-sub service, which forgets everything but its key and its port when it is stopped."""
-
-    def __init__(self) -> None:
-        self.key = Key("app.key", "pubsub-secret")
-        self.port = 0
-        self._server: PubSubServer | None = None
-
-    async def start(self) -> None:
-        self._server = PubSubServer(self.key)
-        self.port = await self._server.start("127.0.0.1", self.port)
-
-    async def stop(self) -> None:
-        if self._server is not None:
-            await self._server.stop()
-            self._server = None
-
-    def config(self) -> ChannelConfig:
-        return ChannelConfig(
-            file=Path("lab.toml"),
-            name="lab",
-            roles=frozenset(Role),
-            pubsub=PubSubConfig(key=str(self.key), endpoint=f"localhost:{self.port}", tls=False),
-            bucket=bucket_config(1),
-        )
 
 
 Answer = Callable[["Exchange"], Awaitable[None]]

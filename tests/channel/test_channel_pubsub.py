@@ -2,110 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
 
-from kachery_tui.channel.ably_sdk import Timing
-from kachery_tui.channel.authority import Authority, OwnerAuthority
-from kachery_tui.channel.pubsub import PubSub
+from kachery_tui.channel.authority import OwnerAuthority
 from kachery_tui.channel.values import ConnectionState, StreamState
 from kachery_tui.config import ChannelConfig
 from kachery_tui.errors import KacheryError, NotAllowed, TryAgain
+from kachery_tui.hub import Hub
 from kachery_tui.protocol.roles import Role, Stream
 
-from .servers import Service, free_port
-
-QUICK = Timing(retry=0.2, suspended_retry=0.3, refused_retry=0.4, longest_retry=0.8, request=3.0)
-ALL_OFF = StreamState()
-FILES = frozenset({Role.REQUEST_FILES, Role.PROVIDE_FILES})
-
-
-class Party:
-    """A node's pub-sub, and what it has heard."""
-
-    def __init__(self, config: ChannelConfig, number: int, authority: Authority | None = None) -> None:
-        self.node_id = f"{number:02x}" * 32
-        self.heard: list[tuple[Stream, bytes | str, str | None]] = []
-        self.changed = asyncio.Event()
-        self.changes = 0
-        self.pubsub = PubSub(
-            config,
-            authority or OwnerAuthority(config, self.node_id),
-            node_id=self.node_id,
-            label=f"node {number}",
-            on_message=lambda *message: self._note(message),
-            on_change=lambda: self._note(None),
-            timing=QUICK,
-        )
-
-    def _note(self, message: tuple[Stream, bytes | str, str | None] | None) -> None:
-        if message is not None:
-            self.heard.append(message)
-        self.changes += 1
-        self.changed.set()
-
-    async def until(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
-        """Wait for a condition that `on_change` or `on_message` announces."""
-        async with asyncio.timeout(seconds):
-            while not condition():
-                self.changed.clear()
-                await self.changed.wait()
-
-    async def in_force(self) -> None:
-        """Wait until everything that the roles give is in force."""
-        await self.until(lambda: self.is_settled())
-
-    def is_settled(self) -> bool:
-        from kachery_tui.protocol.roles import publishes, subscribes
-
-        roles = self.pubsub.roles
-        may_publish, subscribed = publishes(roles), subscribes(roles)
-        return self.pubsub.connection.state is ConnectionState.CONNECTED and all(
-            (state.may_publish, state.subscribed) == (stream in may_publish, stream in subscribed)
-            for stream, state in self.pubsub.in_force.items()
-        )
-
-    @property
-    def connection_id(self) -> str:
-        found = self.pubsub._client.connection.connection_manager.connection_id
-        assert isinstance(found, str)
-        return found
-
-
-@asynccontextmanager
-async def party(
-    config: ChannelConfig,
-    number: int,
-    roles: Iterable[Role],
-    authority: Authority | None = None,
-    *,
-    wait: bool = True,
-) -> AsyncIterator[Party]:
-    made = Party(replace(config, roles=frozenset(roles)), number, authority)
-    await made.pubsub.start()
-    try:
-        if wait:
-            await made.in_force()
-        yield made
-    finally:
-        await made.pubsub.close()
-        assert made.pubsub.connection.state is ConnectionState.CLOSED
-
-
-@pytest.fixture
-async def hub() -> AsyncIterator[Service]:
-    service = Service()
-    await service.start()
-    yield service
-    await service.stop()
-
-
-@pytest.fixture
-def config(hub: Service) -> ChannelConfig:
-    return hub.config()
+from .parties import ALL_OFF, FILES, QUICK, party
+from .servers import free_port
 
 
 async def test_messages_reach_those_who_listen_and_not_their_sender(config: ChannelConfig) -> None:
@@ -276,7 +186,7 @@ async def test_a_key_that_is_not_good_is_said_and_tried_again(config: ChannelCon
         await one.in_force()
 
 
-async def test_the_hub_goes_and_comes_back(hub: Service, config: ChannelConfig) -> None:
+async def test_the_hub_goes_and_comes_back(hub: Hub, config: ChannelConfig) -> None:
     async with party(config, 1, FILES) as one, party(config, 2, FILES) as other:
         await hub.stop()
         for each in (one, other):
@@ -295,7 +205,7 @@ async def test_the_hub_goes_and_comes_back(hub: Service, config: ChannelConfig) 
         await other.until(lambda: (Stream.REQUEST_FILES, b"after", one.node_id) in other.heard)
 
 
-async def test_the_service_is_down_at_the_start(hub: Service, config: ChannelConfig) -> None:
+async def test_the_service_is_down_at_the_start(hub: Hub, config: ChannelConfig) -> None:
     await hub.stop()
     async with party(config, 1, FILES, wait=False) as one:
         await one.until(lambda: one.pubsub.connection.state is ConnectionState.DISCONNECTED, 3)
@@ -311,7 +221,7 @@ async def test_the_service_is_down_at_the_start(hub: Service, config: ChannelCon
 
 
 async def test_down_for_so_long_that_the_sdk_suspends(
-    hub: Service, config: ChannelConfig, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, config: ChannelConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ably.transport.defaults.Defaults.connection_state_ttl", 300)
     async with party(config, 1, FILES) as one:
@@ -324,7 +234,7 @@ async def test_down_for_so_long_that_the_sdk_suspends(
         await one.pubsub.publish(Stream.REQUEST_FILES, b"x")
 
 
-async def test_roles_changed_while_the_service_is_down(hub: Service, config: ChannelConfig) -> None:
+async def test_roles_changed_while_the_service_is_down(hub: Hub, config: ChannelConfig) -> None:
     async with party(config, 1, [Role.REQUEST_FILES]) as one:
         await hub.stop()
         await one.until(lambda: one.pubsub.connection.state is ConnectionState.DISCONNECTED)
@@ -343,7 +253,7 @@ async def test_nothing_is_there_and_closing_does_not_wait(config: ChannelConfig)
 
 
 async def test_the_log_has_no_tokens_and_nothing_is_printed(
-    hub: Service, config: ChannelConfig, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    hub: Hub, config: ChannelConfig, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     async with party(config, 1, FILES):
         pass
