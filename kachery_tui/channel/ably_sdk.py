@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from kachery_tui.channel.errors import plain
+from kachery_tui.channel.proxies import keep_loopback_direct
 
 REFUSED_BACKOFF: Final = 2.0
 
@@ -36,6 +37,7 @@ async def load_sdk() -> Any:
     """The SDK's module. Importing it takes about half a second, which the event loop must not lose."""
     sdk = await asyncio.to_thread(import_module, "ably")
     _tame_logging()
+    keep_loopback_direct()
     return sdk
 
 

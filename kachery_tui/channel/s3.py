@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from kachery_tui.channel.errors import from_botocore
+from kachery_tui.channel.proxies import keep_loopback_direct
 from kachery_tui.channel.values import ObjectInfo, Page
 from kachery_tui.errors import NotAllowed
 
@@ -91,6 +92,7 @@ class S3:
     async def _make(self) -> Any:
         config = self.config
         what = f"cannot use bucket {config.name}"
+        keep_loopback_direct()
         try:
             session = await asyncio.to_thread(_session, config.profile)
             sdk_config = import_module("aiobotocore.config").AioConfig(

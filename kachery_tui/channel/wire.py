@@ -18,6 +18,7 @@ from urllib.request import getproxies_environment, proxy_bypass
 from kachery_tui import __version__
 from kachery_tui.channel.errors import NETWORK_ERRORS, from_network
 from kachery_tui.channel.job import Job
+from kachery_tui.channel.proxies import keep_loopback_direct
 from kachery_tui.errors import UsageError
 
 STALL_TIMEOUT: Final = 30.0
@@ -109,6 +110,7 @@ class Wire:
 
     def _connect(self, key: Key) -> Line:
         scheme, host, port = key
+        keep_loopback_direct()
         proxies = getproxies_environment()
         proxy = proxies.get(scheme) or proxies.get("all")
         if proxy and not proxy_bypass(f"{host}:{port}"):

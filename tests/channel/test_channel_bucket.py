@@ -246,3 +246,15 @@ async def test_many_at_once(served: Served) -> None:
 
     parts = await asyncio.gather(*(part(start) for start in range(0, len(data), 50_000)))
     assert hashlib.sha1(b"".join(parts)).digest() == hashlib.sha1(data).digest()
+
+
+async def test_a_proxy_does_not_stand_between_us_and_this_machine(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "")
+    served.put("lab/object", b"x")
+    assert await served.bucket.fetch_bytes("lab/object", 10) == b"x"
+    assert len((await served.bucket.list("lab/")).objects) == 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -265,3 +266,14 @@ async def test_the_log_has_no_tokens_and_nothing_is_printed(
     assert "accessToken=ey" not in text
     printed = capfd.readouterr()
     assert printed.out == printed.err == ""
+
+
+async def test_a_proxy_does_not_stand_between_us_and_this_machine(
+    config: ChannelConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "example.org")
+    async with party(config, 1, FILES):
+        assert os.environ["no_proxy"].startswith("example.org,localhost")
