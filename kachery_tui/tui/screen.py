@@ -204,7 +204,7 @@ class MainScreen(Screen[None]):
 
     def _look(self) -> None:
         """Paint what changed since the last look. Nothing under a dialog moves."""
-        if not self.is_current:
+        if self.app.screen is not self:
             return
         now = self.now
         self._settle_channel()
