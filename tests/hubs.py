@@ -7,6 +7,8 @@ from typing import Any
 
 from kachery_tui.hub import Hub, HubOptions
 
+__all__ = ["Hub", "running_hub"]
+
 
 @asynccontextmanager
 async def running_hub(

@@ -6,58 +6,51 @@ import secrets
 import time
 from contextlib import suppress
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
-from websockets.protocol import State
 
 from kachery_tui.hub.pubsub.auth import Key
-from kachery_tui.hub.pubsub.broker import Broker, Now
+from kachery_tui.hub.pubsub.broker import Broker
 from kachery_tui.hub.pubsub.limits import Limits
 from kachery_tui.hub.pubsub.session import Link
+from kachery_tui.hub.pubsub.topic import Now
 
 _log = logging.getLogger(__name__)
+_websockets_log = logging.getLogger(f"{__name__}.websockets")
+# What strangers send to the port is no error of the hub's.
+_websockets_log.addFilter(lambda record: "opening handshake failed" not in record.getMessage())
 
 _TICK: Final = 0.25
-_GOING_AWAY: Final = 1001
-
-
-def now() -> Now:
-    """The time, as the broker wants it."""
-    return Now(time.monotonic(), time.time())
-
-
-def new_id() -> str:
-    """A text that nobody guesses."""
-    return secrets.token_hex(12)
+_PING: Final = 20.0
+_CLOSE_TIMEOUT: Final = 1.0
 
 
 class PubSubServer:
-    """Ably's realtime service on one port. Raises `OSError` from `start` when the port cannot be had."""
+    """Ably's realtime service on one port."""
 
-    def __init__(self, key: Key, limits: Limits | None = None) -> None:
-        self.limits = limits or Limits()
-        self.broker = Broker(key, new_id, self.limits)
-        self._wake: dict[Link, asyncio.Event] = {}
+    def __init__(self, key: Key, limits: Limits) -> None:
+        self.broker = Broker(key, _new_id, limits)
+        self._limits = limits
+        self._sockets: dict[Link, tuple[ServerConnection, asyncio.Event]] = {}
         self._server: Server | None = None
         self._ticking: asyncio.Task[None] | None = None
 
     async def start(self, host: str, port: int) -> int:
-        """Listen; the port that it is. Port 0 takes a free one."""
+        """Listen; the port that it is. Port 0 takes a free one. Raises `OSError`."""
         self._server = await serve(
             self._serve,
             host,
             port,
-            max_size=self.limits.frame_bytes,
+            max_size=self._limits.frame_bytes,
             compression=None,
-            open_timeout=10,
-            # Finds transports that died without a word; clients hear heartbeats on their own level.
-            ping_interval=20,
-            ping_timeout=20,
-            close_timeout=2,
+            # Finds transports that died without a word; clients hear heartbeats of the protocol's own.
+            ping_interval=_PING,
+            ping_timeout=_PING,
+            close_timeout=_CLOSE_TIMEOUT,
             server_header=None,
-            logger=logging.getLogger(f"{__name__}.websockets"),
+            logger=_websockets_log,
         )
         self._ticking = asyncio.create_task(self._tick(), name="hub ticks")
         found: int = next(iter(self._server.sockets)).getsockname()[1]
@@ -78,31 +71,35 @@ class PubSubServer:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK)
-            self.broker.tick(now())
+            self.broker.tick(_now())
             self._flush()
 
     def _flush(self) -> None:
         for link in self.broker.changed():
-            wake = self._wake.get(link)
-            if wake is not None:
+            found = self._sockets.get(link)
+            if found is not None:
+                socket, wake = found
                 wake.set()
+                if link.is_cut:
+                    # A closing handshake would wait behind all that the client has not read.
+                    socket.transport.abort()
 
     async def _serve(self, socket: ServerConnection) -> None:
-        query = dict(parse_qsl(urlsplit(socket.request.path).query)) if socket.request is not None else {}
-        link = self.broker.open(query, now())
-        wake = self._wake[link] = asyncio.Event()
-        wake.set()
-        sending = asyncio.create_task(self._send(socket, link, wake))
+        path = socket.request.path if socket.request is not None else ""
+        link = self.broker.open(dict(parse_qsl(path.partition("?")[2])), _now())
+        wake = asyncio.Event()
+        self._sockets[link] = socket, wake
+        sending = asyncio.create_task(self._send(socket, link, wake), name="hub sends")
         try:
             self._flush()
             async for raw in socket:
-                self.broker.receive(link, raw, now())
+                self.broker.receive(link, raw, _now())
                 self._flush()
         except ConnectionClosed as closed:
             _log.debug("a connection ended: %s", closed)
         finally:
-            del self._wake[link]
-            self.broker.lost(link, now())
+            del self._sockets[link]
+            self.broker.lost(link, _now())
             self._flush()
             sending.cancel()
             with suppress(asyncio.CancelledError):
@@ -123,6 +120,9 @@ class PubSubServer:
             return
 
 
-def is_open(socket: ServerConnection) -> bool:
-    """Whether a WebSocket still carries frames."""
-    return socket.state is State.OPEN
+def _now() -> Now:
+    return Now(time.monotonic(), time.time())
+
+
+def _new_id() -> str:
+    return secrets.token_hex(12)

@@ -10,63 +10,89 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from kachery_tui.hub.pubsub.auth import Identity
-from kachery_tui.hub.pubsub.frames import Encoded, Fault, Flag, Format, Frame, encode
+from kachery_tui.hub.pubsub.frames import Action, Encoded, Fault, Flag, Format, Frame, encode
 from kachery_tui.hub.pubsub.limits import Limits
 
 _REMEMBERED: Final = 1_000
-"""Acknowledgements kept in case the client did not get them. One sends few before it waits."""
+"""Acknowledgements kept in case the client did not get them. A client has fewer messages than that under way."""
 
 Digest: TypeAlias = bytes
 
 
+class Outgoing:
+    """A frame for many clients, written once in each format that one of them has."""
+
+    __slots__ = ("_encoded", "_frame")
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+        self._encoded: dict[Format, Encoded] = {}
+
+    def encoded(self, form: Format) -> Encoded:
+        """The frame as a client of this format gets it."""
+        found = self._encoded.get(form)
+        if found is None:
+            found = self._encoded[form] = encode(self._frame, form)
+        return found
+
+
 class Link:
-    """The hub's end of one WebSocket: frames wait here until they are taken and sent."""
+    """The hub's end of one WebSocket: frames wait here until they are taken and sent.
 
-    def __init__(self, form: Format, limits: Limits, opened: float) -> None:
+    `changed` is where the link puts itself when there is something to do for it.
+    """
+
+    def __init__(self, form: Format, limits: Limits, opened: float, changed: "set[Link]") -> None:
         self.form = form
-        self.outgoing: deque[Encoded] = deque()
-        self.closing: str | None = None
-        """Why it is to be closed once `outgoing` is sent; None while it stays open."""
         self.session: Session | None = None
+        self.closing: str | None = None
+        """Why it is to be closed once all is sent; None while it stays open."""
+        self.is_cut = False
+        """Whether it is to be dropped at once, without sending what waits."""
         self.spoke = opened
-        """When something was last sent."""
+        """When something was last sent, in monotonic seconds."""
+        self._waiting: deque[Encoded] = deque()
+        self._waiting_bytes = 0
         self._limits = limits
-        self._waiting = 0
+        self._changed = changed
 
-    def send(self, frame: Frame, now: float) -> None:
-        """Queue a frame."""
-        self.send_encoded(encode(frame, self.form), now)
-
-    def send_encoded(self, encoded: Encoded, now: float) -> None:
-        """Queue a frame that is encoded already. A client that has too much waiting is cut off."""
+    def send(self, encoded: Encoded, now: float) -> None:
+        """Queue a frame. A client that has too much waiting is cut off."""
         if self.closing is not None:
             return
-        self._waiting += len(encoded)
-        if self._waiting > self._limits.outgoing_bytes:
-            self.outgoing.clear()
-            self._waiting = 0
-            self.closing = "reads too slowly"
+        if self._waiting_bytes + len(encoded) > self._limits.outgoing_bytes:
+            self.cut("reads too slowly")
             return
-        self.outgoing.append(encoded)
+        self._waiting.append(encoded)
+        self._waiting_bytes += len(encoded)
         self.spoke = now
+        self._changed.add(self)
 
     def take(self) -> Encoded | None:
         """The next frame to send, if there is one."""
-        if not self.outgoing:
+        if not self._waiting:
             return None
-        encoded = self.outgoing.popleft()
-        self._waiting -= len(encoded)
+        encoded = self._waiting.popleft()
+        self._waiting_bytes -= len(encoded)
         return encoded
 
     def close(self, reason: str) -> None:
         """Send what waits, and no more."""
         if self.closing is None:
             self.closing = reason
+            self._changed.add(self)
+
+    def cut(self, reason: str) -> None:
+        """Send nothing any more."""
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        self.is_cut = True
+        self.close(reason)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a published frame was answered: by an ACK with these serials, or by a NACK."""
+    """How a frame was answered: by an ACK with these serials, or by a NACK. `digest` tells the frame from others."""
 
     digest: Digest
     serials: tuple[str, ...] = ()
@@ -78,7 +104,7 @@ class Session:
     """One connection. Times are monotonic seconds."""
 
     id: str
-    key: str
+    key: str = field(repr=False)
     identity: Identity
     echo: bool
     heartbeats: bool
@@ -95,19 +121,33 @@ class Session:
     token_expires: float | None = None
     renewal_due: float | None = None
     lost_at: float | None = None
-    resent: bool = False
-    """Whether what comes may be a repetition: so after a resume, until something new comes."""
+    may_repeat: bool = False
+    """Whether what comes may have come before: so after a resume, until something new comes."""
 
     outcomes: OrderedDict[int, Outcome] = field(default_factory=OrderedDict)
 
-    def answered(self, serial: int, digest: Digest) -> Outcome | None:
-        """The outcome of a frame that was answered before the transport was lost."""
-        if not self.resent:
+    def send(self, frame: Frame, now: float) -> None:
+        """Send a frame, if the client is there."""
+        if self.link is not None:
+            self.link.send(encode(frame, self.link.form), now)
+
+    def send_shared(self, outgoing: Outgoing, now: float) -> None:
+        """Send a frame that others get, too."""
+        if self.link is not None:
+            self.link.send(outgoing.encoded(self.link.form), now)
+
+    def fail_channel(self, channel: str, fault: Fault, now: float) -> None:
+        """Tell the client that a channel of its is not to be had."""
+        self.send({"action": Action.ERROR, "channel": channel, "error": fault.to_wire()}, now)
+
+    def outcome(self, serial: int, digest: Digest) -> Outcome | None:
+        """How this frame was answered before the transport was lost, if it was."""
+        if not self.may_repeat:
             return None
         outcome = self.outcomes.get(serial)
         if outcome is not None and outcome.digest == digest:
             return outcome
-        self.resent = False
+        self.may_repeat = False
         return None
 
     def remember(self, serial: int, outcome: Outcome) -> None:
