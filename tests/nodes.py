@@ -40,7 +40,7 @@ async def running_node(
     *,
     label: str = "",
     roles: tuple[Role, ...] = FILE_ROLES,
-    provide: bool = True,
+    provides: bool = True,
     wait: bool = True,
     **changes: Any,
 ) -> AsyncIterator[Node]:
@@ -50,7 +50,7 @@ async def running_node(
     loaded = load_channels(folder)
     assert not loaded.errors
     storage = Storage.open(folder / "storage")
-    node = Node(NodeConfig(folder, label or folder.name), storage, loaded.channels, provide=provide)
+    node = Node(NodeConfig(folder, label or folder.name), storage, loaded.channels, provide=provides)
     await node.start()
     try:
         if wait:

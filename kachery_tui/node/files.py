@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
 
 from kachery_tui.errors import KacheryError, UsageError
 from kachery_tui.node.asking import Asker
@@ -88,7 +87,7 @@ class Files:
             return same
         row = self._ledger.open(Side.MINE, channel or "", wanted.file_key, wanted, Step.STORAGE)
         row.only_channel = channel
-        self._run(row, self._fetch(row))
+        self._run(row, self._fetch)
         return row
 
     def push(self, uri: FileUri | str, channel: str) -> Request:
@@ -108,7 +107,7 @@ class Files:
             return same
         row = self._ledger.open(Side.PUSH, channel, wanted.file_key, wanted, Step.CHECKING)
         row.only_channel = channel
-        self._run(row, self._push(row))
+        self._run(row, self._push)
         return row
 
     def answer(self, number: int, *, yes: bool) -> None:
@@ -137,7 +136,7 @@ class Files:
             self._membership(row.only_channel)
         mine = row.side is Side.MINE
         self._ledger.reopen(row, Step.STORAGE if mine else Step.CHECKING)
-        self._run(row, self._fetch(row) if mine else self._push(row))
+        self._run(row, self._fetch if mine else self._push)
         return row
 
     def hear(self, membership: Membership, envelope: Envelope, message: int) -> None:
@@ -172,15 +171,15 @@ class Files:
         await push(row, self._memberships[row.channel], self._storage, self._ledger, self._uploader)
         self._ledger.end(row, Step.DONE)
 
-    def _run(self, row: Request, work: Coroutine[Any, Any, None]) -> None:
+    def _run(self, row: Request, work: Callable[[Request], Awaitable[None]]) -> None:
         task = self._supervisor.spawn(self._settle(row, work), f"request {row.number}: {row.name}")
         self._running[row.number] = task
         task.add_done_callback(lambda _: self._running.pop(row.number, None))
 
-    async def _settle(self, row: Request, work: Coroutine[Any, Any, None]) -> None:
+    async def _settle(self, row: Request, work: Callable[[Request], Awaitable[None]]) -> None:
         """Run a row's work to whatever end, and write that end into the row."""
         try:
-            await work
+            await work(row)
         except asyncio.CancelledError:
             self._ledger.end(row, Step.CANCELLED, failure=Cancelled(f"{row.name} was cancelled"))
             raise

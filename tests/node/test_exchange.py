@@ -308,7 +308,7 @@ async def test_a_requesting_node_beside_a_running_one(tmp_path: Path, lab: Path)
     """What `load` does while the screen runs on the same storage folder."""
     async with running_node(tmp_path / "ben", lab, roles=PROVIDE) as ben, running_node(tmp_path / "ana", lab):
         uri = (await ben.store(put_file(tmp_path, "a.bin", b"beside"))).uri
-        async with running_node(tmp_path / "ana", lab, provide=False, wait=False) as second:
+        async with running_node(tmp_path / "ana", lab, provides=False, wait=False) as second:
             path = await second.files.request(uri).outcome()
             assert path is not None
             assert path.read_bytes() == b"beside"

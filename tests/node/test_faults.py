@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kachery_tui.errors import KacheryError, TryAgain
+from kachery_tui.hub.bucket import BUCKET
 from kachery_tui.node.ledger import Origin, Step
 from kachery_tui.protocol.envelope import encode_batches, seal
 from kachery_tui.protocol.keys import PrivateKey
@@ -25,7 +26,7 @@ PROVIDE = (Role.PROVIDE_FILES,)
 
 def in_bucket(hub: Hub, sha1: str) -> Path:
     """Where the hub's S3 server keeps an object."""
-    return hub.bucket_folder / file_object("lab", sha1)
+    return hub.options.data / "objects" / BUCKET / file_object("lab", sha1)
 
 
 def spoil(hub: Hub, sha1: str, data: bytes) -> None:
@@ -307,14 +308,16 @@ async def test_too_large_is_refused(tmp_path: Path, lab: Path) -> None:
             await ana.files.request(uri).outcome()
 
 
-async def test_nobody_answers_but_it_lands_in_the_bucket(tmp_path: Path, hub: Hub, lab: Path) -> None:
+async def test_nobody_answers_but_it_lands_in_the_bucket(tmp_path: Path, lab: Path) -> None:
     """An announcement that got lost does not matter: the bucket is looked at once more before a request fails."""
     async with running_node(tmp_path / "ana", lab, roles=REQUEST, limits={"answer_timeout": 1}) as ana:
         async with running_node(tmp_path / "ben", lab) as ben:
             uri = (await ben.store(put_file(tmp_path, "a.bin", b"silent"))).uri
         row = ana.files.request(uri)
         await at_step(row, Step.ASKING)
-        spoil(hub, uri.sha1, b"silent")
+        channel = ana.memberships["lab"].channel
+        url = await channel.authority.upload_url(file_object("lab", uri.sha1), 6)
+        await channel.bucket.upload(url, tmp_path / "a.bin", 0, 6, lambda _: None)
         path = await row.outcome()
         assert path is not None
 
