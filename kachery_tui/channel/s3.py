@@ -101,7 +101,7 @@ class S3:
                 s3={"addressing_style": "path" if config.path_style else "virtual"},
                 connect_timeout=10,
                 read_timeout=30,
-                retries={"max_attempts": 2},
+                retries={"max_attempts": 1},
                 # The newer default asks for checksum trailers, which many S3-compatible servers refuse.
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
