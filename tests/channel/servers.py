@@ -54,7 +54,7 @@ async def s3_server(folder: Path, port: int) -> AsyncIterator[None]:
         await answering(port)
         yield
     finally:
-        process.terminate()
+        process.kill()
         await process.wait()
 
 
