@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kachery_tui.cli.local_hub import LocalHub, hub_is_installed
 from kachery_tui.cli.logs import log_to
+from kachery_tui.cli.output import say
 from kachery_tui.cli.place import default_label
 from kachery_tui.cli.screen import run_screen
 from kachery_tui.config import (
@@ -95,6 +96,7 @@ class _FirstStart:
         )
 
     def _close_hub(self) -> None:
+        """End the hub, if it runs."""
         if self._hub is not None:
             self._hub.close()
             self._hub = None
@@ -103,4 +105,8 @@ class _FirstStart:
         """Let go of the storage folder, and end the hub if one was started."""
         if self._storage is not None:
             self._storage.close()
+        if self._hub is not None:
+            say(
+                "The hub ended with the screen, and starts with it again. `kachery-tui hub` runs it by itself."
+            )
         self._close_hub()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kachery_tui.cli.local_hub import LocalHub, need_hub
 from kachery_tui.cli.logs import log_to
 from kachery_tui.cli.output import say
-from kachery_tui.cli.place import Place, default_label, find_place, is_configured
+from kachery_tui.cli.place import Place, find_place, is_configured
 from kachery_tui.cli.service import end_on_signals
 from kachery_tui.config import load_channels
 from kachery_tui.errors import UsageError
@@ -74,7 +74,7 @@ def demo(args: Namespace) -> int:
     folder = Path(tempfile.mkdtemp(prefix="kachery-demo-"))
     try:
         with Backstage(folder, args.paths) as backstage:
-            node = make_node(folder, default_label())
+            node = make_node(folder)
             log_to(node.log, debug=args.debug)
             code = run_screen(DemoApp(node, backstage))
             say("Clearing away the demo's hub, peers and files…")

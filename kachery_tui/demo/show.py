@@ -5,6 +5,7 @@ import shutil
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final, Self
@@ -12,10 +13,11 @@ from typing import Final, Self
 from kachery_tui.child import Child
 from kachery_tui.config import NodeConfig, load_channel
 from kachery_tui.demo.cues import Cue, CueKind, Offer
-from kachery_tui.demo.files import DENSITY
+from kachery_tui.demo.files import DENSITY, RATES
 from kachery_tui.demo.stage import BEN, CHANNEL
 from kachery_tui.node.node import Node
 from kachery_tui.protocol.roles import Stream
+from kachery_tui.protocol.uris import FileUri
 from kachery_tui.storage.storage import Storage
 from kachery_tui.tui.app import KacheryApp
 from kachery_tui.tui.present import size
@@ -98,11 +100,12 @@ class DemoApp(KacheryApp):
         ready = await self._wait_for(CueKind.READY)
         await node.join(load_channel(Path(ready.channel_file)))
         yours = await node.store(DENSITY)
+        await node.store(RATES)
         await self._peers_present(ready.offers)
         await self._guide(_hints(ready.offers))
         self._backstage.ask(str(yours.uri))
         self._hint(
-            f"now the other way: {BEN} asks for your {DENSITY.name}, and its row waits for your key: press p"
+            f"now the other way: {BEN} asks for your {DENSITY.name}, and waits: p goes to the row, p again provides it"
         )
         await self._wait_for(CueKind.RECEIVED)
         self._hint(
@@ -151,13 +154,18 @@ async def _until(holds: Callable[[], bool]) -> None:
 
 
 def _hints(offers: Sequence[Offer]) -> list[str]:
-    return [
-        f"press r, then Enter: asks for {offer.uri}, {size(offer.size)}, which only {offer.peer} has"
-        for offer in offers[:HINTED_FILES]
-    ]
+    """What to press, file by file. The tour takes a URI to end at the next space, so its name may have none."""
+    hints = []
+    for offer in offers[:HINTED_FILES]:
+        uri = FileUri.parse(offer.uri)
+        shown = replace(uri, name="_".join((uri.name or "").split()) or None)
+        hints.append(
+            f"press r, then Enter, to ask for {shown} ({size(offer.size)}; only {offer.peer} has it)"
+        )
+    return hints
 
 
-def make_node(folder: Path, label: str) -> Node:
+def make_node(folder: Path) -> Node:
     """The node that the screen shows, below the demo's folder."""
-    config = NodeConfig(folder / "you", label, storage=folder / "you" / "storage")
+    config = NodeConfig(folder / "you", "you", storage=folder / "you" / "storage")
     return Node(config, Storage.open(folder / "you" / "storage"), ())

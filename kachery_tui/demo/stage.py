@@ -21,7 +21,7 @@ from kachery_tui.child import Child
 from kachery_tui.config import NodeConfig, channels_folder, save_node_config
 from kachery_tui.config.reading import write_private
 from kachery_tui.demo.cues import Cue, CueKind, Offer
-from kachery_tui.demo.files import ON_A_PAGE, RATES, write_recording
+from kachery_tui.demo.files import ON_A_PAGE, write_recording
 from kachery_tui.errors import KacheryError
 from kachery_tui.protocol.roles import Role
 from kachery_tui.storage.storage import Storage
@@ -52,7 +52,7 @@ class Stage:
         tell(Cue(CueKind.PROGRESS, "a hub and two peers are starting on this machine"))
         hub = self._start("hub", "hub", "--data", str(self._folder / "hub"), "--port", "0", "--s3-port", "0",
                           "--channel", CHANNEL)  # fmt: skip
-        anas, bens = (paths[0::2], paths[1::2]) if paths else ([ON_A_PAGE, RATES], [self._recording()])
+        anas, bens = (paths[0::2], paths[1::2]) if paths else ([ON_A_PAGE], [self._recording()])
         offers = [self._take("ana", ANA, anas), self._take("ben", BEN, bens)]
         channel_file = hub.read_line()
         if not channel_file:
