@@ -132,7 +132,7 @@ async def test_ask_mode_waits_for_a_yes(tmp_path: Path, lab: Path) -> None:
         row = ana.files.request(uri)
         await at_step(row, Step.HELD)
         (asked,) = theirs(ben)
-        assert asked.step is Step.WAITING
+        assert asked.step == "waits for your key"
         assert ben.files.waiting == 1
         ben.files.answer(asked.number, yes=True)
         await row.outcome()
