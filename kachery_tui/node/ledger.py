@@ -202,7 +202,9 @@ class Ledger:
     def count(self, row: Request, amount: int, origin: Origin) -> None:
         """Count bytes that a row got (or, for others' requests, gave)."""
         row.done += amount
-        row.origins[origin] = row.origins.get(origin, 0) + amount
+        origins = {**row.origins, origin: row.origins.get(origin, 0) + amount}
+        # What a try that failed had brought is taken back, and leaves no entry of nothing.
+        row.origins = {each: count for each, count in origins.items() if count or row.size == 0}
         row.meter.add(max(amount, 0), time.time())
         self.touch(row)
 

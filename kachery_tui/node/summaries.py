@@ -23,9 +23,9 @@ def summary(body: Body) -> str:
         case RequestFile(key):
             return describe_key(key)
         case UploadFileStatus(key, status):
-            return f"{describe_key(key)} {status}"
+            return f"{status} {describe_key(key)}"
         case UploadFileProgress(key, sent, size):
-            return f"{describe_key(key)} {sent}/{size} B"
+            return f"{sent}/{size} B of {describe_key(key)}"
         case UploadFileFailed(key, reason):
             return f"{describe_key(key)} failed: {reason[:200]}"
         case SubscribeToSubfeed(feed_id, subfeed_hash, position):
