@@ -86,7 +86,7 @@ def request_lines(row: Request, label_of: LabelOf, now: float) -> Iterator[Line]
 
 def _bytes_line(row: Request) -> Line:
     sources = ", ".join(
-        f"{present.size(row.origins[origin])} from {origin}" for origin in Origin if origin in row.origins
+        f"{present.size(row.origins[origin])} from {origin}" for origin in Origin if row.origins.get(origin)
     )
     if row.side is not Side.MINE:
         sources = f"{present.size(row.done)} uploaded" if row.done else ""
@@ -157,18 +157,21 @@ def _last(activity: StreamActivity) -> list[float]:
 
 
 def message_cells(stream: Stream, message: StreamMessage, label_of: LabelOf, now: float) -> Line:
-    """A message as a row: time, stream, way, verdict, type, from, what it says."""
+    """A message as a row: time, stream, way and verdict, type, from, what it says."""
     glyph, tone = _VERDICTS[message.verdict]
     says = message.reason if message.verdict is Verdict.REFUSED and message.reason else message.summary
     return (
         Cell(present.clock(message.at, now), Tone.MUTED),
         Cell(stream, Tone.MUTED),
-        Cell("↓ in" if message.direction is Direction.IN else "↑ out"),
-        Cell(f"{glyph} {message.verdict}", tone),
+        Cell(f"{_way(message)} {glyph} {message.verdict}", tone),
         Cell(message.type or "(no type)", Tone.STRONG),
         Cell(label_of(message.from_node_id) if message.from_node_id else present.NOTHING),
         Cell(says),
     )
+
+
+def _way(message: StreamMessage) -> str:
+    return "↓" if message.direction is Direction.IN else "↑"
 
 
 def message_lines(stream: Stream, message: StreamMessage, label_of: LabelOf, now: float) -> Iterator[Line]:

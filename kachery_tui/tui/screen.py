@@ -14,7 +14,7 @@ from kachery_tui.errors import KacheryError
 from kachery_tui.tui import OVER_SSH
 from kachery_tui.tui.actions import ACTIONS, BY_ID
 from kachery_tui.tui.acts import Acts
-from kachery_tui.tui.cells import Cell, Tone, plain, plain_lines
+from kachery_tui.tui.cells import plain, plain_lines
 from kachery_tui.tui.header import header_line, is_started, tabs_line
 from kachery_tui.tui.here import ChannelRow, Here, Lane, PaneName
 from kachery_tui.tui.panes.cache import CachePane
@@ -23,6 +23,7 @@ from kachery_tui.tui.panes.log import LogPane
 from kachery_tui.tui.panes.pane import Pane
 from kachery_tui.tui.panes.requests import RequestsPane
 from kachery_tui.tui.panes.streams import StreamsPane
+from kachery_tui.tui.widgets.banner import Banner
 from kachery_tui.tui.widgets.cell_line import CellLine
 from kachery_tui.tui.widgets.footer import Footer
 
@@ -99,8 +100,8 @@ class MainScreen(Screen[None]):
         """Header, tabs, banners, panes in two columns, footer."""
         yield CellLine(id="header")
         yield CellLine(id="tabs")
-        yield CellLine(id="tour")
-        yield CellLine(id="trouble")
+        yield Banner(id="tour")
+        yield Banner(id="trouble")
         with Horizontal(id="body"):
             with Vertical(id="left"):
                 yield self._panes[PaneName.CHANNELS]
@@ -214,11 +215,10 @@ class MainScreen(Screen[None]):
         if not self._shows_several:
             self.query_one("#tabs", CellLine).show(tabs_line(self.node, self._current))
         self._look_for_trouble()
-        self._banner(
-            "#trouble", f"✗ {self._trouble}  (Esc dismisses; 5 has the log)" if self._trouble else ""
-        )
+        trouble = f"✗ {self._trouble}  (Esc dismisses; 5 has the log)" if self._trouble else ""
+        self.query_one("#trouble", Banner).tell(trouble)
         self.tour.follow(self.node.ledger)
-        self._banner("#tour", f"{self.tour.hint}  (t: next)" if self.tour.hint else "")
+        self.query_one("#tour", Banner).tell(f"{self.tour.hint}  (t: next)" if self.tour.hint else "")
         jobs = self.query_one("#jobs", CellLine)
         jobs.display = bool(self.jobs)
         if self.jobs:
@@ -228,11 +228,6 @@ class MainScreen(Screen[None]):
             if pane.display:
                 pane.look(now)
         self.query_one(Footer).offer(self.here)
-
-    def _banner(self, selector: str, text: str) -> None:
-        banner = self.query_one(selector, CellLine)
-        banner.display = bool(text)
-        banner.show((Cell(f" {text}", Tone.STRONG),))
 
     def _settle_channel(self) -> None:
         """The channel that is looked at: that of the last row chosen among the channels, else the first."""

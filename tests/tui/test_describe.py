@@ -88,7 +88,7 @@ def test_a_refused_message_says_why() -> None:
     )
     (message,) = activity.messages
     cells = [cell.text for cell in describe.message_cells(activity.stream, message, label_of, 1.0)]
-    assert "✗ refused" in cells
+    assert "↓ ✗ refused" in cells
     assert cells[-1] == "bad signature"
     detail = text_of(describe.message_lines(activity.stream, message, label_of, 1.0))
     assert '{"body": 1' in detail

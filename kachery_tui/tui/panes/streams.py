@@ -39,8 +39,7 @@ LANES = (
 MESSAGES = (
     Column("time", 8),
     Column("stream", 13, drop=4),
-    Column("way", 5),
-    Column("verdict", 10, drop=1),
+    Column("verdict", 12),
     Column("type", 18),
     Column("from", 14, drop=2),
     Column("what", 14, share=1),

@@ -60,15 +60,20 @@ class CellLines(Toned):
         """Another width breaks lines elsewhere."""
         self._wrap()
 
+    def _wrap_to(self, width: int) -> list[Line]:
+        return [part for line in self.lines for part in wrap_line(line, max(width, 1), indent=HANGING)]
+
     def _wrap(self) -> None:
         width = self.size.width
         before = self._wrapped
-        self._wrapped = [
-            part for line in self.lines for part in wrap_line(line, max(width, 1), indent=HANGING)
-        ]
+        self._wrapped = self._wrap_to(width)
         for y in range(self.size.height):
             if before[y : y + 1] != self._wrapped[y : y + 1]:
                 self.refresh(Region(0, y, width, 1))
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As many lines as it takes at that width."""
+        return len(self._wrap_to(width))
 
     def render_line(self, y: int) -> Strip:
         """Paint one line."""

@@ -1,0 +1,25 @@
+"""A banner under the header: there while it has something to say."""
+
+from kachery_tui.tui.cells import Cell, Tone
+from kachery_tui.tui.widgets.cell_line import CellLines
+
+
+class Banner(CellLines):
+    """As many lines as its text takes, up to a few; none without a text."""
+
+    DEFAULT_CSS = """
+    Banner { height: auto; max-height: 3; padding: 0 1; }
+    """
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's word
+        super().__init__(id=id)
+        self.display = False
+
+    def tell(self, text: str) -> None:
+        """Show `text`; nothing, if it is empty."""
+        lines = ((Cell(text, Tone.STRONG),),)
+        if lines == self.lines:
+            return
+        self.display = bool(text)
+        self.show(lines)
+        self.refresh(layout=True)
