@@ -1,0 +1,118 @@
+"""Names that people pass on."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from kachery_tui.protocol.errors import ProtocolError
+from kachery_tui.protocol.messages import FileKey
+from kachery_tui.protocol.objects import file_object, subfeed_object, task_result_object
+from kachery_tui.protocol.uris import LONGEST_URI, FileUri, SubfeedUri, subfeed_hash
+from tests.protocol.strategies import ANY_TEXT, NODE_ID, hexadecimal
+
+SHA1 = "943a702d06f34599aee1f8da8ef9f7296031d699"
+OTHER = "5220809d23aa2a8e8d67c22f6c102a60a23d145d"
+FEED = "c9d4a6d0542f9b86b77d24cb1e8851f040183171b775eb89532382a3a79d6af0"
+
+
+@given(hexadecimal(40), st.none() | ANY_TEXT, st.none() | hexadecimal(40))
+@example(SHA1, "Bildschirmfoto\u202f2026.png", None)
+@example(SHA1, "a?b\n\u2028c\x9b", None)
+@example(SHA1, "a/b c#d&e=f%20", OTHER)
+@example(SHA1, "undecodable \udcff", None)
+def test_every_file_uri_that_is_printed_can_be_read(
+    sha1: str, name: str | None, manifest: str | None
+) -> None:
+    printed = str(FileUri(sha1, name, manifest))
+    assert printed.encode()
+    assert len(printed.splitlines()) == 1
+    read = FileUri.parse(printed)
+    assert (read.sha1, read.manifest_sha1) == (sha1, manifest)
+    assert str(read) == printed.strip()
+
+
+@given(NODE_ID, st.none() | st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=40))
+def test_every_feed_uri_reads_as_it_was_written(feed_id: str, name: str | None) -> None:
+    uri = SubfeedUri(feed_id, name or None)
+    assert SubfeedUri.parse(str(uri)) == uri
+
+
+@given(ANY_TEXT)
+@example("sha1://" + SHA1 + "?manifest=" + "\ud800")
+def test_any_garbage_is_refused(text: str) -> None:
+    for parse in (FileUri.parse, SubfeedUri.parse):
+        for prefix in ("", "sha1://", "feed://", f"feed://{FEED}/", f"sha1://{SHA1}?manifest="):
+            try:
+                parse(prefix + text)
+            except ProtocolError as error:
+                str(error).encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "begins with sha1://"),
+        ("file.txt", "begins with sha1://"),
+        ("/home/me/file.txt", "begins with sha1://"),
+        ("md5://" + SHA1, "begins with sha1://"),
+        ("sha1:/" + SHA1, "begins with sha1://"),
+        ("SHA1://" + SHA1, "scheme must be lower case"),
+        ("sha1://" + SHA1.upper(), f"lower case. Write it as {SHA1}"),
+        ("sha1://" + SHA1[:-1], "39 digits, and 40 are needed. Was it cut off"),
+        ("sha1://" + SHA1 + "0", "41 digits, and 40 are needed"),
+        ("sha1://", "0 digits"),
+        ("sha1:///file.txt", "0 digits"),
+        ("sha1://" + SHA1[:-1] + "g", "not hexadecimal"),
+        (f"sha1://{SHA1}/x\ty", "control characters"),
+        (f"sha1://{SHA1}/x\x1b[31m", "control characters"),
+        (f"sha1://{SHA1}/x?manifest=", "the manifest's hash has 0 digits"),
+        (f"sha1://{SHA1}?manifest={OTHER[:-2]}", "the manifest's hash has 38 digits"),
+        (f"sha1://{SHA1}?manifest={OTHER.upper()}", "the manifest's hash must be in lower case"),
+        (f"sha1://{SHA1}/{'x' * LONGEST_URI}", "characters, and 4096 are allowed"),
+    ],
+)
+def test_a_wrong_file_uri_says_what_is_wrong(text: str, why: str) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        FileUri.parse(text)
+    assert why in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("sha1://" + SHA1, "begins with feed://"),
+        ("feed://" + FEED.upper(), "64 lower-case"),
+        ("feed://" + FEED[:-1] + "/primes", "64 lower-case"),
+        (f"feed://{FEED}/%ff", "not UTF-8"),
+        (f"feed://{FEED}/a\nb", "control characters"),
+        (f"feed://{FEED}/{'x' * LONGEST_URI}", "characters, and 4096 are allowed"),
+    ],
+)
+def test_a_wrong_feed_uri_says_what_is_wrong(text: str, why: str) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        SubfeedUri.parse(text)
+    assert why in str(caught.value)
+
+
+def test_parts_of_a_file_uri() -> None:
+    uri = FileUri.parse(f"  sha1://{SHA1}/dir/file.txt?manifest={OTHER}&color=red\n")
+    assert uri == FileUri(SHA1, "dir/file.txt", OTHER)
+    assert uri.file_key == FileKey(SHA1, OTHER)
+    assert FileUri.parse(f"sha1://{SHA1}") == FileUri.parse(f"sha1://{SHA1}/") == FileUri(SHA1)
+
+
+def test_parts_of_a_feed_uri() -> None:
+    assert SubfeedUri.parse(f"feed://{FEED}/curation%20actions").subfeed_name == "curation actions"
+    assert SubfeedUri.parse(f"feed://{FEED}").subfeed_hash is None
+    by_hash = SubfeedUri.parse(f"feed://{FEED}/~{SHA1}")
+    assert by_hash.subfeed_hash == SHA1
+    assert str(by_hash) == f"feed://{FEED}/~{SHA1}"
+    assert subfeed_hash("~" + SHA1[:-1]) != SHA1[:-1]
+
+
+def test_names_of_objects() -> None:
+    assert file_object("lab", SHA1) == f"lab/sha1/94/3a/70/{SHA1}"
+    assert subfeed_object("lab", FEED, SHA1, "subfeed.json") == (
+        f"lab/feeds/c9/d4/a6/{FEED}/subfeeds/94/3a/70/{SHA1}/subfeed.json"
+    )
+    assert task_result_object("lab", SHA1) == f"lab/task_results/94/3a/70/{SHA1}"
