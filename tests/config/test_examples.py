@@ -1,0 +1,102 @@
+"""The examples are what they say they are."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from kachery_tui.config import (
+    ChannelConfig,
+    LimitsConfig,
+    Provide,
+    install_channel,
+    load_channel,
+    load_channels,
+    load_node_config,
+)
+from kachery_tui.protocol.roles import Role
+
+EXAMPLES = Path(__file__).parent.parent.parent / "config-examples"
+CHANNELS = sorted(file.name for file in EXAMPLES.glob("*.toml") if file.name != "config.toml")
+
+VARIABLES = {
+    "KACHERY_LAB_ABLY_KEY": "app.key:secret",
+    "KACHERY_LAB_GCS_ACCESS_KEY": "GOOG1EXAMPLE",
+    "KACHERY_LAB_GCS_SECRET_KEY": "gcs/secret+",
+    "KACHERY_LAB_S3_ACCESS_KEY": "minio-user",
+    "KACHERY_LAB_S3_SECRET_KEY": "minio-secret",
+}
+
+
+@pytest.fixture
+def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    copy = tmp_path / "examples"
+    shutil.copytree(EXAMPLES, copy)
+    for file in copy.iterdir():
+        file.chmod(0o600)
+    return copy
+
+
+def load(examples: Path, name: str) -> ChannelConfig:
+    return load_channel(examples / name)
+
+
+def test_all_examples_are_there() -> None:
+    assert CHANNELS == ["ably-aws.toml", "ably-gcs.toml", "ably-selfhosted-s3.toml", "local-hub.toml"]
+
+
+def test_the_node(examples: Path) -> None:
+    config = load_node_config(examples)
+    assert config.label == "ana's laptop"
+    assert config.owner == "ana@example.org"
+    assert config.storage == Path.home() / "kachery-storage"
+    assert config.screen.theme == "textual-dark"
+
+
+def test_ably_and_aws(examples: Path) -> None:
+    channel = load(examples, "ably-aws.toml")
+    assert channel.roles == {Role.REQUEST_FILES, Role.PROVIDE_FILES}
+    assert channel.granted == {Role.REQUEST_FILES, Role.PROVIDE_FILES, Role.REQUEST_FEEDS}
+    assert channel.pubsub.key == VARIABLES["KACHERY_LAB_ABLY_KEY"]
+    assert (channel.pubsub.endpoint, channel.pubsub.tls) == (None, True)
+    bucket = channel.bucket
+    assert (bucket.endpoint, bucket.path_style, bucket.profile) == (None, False, "lab")
+    assert bucket.access_key is bucket.secret_key is None
+    assert channel.limits == LimitsConfig(), "the example says that these are the defaults"
+
+
+def test_ably_and_google(examples: Path) -> None:
+    bucket = load(examples, "ably-gcs.toml").bucket
+    assert bucket.endpoint == "https://storage.googleapis.com"
+    assert bucket.path_style
+    assert (bucket.access_key, bucket.secret_key) == ("GOOG1EXAMPLE", "gcs/secret+")
+
+
+def test_ably_and_a_server_of_ones_own(examples: Path) -> None:
+    channel = load(examples, "ably-selfhosted-s3.toml")
+    assert channel.provide is Provide.ASK
+    assert channel.bucket.path_style
+    assert (channel.limits.uploads, channel.limits.chunks) == (8, 8)
+
+
+def test_a_local_hub(examples: Path) -> None:
+    channel = load(examples, "local-hub.toml")
+    assert (channel.pubsub.endpoint, channel.pubsub.tls) == ("127.0.0.1:9123", False)
+    assert channel.bucket.endpoint == "http://127.0.0.1:9124"
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+def test_every_example_can_be_joined(examples: Path, tmp_path: Path, name: str) -> None:
+    settings = tmp_path / "settings"
+    file = install_channel(settings, examples / name, frozenset({Role.REQUEST_FILES}))
+    original = load(examples, name)
+    (channel,) = load_channels(settings).channels
+    assert channel.roles == {Role.REQUEST_FILES}
+    assert channel.file == file == settings / "channels" / f"{original.name}.toml"
+    assert (channel.pubsub, channel.bucket) == (original.pubsub, original.bucket)
+    # Comments come along: they are what a person reads who edits it later.
+    comments = [line for line in (examples / name).read_text().splitlines() if line.startswith("#")]
+    assert comments
+    assert set(comments) <= set(file.read_text().splitlines())
