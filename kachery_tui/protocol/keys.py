@@ -2,7 +2,7 @@
 
 import hashlib
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from kachery_tui.protocol.canonical import JsonValue, canonical_json
 from kachery_tui.protocol.errors import ProtocolError
@@ -11,6 +11,13 @@ from kachery_tui.protocol.hashes import is_node_id, is_signature
 # `cryptography` is imported where it is used: it takes longer to load than commands that need no key take in all.
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+_FIELD: Final = 2**255 - 19
+_ORDER_8: Final = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+
+_SMALL_ORDER: Final = frozenset({0, 1, _FIELD - 1, _FIELD, _FIELD + 1, _ORDER_8, _FIELD - _ORDER_8})
+"""Second coordinates of the points of small order, as they may be spelled: OpenSSL takes these for public keys, and then
+signatures that nobody needed a private key for."""
 
 
 class PrivateKey:
@@ -96,8 +103,11 @@ def _public_key(node_id: str) -> "Ed25519PublicKey | None":
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+    raw = bytes.fromhex(node_id)
+    if int.from_bytes(raw, "little") & (2**255 - 1) in _SMALL_ORDER:
+        return None
     try:
-        return Ed25519PublicKey.from_public_bytes(bytes.fromhex(node_id))
+        return Ed25519PublicKey.from_public_bytes(raw)
     except (ValueError, UnsupportedAlgorithm):
         return None
 
