@@ -73,7 +73,7 @@ def _provide(here: Here) -> str:
 
 
 def _provide_label(here: Here) -> str:
-    return "Provide" if _waits(here) else "Go to waiting"
+    return "Go to waiting" if waiting(here.node) and not _waits(here) else "Provide"
 
 
 def _decline(here: Here) -> str:
@@ -95,7 +95,7 @@ def _push(here: Here) -> str:
         case Request():
             pass
         case _:
-            return "choose a file in the cache (4) or a request (3)"
+            return "choose a file (4) or a request (3)"
     if here.channel not in here.node.memberships:
         return "this node is on no channel yet"
     if Role.PROVIDE_FILES not in here.node.memberships[here.channel].in_force:
@@ -112,7 +112,8 @@ def _cancel(here: Here) -> str:
 
 
 def _cancel_label(here: Here) -> str:
-    return "Cancel" if isinstance(here.selection, Request) and here.selection.is_active else "Stop storing"
+    is_request = isinstance(here.selection, Request) and here.selection.is_active
+    return "Stop storing" if here.storing and not is_request else "Cancel"
 
 
 def _retry(here: Here) -> str:

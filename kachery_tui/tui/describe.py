@@ -217,7 +217,7 @@ def entry_cells(entry: Entry, now: float) -> Line:
         Cell(present.size(entry.size)),
         Cell(present.clock(entry.added, now)),
         Cell(present.clock(entry.used, now)),
-        Cell(entry.origin),
+        Cell(present.origin(entry.origin)),
         _entry_state(entry),
     )
 

@@ -23,6 +23,14 @@ def host() -> str:
     return socket.gethostname().partition(".")[0]
 
 
+def whereabouts(label: str, machine: str) -> str:
+    """A node's label and the machine that it runs on, which the label may name already."""
+    if "@" not in label:
+        return f"{label}@{machine}"
+    named = label.rpartition("@")[2].partition(".")[0]
+    return label if named == machine else f"{label} on {machine}"
+
+
 def is_started(node: Node) -> bool:
     """Whether the node has got as far as to take orders."""
     return bool(node.node_id)
@@ -40,7 +48,7 @@ def waits(number: int) -> str:
 
 def header_line(node: Node, now: float, width: int, *, closing: bool = False) -> Line:
     """The header in at most `width` cells: where they are few, the least telling parts go first."""
-    who = (Cell(f" {node.label}@{host()}", Tone.STRONG),)
+    who = (Cell(f" {whereabouts(node.label, host())}", Tone.STRONG),)
     id_ = (Cell(present.short(node.node_id), Tone.MUTED),) if node.node_id else ()
     wait = (Cell(f"! {waits(number)}: p", Tone.WARN),) if (number := waiting(node)) else ()
     rates = (

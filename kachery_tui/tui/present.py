@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Final
 
 from kachery_tui.node.ledger import ChunkState, Side, Step
@@ -121,6 +122,14 @@ def moment(at: float) -> str:
 def short(hash_: str, length: int = 8) -> str:
     """The start of a hash or a node id."""
     return hash_ if len(hash_) <= length else f"{hash_[:length]}…"
+
+
+def origin(text: str) -> str:
+    """Where a file came from: a channel's name as it is, of a path the folders that tell it from others."""
+    if not text.startswith("/"):
+        return text
+    folders = PurePosixPath(text).parts[1:-1]
+    return f"…/{'/'.join(folders[-2:])}" if len(folders) > 2 else f"/{'/'.join(folders)}"
 
 
 def percent(done: int, whole: int | None) -> str:

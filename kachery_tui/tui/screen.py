@@ -46,7 +46,7 @@ SEVERAL_FROM_WIDTH: Final = 120
 """Columns from which on several panes show together."""
 
 LARGE, SMALL = "2fr", "1fr"
-WIDE, SLIM = "11fr", "9fr"
+WIDE, SLIM = "4fr", "3fr"
 
 ERROR_SECONDS: Final = 15.0
 TOAST_SECONDS: Final = 6.0

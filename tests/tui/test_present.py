@@ -122,6 +122,13 @@ def test_every_state_has_a_glyph_and_a_word() -> None:
         assert word.strip()
 
 
+def test_origins_show_the_nearest_folders() -> None:
+    assert present.origin("lab") == "lab"
+    assert present.origin("/home/ana/data/day 3/spikes.dat") == "…/data/day 3"
+    assert present.origin("/data/spikes.dat") == "/data"
+    assert present.origin("/spikes.dat") == "/"
+
+
 def test_counts_and_short_hashes() -> None:
     assert present.count(1, "file") == "1 file"
     assert present.count(1_200, "file") == "1,200 files"

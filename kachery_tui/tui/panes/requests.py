@@ -36,6 +36,9 @@ COLUMNS = (
 ROOM_FOR_DETAIL = 16
 """Lines that the pane needs before the chosen request is told of under the list."""
 
+HEADING_WORD = 6
+"""Cells of the word that heads a line of the detail."""
+
 
 class RequestsPane(Pane):
     """The ledger, with the chosen row told in full underneath where there is room."""
@@ -52,7 +55,7 @@ class RequestsPane(Pane):
     def contents(self) -> ComposeResult:
         """The list and the detail."""
         yield RowList(COLUMNS, empty=("No requests yet.", "r asks for a file by its URI."), id="rows")
-        yield CellLines(id="detail")
+        yield CellLines(hanging=HEADING_WORD, id="detail")
 
     def on_resize(self) -> None:
         """Leave the detail out where there is no room for it."""

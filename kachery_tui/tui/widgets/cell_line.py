@@ -6,9 +6,6 @@ from textual.strip import Strip
 from kachery_tui.tui.cells import Line, fit_line, wrap_line
 from kachery_tui.tui.widgets.toned import Toned
 
-HANGING = 6
-"""Cells that the second and later lines of a wrapped one stand in: under the text, not under its heading word."""
-
 
 class CellLine(Toned):
     """A line that shows what it is given, cut to the width that there is."""
@@ -39,14 +36,18 @@ class CellLine(Toned):
 
 
 class CellLines(Toned):
-    """Several lines that show what they are given, wrapped to the width that there is."""
+    """Several lines that show what they are given, wrapped to the width that there is.
+
+    `hanging` is by how many cells the second and later lines of a wrapped one stand in.
+    """
 
     DEFAULT_CSS = """
     CellLines { height: 1fr; width: 1fr; }
     """
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's word
-        super().__init__(id=id, classes=classes)
+    def __init__(self, *, hanging: int = 0, id: str | None = None) -> None:  # noqa: A002 - Textual's word
+        super().__init__(id=id)
+        self._hanging = hanging
         self.lines: tuple[Line, ...] = ()
         self._wrapped: list[Line] = []
 
@@ -61,7 +62,7 @@ class CellLines(Toned):
         self._wrap()
 
     def _wrap_to(self, width: int) -> list[Line]:
-        return [part for line in self.lines for part in wrap_line(line, max(width, 1), indent=HANGING)]
+        return [part for line in self.lines for part in wrap_line(line, max(width, 1), indent=self._hanging)]
 
     def _wrap(self) -> None:
         width = self.size.width

@@ -1,0 +1,126 @@
+"""Take the pictures of the README from the running demo, without hand work.
+
+Run it from a checkout: `uv run --extra hub python screenshots/make.py`. It starts the demo twice, at 140×45 and at 80×24,
+presses the keys that the tour suggests, and saves what the screen shows as SVG files beside this script.
+"""
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from textual.pilot import Pilot
+
+from kachery_tui.demo.show import Backstage, DemoApp, make_node
+from kachery_tui.node.ledger import Request, Side
+from kachery_tui.node.node import Node
+from kachery_tui.tui.screen import MainScreen
+
+SIZES: Final = ((140, 45), (80, 24))
+FOLDER: Final = Path(__file__).parent
+LARGE: Final = 20_000_000
+"""Bytes; a file over that comes in chunks, and takes long enough to be caught on its way."""
+
+PATIENCE: Final = 60.0
+LOOK: Final = 0.02
+
+
+class Photographer:
+    """Presses keys in a running demo, waits until something has happened, and takes pictures."""
+
+    def __init__(self, app: DemoApp, pilot: Pilot[None], node: Node) -> None:
+        self._app = app
+        self._pilot = pilot
+        self._node = node
+
+    async def press(self, *keys: str) -> None:
+        """Press keys."""
+        await self._pilot.press(*keys)
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until something holds."""
+        async with asyncio.timeout(PATIENCE):
+            while not holds():  # noqa: ASYNC110 - the screen and the node are looked at, as a person does
+                await asyncio.sleep(LOOK)
+
+    def mine(self) -> list[Request]:
+        """The requests of this node."""
+        return [row for row in self._node.ledger if row.side is Side.MINE]
+
+    async def take(self, name: str) -> None:
+        """Save what the screen shows once it has settled."""
+        await self._pilot.pause(0.3)
+        width, height = self._app.size
+        # Some programs that draw SVG drop the spaces at the ends of a text unless they are told not to.
+        picture = self._app.export_screenshot(title="kachery-tui").replace(
+            "<text ", '<text xml:space="preserve" '
+        )
+        (FOLDER / f"{name}-{width}x{height}.svg").write_text(picture)
+
+    async def tour(self) -> None:
+        """Follow the demo's tour, and take the pictures on the way."""
+        await self.until(lambda: bool(self._hint_uri()))
+        first = self._hint_uri()
+        await self.press("r")
+        await self.take("ask")
+        await self.press("enter")
+        await self.until(lambda: self._hint_uri() != first)
+        while uri := self._hint_uri():
+            await self._request(uri)
+        await self.until(lambda: self._node.files.waiting > 0)
+        await self.press("p")
+        await self.take("waiting")
+        await self.press("p")
+        await self.until(lambda: not any(row.is_active for row in self._node.ledger))
+        await self.take("requests")
+        for key, name in (("1", "channels"), ("2", "streams"), ("4", "cache"), ("5", "log")):
+            await self.press(key)
+            await self.take(name)
+        await self.press("2", "enter", "enter")
+        await self.take("envelope")
+        await self.press("escape", "question_mark")
+        await self.take("help")
+
+    async def _request(self, uri: str) -> None:
+        known = len(self.mine())
+        await self.press("r", "enter")
+        await self.until(lambda: len(self.mine()) > known)
+        row = self.mine()[-1]
+        await self.until(lambda: not row.is_active or ((row.size or 0) > LARGE and row.done > LARGE))
+        if row.is_active:
+            await self.take("download")
+        await self.until(lambda: not row.is_active and self._hint_uri() != uri)
+
+    def _hint_uri(self) -> str:
+        """What the tour's current hint asks for."""
+        screens = (screen for screen in self._app.screen_stack if isinstance(screen, MainScreen))
+        return next((screen.tour.uri for screen in screens), "")
+
+
+async def shoot(size: tuple[int, int]) -> None:
+    """Run the demo at one size."""
+    folder = Path(tempfile.mkdtemp(prefix="kachery-demo-"))
+    try:
+        with Backstage(folder, []) as backstage:
+            node = make_node(folder)
+            app = DemoApp(node, backstage)
+            async with app.run_test(size=size) as pilot:
+                await Photographer(app, pilot, node).tour()
+                app.leave()
+                await asyncio.sleep(1)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main() -> None:
+    """Take all pictures."""
+    for size in SIZES:
+        asyncio.run(shoot(size))
+    sys.stdout.write("".join(f"{path}\n" for path in sorted(FOLDER.glob("*.svg"))))
+
+
+if __name__ == "__main__":
+    main()
