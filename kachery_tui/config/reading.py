@@ -26,7 +26,7 @@ class ConfigError(UsageError):
     """A setting that cannot be used. `key` is its dotted name, empty where the file as a whole is meant."""
 
     def __init__(self, file: Path, key: str, found: str, would_do: str) -> None:
-        super().__init__(f"{file}: `{key}`" if key else str(file), f"found {found}", would_do)
+        super().__init__(f"{file}: `{_shown_key(key)}`" if key else str(file), f"found {found}", would_do)
         self.file = file
         self.key = key
         self.found = found
@@ -252,9 +252,18 @@ def describe(value: object) -> str:
     kind = kind_of(value)
     if isinstance(value, dict):
         return kind
-    # A list may be as long as its file; and Python refuses to print an integer of thousands of digits.
-    shown = hex(value) if isinstance(value, int) and abs(value) >= 10**40 else repr(value)
+    try:
+        shown = repr(value)
+    except ValueError:
+        # Python refuses to print an integer of thousands of digits, also one within a list.
+        shown = hex(value) if isinstance(value, int) else "…"
+    # A list may be as long as its file.
     return f"{shown[:80]} ({kind})"
+
+
+def _shown_key(key: str) -> str:
+    # A quoted key may have any characters, of any number, also those that a terminal obeys.
+    return (key if key.isprintable() else repr(key)[1:-1])[:80]
 
 
 def _is_variable(text: str) -> bool:
