@@ -2,14 +2,18 @@
 
 import asyncio
 import logging
+import time
+from asyncio import FIRST_COMPLETED
 from pathlib import Path
 
 from kachery_tui.cli.output import Progress, say
 from kachery_tui.cli.place import Place
 from kachery_tui.cli.service import run_cancellable
 from kachery_tui.config import ChannelConfig, load_channels
-from kachery_tui.node.ledger import Request
+from kachery_tui.errors import KacheryError, NotAllowed, TryAgain
+from kachery_tui.node.ledger import Request, Step
 from kachery_tui.node.node import Node
+from kachery_tui.node.values import ConnectionState
 from kachery_tui.protocol.uris import FileUri
 from kachery_tui.storage.storage import Storage
 from kachery_tui.tui.present import byte_rate, size
@@ -31,12 +35,17 @@ async def _request(place: Place, uri: FileUri, channel: str | None) -> Path:
         row = node.files.request(uri, channel)
         watching = asyncio.create_task(_watch(node, row, progress))
         try:
-            path = await row.outcome()
+            await asyncio.wait(
+                {watching, asyncio.create_task(row.finished.wait())}, return_when=FIRST_COMPLETED
+            )
         finally:
             watching.cancel()
             progress.clear()
             for note in row.notes:
                 say(note)
+        if row.is_active:
+            raise await watching
+        path = await row.outcome()
     finally:
         await node.close()
     assert path is not None, "a request that ends well has a path"
@@ -51,10 +60,40 @@ def _channels(place: Place, channel: str | None) -> list[ChannelConfig]:
     return named or list(place.channels())
 
 
-async def _watch(node: Node, row: Request, progress: Progress) -> None:
+async def _watch(node: Node, row: Request, progress: Progress) -> KacheryError:
+    """Show how the request goes; the reason to give it up, once there is one.
+
+    A node that runs on waits for a service to come back. A command has a caller who wants to know.
+    """
+    unreachable_since: float | None = None
     while True:
         progress.show(_describe(node, row))
         await asyncio.sleep(WATCH_SECONDS)
+        if row.step is not Step.RECONNECTING:
+            unreachable_since = None
+            continue
+        unreachable_since = unreachable_since or time.monotonic()
+        reason = _why_unreachable(node, row, time.monotonic() - unreachable_since)
+        if reason is not None:
+            return reason
+
+
+def _why_unreachable(node: Node, row: Request, seconds: float) -> KacheryError | None:
+    """Why to wait for a channel's service no longer, if so."""
+    waited_for = [member for name, member in node.memberships.items() if row.channel in ("", name)]
+    if all(member.connection.state is ConnectionState.FAILED for member in waited_for):
+        refused = [f"{member.name}: {member.connection.reason}" for member in waited_for]
+        return NotAllowed(f"cannot ask for {row.name}: the service refuses this node", "; ".join(refused))
+    if seconds < max(member.config.limits.answer_timeout for member in waited_for):
+        return None
+    states = [
+        f"{member.name}: {member.connection.reason or member.connection.state}" for member in waited_for
+    ]
+    return TryAgain(
+        f"cannot ask for {row.name}: no service is reached",
+        "; ".join(states),
+        "Check the network, then try again",
+    )
 
 
 def _describe(node: Node, row: Request) -> str:

@@ -40,29 +40,25 @@ class Backstage:
 
     def __init__(self, folder: Path, paths: Sequence[Path]) -> None:
         self.folder = folder
-        self._paths = paths
         self._cues: SimpleQueue[Cue] = SimpleQueue()
-        self._child: Child | None = None
+        arguments = [str(folder), *(str(path.absolute()) for path in paths)]
+        self._child = Child(arguments, log=folder / "stage.log", module="kachery_tui.demo.stage")
 
     def __enter__(self) -> Self:
+        # From here on somebody sees to it that the folder goes, whatever happens to this process.
+        threading.Thread(target=self._listen, name="stage", daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._child is not None:
-            self._child.close()
+        self._child.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self) -> None:
-        """Start the stage."""
-        paths = [str(path.absolute()) for path in self._paths]
-        log = self.folder / "stage.log"
-        child = Child([str(self.folder), *paths], log=log, module="kachery_tui.demo.stage")
-        self._child = child
-        threading.Thread(target=self._listen, args=(child,), name="stage", daemon=True).start()
+        """Have the hub and the peers started."""
+        self._child.send_line("start")
 
     def ask(self, uri: str) -> None:
         """Have ben ask for a file of this node's."""
-        assert self._child is not None
         self._child.send_line(f"ask {uri}")
 
     def next_cue(self) -> Cue | None:
@@ -72,8 +68,8 @@ class Backstage:
         except Empty:
             return None
 
-    def _listen(self, child: Child) -> None:
-        while line := child.read_line():
+    def _listen(self) -> None:
+        while line := self._child.read_line():
             self._cues.put(Cue.decode(line))
         self._cues.put(Cue(CueKind.FAILED, "the demo's hub and peers have ended"))
 
@@ -85,7 +81,7 @@ class DemoApp(KacheryApp):
     """
 
     def __init__(self, node: Node, backstage: Backstage) -> None:
-        super().__init__(node, tour=["one moment: a hub and two peers are starting on this machine"])
+        super().__init__(node, tour=["one moment…"])
         self._demo_node = node
         self._backstage = backstage
 

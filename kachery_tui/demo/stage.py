@@ -2,7 +2,7 @@
 
 It is started as `python -m kachery_tui.demo.stage FOLDER [PATH…]` and lives as long as its stdin: when the screen ends,
 even by a crash or a kill, the stage still ends its children and removes the folder. It tells what happens in cues on
-stdout, and takes commands on stdin: `ask URI` makes a peer ask for that file.
+stdout, and takes commands on stdin: `start` sets the stage, `ask URI` makes a peer ask for that file.
 """
 
 import os
@@ -132,14 +132,15 @@ def main(arguments: Sequence[str]) -> int:
     threading.Thread(target=_listen, args=(commands,), daemon=True).start()
     stage = Stage(Path(arguments[0]))
     try:
-        try:
-            stage.raise_curtain([Path(path) for path in arguments[1:]])
-        except KacheryError as error:
-            tell(Cue(CueKind.FAILED, str(error)))
         while True:
             verb, _, rest = commands.get().partition(" ")
-            if verb == "ask":
-                stage.let_ben_ask(rest)
+            try:
+                if verb == "start":
+                    stage.raise_curtain([Path(path) for path in arguments[1:]])
+                elif verb == "ask":
+                    stage.let_ben_ask(rest)
+            except KacheryError as error:
+                tell(Cue(CueKind.FAILED, str(error)))
     except Curtain:
         return 0
     finally:

@@ -1,0 +1,107 @@
+"""The demo as a person sees it, and what is left of it: nothing."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands import wait_until
+from tests.terminal import Terminal
+
+READY = "1/2  press r, then Enter"
+
+
+@contextmanager
+def demo(folder: Path, *paths: Path) -> Iterator[Terminal]:
+    """A demo whose temporary files all go into `folder`."""
+    folder.mkdir()
+    environment = os.environ | {"TMPDIR": str(folder), "HOME": str(folder.parent)}
+    with Terminal("demo", *map(str, paths), environment=environment) as terminal:
+        yield terminal
+
+
+def processes_of(folder: Path) -> list[str]:
+    """The command lines of processes that work below a folder."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = file.read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        if str(folder) in line:
+            found.append(line)
+    return found
+
+
+def test_the_tour_goes_both_ways_and_nothing_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "tmp"
+    with demo(folder) as terminal:
+        terminal.wait_for(READY)
+        assert len(processes_of(folder)) >= 4
+        terminal.press("r")
+        terminal.wait_for("Request a file")
+        terminal.press("\r")
+        terminal.wait_for("2/2  press r, then Enter")
+        before = terminal.mark
+        terminal.press("r")
+        terminal.wait_for("Request a file", since=before)
+        terminal.press("\r")
+        terminal.wait_for("now the other way", since=before)
+        assert "recording.npy" in terminal.text(before)
+        terminal.wait_for("1 waits for your key", since=before)
+        terminal.press("p")
+        terminal.wait_for("Decline", since=before)
+        terminal.press("p")
+        terminal.wait_for("ben@cluster has it, verified")
+        terminal.press("q")
+        assert terminal.end() == 0
+    assert list(folder.iterdir()) == []
+    assert processes_of(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("moment", "number", "code"),
+    [
+        ("one moment", signal.SIGKILL, -9),
+        ("hub and two peers are starting", signal.SIGKILL, -9),
+        (READY, signal.SIGKILL, -9),
+        ("one moment", signal.SIGTERM, 143),
+        (READY, signal.SIGTERM, 143),
+        ("one moment", signal.SIGHUP, 129),
+    ],
+)
+def test_however_it_ends_nothing_stays(
+    tmp_path: Path, moment: str, number: signal.Signals, code: int
+) -> None:
+    folder = tmp_path / "tmp"
+    with demo(folder) as terminal:
+        terminal.wait_for(moment)
+        assert terminal.end(number) == code
+        wait_until(lambda: processes_of(folder) == [])
+    wait_until(lambda: list(folder.iterdir()) == [])
+
+
+def test_the_peers_provide_what_is_named(tmp_path: Path) -> None:
+    first, second = tmp_path / "first file.txt", tmp_path / "second.txt"
+    first.write_text("one")
+    second.write_text("two")
+    with demo(tmp_path / "tmp", first, second) as terminal:
+        terminal.wait_for(READY)
+        assert "first_file.txt (3 B; only ana@microscope has it)" in terminal.text()
+        terminal.press("r")
+        terminal.wait_for("Request a file")
+        terminal.press("\r")
+        terminal.wait_for("second.txt (3 B; only ben@cluster has it)")
+        terminal.press("q")
+        assert terminal.end() == 0
+    assert first.read_text() == "one"
+
+
+def test_a_path_that_is_no_file_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    with demo(tmp_path / "tmp", tmp_path / "missing") as terminal:
+        assert terminal.end() == 2
+        assert "missing: it is no file" in terminal.text()
+    assert list((tmp_path / "tmp").iterdir()) == []

@@ -1,0 +1,91 @@
+"""The program in a pseudo-terminal, driven by keys and read as a person would."""
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Mapping
+from typing import Final, Self
+
+ROWS, COLUMNS = 45, 150
+
+_ESCAPES: Final = re.compile(
+    rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1bP.*?\x1b\\|\x1b.", re.DOTALL
+)
+
+
+class Terminal:
+    """One run of the program. Everything that it paints is kept; leaving the `with` block makes sure of its end."""
+
+    def __init__(self, *arguments: str, environment: Mapping[str, str]) -> None:
+        self.began = time.perf_counter()
+        self._master, slave = pty.openpty()
+        termios.tcsetwinsize(slave, (ROWS, COLUMNS))
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "kachery_tui", *arguments],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env={**environment, "TERM": "xterm-256color"},
+            start_new_session=True,
+        )
+        os.close(slave)
+        self._painted = b""
+        self._changed = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        os.close(self._master)
+
+    @property
+    def mark(self) -> int:
+        """How much was painted so far, to look only at what comes later."""
+        return len(self._painted)
+
+    def text(self, since: int = 0) -> str:
+        """What was painted, without colours and movements."""
+        return _ESCAPES.sub(b"", self._painted[since:]).decode(errors="replace")
+
+    def wait_for(self, text: str, *, since: int = 0, seconds: float = 60.0) -> float:
+        """Wait until `text` was painted; seconds from the start of the program."""
+        with self._changed:
+            painted = self._changed.wait_for(lambda: text in self.text(since), seconds)
+            assert painted, f"{text!r} was not painted; the last was: {self.text(since)[-2000:]}"
+            return time.perf_counter() - self.began
+
+    def press(self, *keys: str) -> None:
+        """Press keys, one by one."""
+        for key in keys:
+            os.write(self._master, key.encode())
+
+    def end(self, number: signal.Signals | None = None, seconds: float = 60.0) -> int:
+        """Wait for the end, after a signal if one is given; the exit code."""
+        if number is not None:
+            self.process.send_signal(number)
+        return self.process.wait(seconds)
+
+    def _read(self) -> None:
+        while True:
+            try:
+                data = os.read(self._master, 1 << 16)
+            except OSError:
+                # What Linux says once nobody has the other side open.
+                return
+            if not data:
+                return
+            with self._changed:
+                self._painted += data
+                self._changed.notify_all()
