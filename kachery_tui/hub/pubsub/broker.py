@@ -205,7 +205,7 @@ class Broker:
             "maxIdleInterval": int(limits.max_idle_interval * 1000),
             "serverId": "hub",
         }
-        if session.identity.client_id is not None:
+        if session.identity.client_id not in (None, "*"):
             details["clientId"] = session.identity.client_id
         frame: Frame = {"action": Action.CONNECTED, "connectionId": session.id, "connectionDetails": details}
         if fault is not None:
