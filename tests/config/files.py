@@ -18,7 +18,8 @@ def channel_values(**changes: Any) -> dict[str, Any]:
     }
     for key, change in changes.items():
         if isinstance(change, dict):
-            merged = {**values.get(key, {}), **change}
+            there = values.get(key)
+            merged = {**there, **change} if isinstance(there, dict) else change
             values[key] = {inner: value for inner, value in merged.items() if value is not None}
         else:
             values[key] = change
