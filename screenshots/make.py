@@ -64,6 +64,7 @@ class Photographer:
         """Follow the demo's tour, and take the pictures on the way."""
         await self.until(lambda: bool(self._hint_uri()))
         first = self._hint_uri()
+        await self._pilot.pause(0.3)
         await self.press("r")
         await self.take("ask")
         await self.press("enter")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Button, Input, RadioButton, RadioSet
+from textual.widgets import Button, Input
 
 from kachery_tui.errors import KacheryError
 from kachery_tui.tui.cells import Cell, Line, Tone
@@ -18,6 +18,8 @@ from kachery_tui.tui.describe import failure_lines
 from kachery_tui.tui.dialogs.paths import PathSuggester
 from kachery_tui.tui.dialogs.text_view import CellText
 from kachery_tui.tui.present import key_hint
+from kachery_tui.tui.widgets.columns import Column
+from kachery_tui.tui.widgets.row_list import ListedRows, RowList
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -48,7 +50,13 @@ class Answers:
 Finish = Callable[[Answers], Awaitable["Node"]]
 """Does what the answers ask for and gives the configured, unstarted node; raises `KacheryError` for what cannot be."""
 
-JOIN, HUB, NEITHER = "join", "hub", "neither"
+HUB, JOIN = "hub", "join"
+
+CHOICES: Final = {
+    HUB: "Start a hub on this machine: nothing to sign up for",
+    JOIN: "Join by a channel file that I was given",
+    "neither": "Neither now",
+}
 
 
 class FirstStart(Screen["Node | None"]):
@@ -56,18 +64,19 @@ class FirstStart(Screen["Node | None"]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Quit"),
+        Binding("enter", "next", "Next", show=False),
     ]
 
     DEFAULT_CSS = """
     FirstStart {
         align: center middle;
         & #talk { width: 84; max-width: 100%; height: auto; max-height: 100%; padding: 0 2; }
-        & Input { border: none; height: 1; padding: 0 1; background: $boost; margin-bottom: 1; }
-        & Input:focus { border: none; background: $primary-muted; }
-        & RadioSet { border: none; padding: 0; background: transparent; width: 1fr; }
+        & Input { padding: 0 1; background: $boost; margin-bottom: 1; }
+        & Input:focus { background: $primary-muted; }
+        & #choice { height: 4; }
         & #channel-file { display: none; margin-bottom: 0; }
         & #channel-file.-asked { display: block; }
-        & Button { margin-top: 1; height: 1; min-width: 12; border: none; }
+        & Button { margin: 1 0; min-width: 12; }
         & #trouble { height: auto; }
     }
     """
@@ -83,23 +92,27 @@ class FirstStart(Screen["Node | None"]):
         with VerticalScroll(id="talk"), Vertical():
             yield CellText(id="welcome")
             yield CellText(id="label-about")
-            yield Input(self._suggestion.label, id="label", max_length=64, select_on_focus=False)
+            yield Input(
+                self._suggestion.label, compact=True, id="label", max_length=64, select_on_focus=False
+            )
             yield CellText(id="storage-about")
             yield Input(
-                str(self._suggestion.storage), id="storage", suggester=PathSuggester(), select_on_focus=False
+                str(self._suggestion.storage),
+                compact=True,
+                id="storage",
+                suggester=PathSuggester(),
+                select_on_focus=False,
             )
             yield CellText(id="channel-about")
-            with RadioSet(id="choice"):
-                if self._suggestion.hub_offered:
-                    yield RadioButton(
-                        "Start a hub on this machine: nothing to sign up for", value=True, id=HUB
-                    )
-                yield RadioButton("Join by a channel file that I was given", id=JOIN)
-                yield RadioButton("Neither now", value=not self._suggestion.hub_offered, id=NEITHER)
+            yield RowList((Column("↑ ↓ choose", 40, share=1),), id="choice")
             yield Input(
-                "", placeholder="path of the channel file", id="channel-file", suggester=PathSuggester()
+                "",
+                placeholder="path of the channel file",
+                compact=True,
+                id="channel-file",
+                suggester=PathSuggester(),
             )
-            yield Button("Start", variant="primary", id="start")
+            yield Button("Start", variant="primary", id="start", compact=True)
             yield CellText(id="trouble")
 
     def on_mount(self) -> None:
@@ -114,6 +127,7 @@ class FirstStart(Screen["Node | None"]):
         )
         for line in self.query(Input):
             line.cursor_blink = False
+        self._show_choices()
         self.query_one("#label").focus()
 
     def _say(self, selector: str, lines: tuple[Line, ...]) -> None:
@@ -121,16 +135,26 @@ class FirstStart(Screen["Node | None"]):
 
     @property
     def _choice(self) -> str:
-        pressed = self.query_one(RadioSet).pressed_button
-        return (pressed.id if pressed else None) or NEITHER
+        return str(self.query_one(RowList).cursor_key)
 
-    def on_radio_set_changed(self) -> None:
-        """Ask for the channel file only of those who have one."""
-        asked = self._choice == JOIN
-        line = self.query_one("#channel-file", Input)
-        line.set_class(asked, "-asked")
-        if asked:
-            self.call_after_refresh(line.focus)
+    def _show_choices(self) -> None:
+        choices = self.query_one(RowList)
+        offered = [one for one in CHOICES if one != HUB or self._suggestion.hub_offered]
+        chosen = choices.cursor_key or offered[0]
+
+        def cells(choice: str) -> Line:
+            return (Cell(f"{'(•)' if choice == chosen else '( )'} {CHOICES[choice]}"),)
+
+        choices.show(ListedRows(offered, key=str, cells=cells))
+
+    def on_row_list_moved(self) -> None:
+        """The row under the cursor is the answer. Ask for the channel file only of those who have one."""
+        self._show_choices()
+        self.query_one("#channel-file", Input).set_class(self._choice == JOIN, "-asked")
+
+    def action_next(self) -> None:
+        """Go on to the next question."""
+        self.focus_next()
 
     def on_input_submitted(self) -> None:
         """Enter goes on to the next question."""

@@ -285,6 +285,8 @@ class MainScreen(Screen[None]):
 
     def action_act(self, action_id: str) -> None:
         """Do an action of the registry, or say why it cannot be done."""
+        # What is acted on is what stands there now, and under a dialog it stays as it is.
+        self._look()
         action, here = BY_ID[action_id], self.here
         if not is_started(self.node) and action_id in NEEDS_NODE:
             self.tell("the node is still starting", title=f"{action.shown} {action.label}")

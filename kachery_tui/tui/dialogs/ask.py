@@ -39,7 +39,7 @@ class Ask(ModalScreen[str | None]):
             background: $surface;
             border-left: outer $primary;
         }
-        & Input, & Input:focus { margin: 1 0; border: none; height: 1; padding: 0 1; background: $boost; }
+        & Input { margin: 1 0; padding: 0 1; background: $boost; }
     }
     """
 
@@ -67,7 +67,7 @@ class Ask(ModalScreen[str | None]):
         """Title, line, what is wrong or what the keys do."""
         with Vertical():
             yield CellText(id="about")
-            yield Input(self._value, suggester=self._suggester, select_on_focus=self._select)
+            yield Input(self._value, compact=True, suggester=self._suggester, select_on_focus=self._select)
             yield CellText(id="verdict")
 
     def on_mount(self) -> None:
