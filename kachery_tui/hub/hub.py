@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from kachery_tui.config.reading import write_private
 from kachery_tui.errors import KacheryError, UsageError
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from kachery_tui.hub.pubsub.server import PubSubServer
 
 _log = logging.getLogger(__name__)
+
+_NEEDED: Final = ("msgpack", "websockets")
+"""Of the extra `hub`; the other package in it is a program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,9 @@ class Hub:
         try:
             from kachery_tui.hub.pubsub.auth import Key
             from kachery_tui.hub.pubsub.server import PubSubServer
-        except ImportError as error:
+        except ModuleNotFoundError as error:
+            if error.name not in _NEEDED:
+                raise
             raise KacheryError(
                 f"a hub needs {error.name}, which is not installed",
                 "",

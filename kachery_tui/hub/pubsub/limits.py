@@ -30,7 +30,7 @@ class Limits:
     members_per_channel: int = 1_000
     members_per_connection: int = 250
     history_messages: int = 50_000
-    history_bytes: int = 64 * 1024 * 1024
+    history_bytes: int = 32 * 1024 * 1024
     """Kept for those who come back, over all channels; the oldest go first."""
 
     history_seconds: float = 120.0
