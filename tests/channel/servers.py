@@ -101,9 +101,11 @@ class Misbehaving:
     tls: ssl.SSLContext | None = None
     connections: int = 0
     requests: list[Exchange] = field(default_factory=list)
+    _serving: dict[asyncio.Task[None] | None, asyncio.StreamWriter] = field(default_factory=dict)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self._serving[asyncio.current_task()] = writer
         with contextlib.suppress(ConnectionError, ssl.SSLError, asyncio.IncompleteReadError):
             while not writer.is_closing():
                 lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
@@ -122,6 +124,10 @@ class Misbehaving:
             yield self
         finally:
             server.close()
-            for exchange in self.requests:
-                exchange.writer.close()
+            tasks = [task for task in self._serving if task is not None]
+            for writer in self._serving.values():
+                writer.transport.abort()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await asyncio.sleep(0)
