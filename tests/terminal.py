@@ -71,6 +71,14 @@ class Terminal:
         for key in keys:
             os.write(self._master, key.encode())
 
+    def press_and_see(self, *keys: str) -> None:
+        """Press keys one by one, each once the one before has changed the screen."""
+        for key in keys:
+            mark = self.mark
+            self.press(key)
+            with self._changed:
+                assert self._changed.wait_for(lambda: self.mark > mark, 30.0), f"{key!r} changed nothing"  # noqa: B023
+
     def end(self, number: signal.Signals | None = None, seconds: float = 60.0) -> int:
         """Wait for the end, after a signal if one is given; the exit code."""
         if number is not None:

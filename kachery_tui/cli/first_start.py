@@ -39,14 +39,14 @@ def converse(args: Namespace) -> int:
         storage_found=(storage / "sha1").is_dir(),
         hub_offered=hub_is_installed(),
     )
-    start = _FirstStart(args)
+    start = FirstStarter(args)
     try:
         return run_screen(KacheryApp(first_start=(suggestion, start.finish)))
     finally:
         start.close()
 
 
-class _FirstStart:
+class FirstStarter:
     """What a conversation has brought about so far; another try after a failure takes it up."""
 
     def __init__(self, args: Namespace) -> None:
@@ -96,7 +96,6 @@ class _FirstStart:
         )
 
     def _close_hub(self) -> None:
-        """End the hub, if it runs."""
         if self._hub is not None:
             self._hub.close()
             self._hub = None

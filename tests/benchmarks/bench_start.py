@@ -81,7 +81,7 @@ def memory() -> tuple[float, float]:
     """RSS and PSS in MB of the screen's process, some time after its start."""
     figures = {}
     with Terminal(environment=os.environ) as terminal:
-        terminal.wait_for("● lab connected")
+        terminal.wait_for("1 of 1 channel connected")
         time.sleep(SETTLED_SECONDS)
         for line in Path(f"/proc/{terminal.process.pid}/smaps_rollup").read_text().splitlines():
             name, _, rest = line.partition(":")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import wait_until
+from tests.cli.commands import processes_of, wait_until
 from tests.terminal import Terminal
 
 READY = "1/2  press r, then Enter"
@@ -21,19 +21,6 @@ def demo(folder: Path, *paths: Path) -> Iterator[Terminal]:
     environment = os.environ | {"TMPDIR": str(folder), "HOME": str(folder.parent)}
     with Terminal("demo", *map(str, paths), environment=environment) as terminal:
         yield terminal
-
-
-def processes_of(folder: Path) -> list[str]:
-    """The command lines of processes that work below a folder."""
-    found = []
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = file.read_bytes().replace(b"\0", b" ").decode()
-        except OSError:
-            continue
-        if str(folder) in line:
-            found.append(line)
-    return found
 
 
 def test_the_tour_goes_both_ways_and_nothing_stays(tmp_path: Path) -> None:
