@@ -48,12 +48,15 @@ class Outbox:
     async def put(self, stream: Stream, body: Body, *, request: int | None = None) -> None:
         """Publish `body` and wait until the service has it.
 
-        Raises `NotAllowed`, `TryAgain` (not connected, or too much waits already) or another `KacheryError`.
+        Raises `NotAllowed`, `TryAgain` (not connected, or too much waits already), `ProtocolError` for a body that is too
+        large, or another `KacheryError`.
         """
         queue = self._queues[stream]
         if len(queue) >= LONGEST_QUEUE:
             raise TryAgain(f"cannot publish on {stream}", "too many messages wait for the service already")
         outgoing = _Outgoing(body, seal(body, self._key), request)
+        # One that is too large is refused here, before it could take those that wait beside it along.
+        encode_batches([outgoing.envelope])
         queue.append(outgoing)
         self._filled[stream].set()
         await outgoing.sent

@@ -11,9 +11,16 @@ from kachery_tui.errors import KacheryError, TryAgain
 from kachery_tui.hub.bucket import BUCKET
 from kachery_tui.node.ledger import Origin, Step
 from kachery_tui.protocol.envelope import encode_batches, seal
+from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.keys import PrivateKey
 from kachery_tui.protocol.manifest import CHUNK_SIZE, Manifest
-from kachery_tui.protocol.messages import FileKey, RequestFile, UploadFileStatus, UploadStatus
+from kachery_tui.protocol.messages import (
+    FileKey,
+    RequestFile,
+    UploadFileFailed,
+    UploadFileStatus,
+    UploadStatus,
+)
 from kachery_tui.protocol.objects import file_object
 from kachery_tui.protocol.roles import Role, Stream
 from kachery_tui.protocol.uris import FileUri
@@ -331,3 +338,16 @@ async def test_service_that_stays_away(
     async with running_node(tmp_path / "ana", lab, roles=REQUEST, wait=False) as ana:
         with pytest.raises(TryAgain):
             await ana.files.request("sha1://" + "ab" * 20).outcome()
+
+
+async def test_a_message_that_is_too_large_fails_alone(tmp_path: Path, lab: Path) -> None:
+    async with running_node(tmp_path / "ana", lab) as ana:
+        publish = ana.memberships["lab"].publish
+        key = FileKey("ab" * 20)
+        results = await asyncio.gather(
+            publish(UploadFileStatus(key, UploadStatus.STARTED)),
+            publish(UploadFileFailed(key, "x" * 70_000)),
+            publish(UploadFileStatus(key, UploadStatus.FINISHED)),
+            return_exceptions=True,
+        )
+        assert [type(result) for result in results] == [type(None), ProtocolError, type(None)]
