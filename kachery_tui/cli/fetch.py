@@ -49,7 +49,7 @@ def _obtain(args: Namespace, uri: FileUri) -> Path:
         storage.close()
     from kachery_tui.cli.network import fetch
 
-    return fetch(place, uri, args.channel)
+    return fetch(place, uri, args.channel, debug=args.debug)
 
 
 def _copy(source: Path, target: Path) -> Path:

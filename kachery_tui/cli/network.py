@@ -6,6 +6,7 @@ import time
 from asyncio import FIRST_COMPLETED
 from pathlib import Path
 
+from kachery_tui.cli.logs import log_to_stderr
 from kachery_tui.cli.output import Progress, say
 from kachery_tui.cli.place import Place
 from kachery_tui.cli.service import run_cancellable
@@ -21,13 +22,19 @@ from kachery_tui.tui.present import byte_rate, size
 WATCH_SECONDS = 0.1
 
 
-def fetch(place: Place, uri: FileUri, channel: str | None) -> Path:
-    """Get a file over the named channel, or over any; where it is in storage. Raises what the request ends with."""
+def fetch(place: Place, uri: FileUri, channel: str | None, *, debug: bool = False) -> Path:
+    """Get a file over the named channel, or over any; where it is in storage. Raises what the request ends with.
+
+    What it ends with says what is wrong; the log of the way there would only repeat it, and is for `debug`.
+    """
+    if debug:
+        log_to_stderr(debug=True)
+    else:
+        logging.getLogger().addHandler(logging.NullHandler())
     return run_cancellable(_request(place, uri, channel))
 
 
 async def _request(place: Place, uri: FileUri, channel: str | None) -> Path:
-    _quieten_libraries()
     node = Node(place.config, Storage.open(place.storage), _channels(place, channel), provide=False)
     progress = Progress()
     await node.start()
@@ -104,9 +111,3 @@ def _describe(node: Node, row: Request) -> str:
         parts.append(f"{size(row.done)} of {size(row.size)}")
         parts.append(byte_rate(row.rate()))
     return ", ".join(parts)
-
-
-def _quieten_libraries() -> None:
-    """What the request ends with says what is wrong; what the libraries say on the way would only repeat it."""
-    if not logging.getLogger().handlers:
-        logging.getLogger().addHandler(logging.NullHandler())

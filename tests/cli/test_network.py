@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from kachery_tui.config import load_channel
-from tests.cli.commands import PATIENCE, Shell, wait_until
+from tests.cli.commands import PATIENCE, PROGRAM, Shell, wait_until
 from tests.nodes import join_by_file
 
 
@@ -62,7 +62,7 @@ def running_node(shell: Shell) -> Iterator[subprocess.Popen[bytes]]:
     log = shell.folder / "node.log"
     with log.open("wb") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "kachery_tui", "node"],
+            [*PROGRAM, "node"],
             env=shell.environment,
             stdin=subprocess.DEVNULL,
             stderr=stderr,
@@ -166,13 +166,17 @@ def test_an_unknown_channel_is_a_matter_of_usage(ben: Shell) -> None:
 def test_an_interrupted_load_leaves_nothing(ben: Shell, number: signal.Signals, code: int) -> None:
     file = ben.config / "channels" / "lab.toml"
     file.write_text(file.read_text().replace("answer_timeout = 1.5", "answer_timeout = 600"))
-    process = ben.start("--debug", "load", "sha1://" + "f" * 40)
-    assert process.stderr is not None
-    # The loop runs, and its handlers are in place, once the node's key has been loaded.
-    wait_until(lambda: (ben.storage / "private.pem").exists())
-    time.sleep(2)
-    ended, stderr = finish(process, number)
-    assert ended == code, stderr
+    log = ben.folder / "load.log"
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(
+            [*PROGRAM, "load", "sha1://" + "f" * 40, "--debug"],
+            env=ben.environment,
+            stdin=subprocess.DEVNULL,
+            stderr=stderr,
+        )
+    wait_until(lambda: "channel lab: connected" in log.read_text())
+    process.send_signal(number)
+    assert process.wait(PATIENCE) == code, log.read_text()
     assert list((ben.storage / "tmp").iterdir()) == []
 
 
