@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from kachery_tui.errors import TryAgain
+from kachery_tui.errors import KacheryError, TryAgain
 from kachery_tui.storage.atomic import try_lock
 
 T = TypeVar("T")
@@ -131,7 +131,9 @@ class Database:
         return result
 
     def _answer(self, error: sqlite3.Error, last: bool) -> None:
-        if self._closed or last or isinstance(error, sqlite3.ProgrammingError):
+        if self._closed:
+            raise KacheryError("the storage folder's index is closed") from error
+        if last or isinstance(error, sqlite3.ProgrammingError):
             raise error
         if _is_locked(error):
             raise TryAgain("the index is locked by another process", str(error)) from error

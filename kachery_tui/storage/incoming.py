@@ -70,6 +70,8 @@ class Incoming:
                 self._need_room()
                 os.ftruncate(self._fd, size)
             except BaseException:
+                if not self._verified:
+                    self._remove()
                 os.close(self._fd)
                 raise
 
@@ -146,8 +148,7 @@ class Incoming:
                 if keep and self._failure is None:
                     self._flush_once()
                 if not (keep and self._recorded):
-                    self._record.unlink(missing_ok=True)
-                    self._path.unlink(missing_ok=True)
+                    self._remove()
         finally:
             os.close(self._fd)
 
@@ -312,6 +313,11 @@ class Incoming:
         recorded = read_record(self._record, self._manifest_sha1)
         self._verified = {i for i in recorded if i < len(self.chunks) and self.chunks[i].end <= have}
         self._recorded = frozenset(self._verified)
+
+    def _remove(self) -> None:
+        # The record first: a record without bytes is what must never be.
+        self._record.unlink(missing_ok=True)
+        self._path.unlink(missing_ok=True)
 
     def _need_room(self) -> None:
         missing = sum(c.end - c.start for i, c in enumerate(self.chunks) if i not in self._verified)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kachery_tui.errors import TryAgain
 from kachery_tui.storage.database import Database
 from kachery_tui.storage.values import Entry, Kind, Order, Totals
 
@@ -107,7 +108,10 @@ class Index:
     def resembles(self, name: str, size: int) -> bool:
         """Whether a file of this name and size is here: then a file to be stored may well be the same."""
         query = "SELECT 1 FROM entries WHERE name = ? AND size = ? AND kind = 'file' LIMIT 1"
-        return self._db.read(lambda db: db.execute(query, (_text(name), size)).fetchone()) is not None
+        try:
+            return self._db.read(lambda db: db.execute(query, (_text(name), size)).fetchone()) is not None
+        except TryAgain:
+            return False
 
     def oldest(self) -> Iterator[Entry]:
         """All files, not links, the longest unused first."""
@@ -158,7 +162,11 @@ class Index:
         """A link holds, or is void; an entry that is a file stays one."""
         kind, other = ("link", "void") if holds else ("void", "link")
         statement = "UPDATE entries SET kind = ? WHERE sha1 = ? AND kind = ?"
-        if (entry := self.get(sha1)) is not None and entry.kind == other:
+        try:
+            entry = self.get(sha1)
+        except TryAgain:
+            return
+        if entry is not None and entry.kind == other:
             self._db.write(lambda db: db.execute(statement, (kind, sha1, other)) and None)
 
     def add_trash(self, size: int) -> None:

@@ -163,16 +163,22 @@ class Scan:
                     continue
                 if match := _LINK.fullmatch(item.name):
                     links.append(match[1])
-                elif _SHA1.fullmatch(item.name):
-                    status = item.stat()
-                    if stat.S_ISREG(status.st_mode):
-                        entries[item.name] = self._file(item.name, status)
+                elif _SHA1.fullmatch(item.name) and (entry := self._file(item)) is not None:
+                    entries[item.name] = entry
         for sha1 in links:
             if sha1 not in entries and (entry := self._link(sha1)) is not None:
                 entries[sha1] = entry
         return entries
 
-    def _file(self, sha1: str, status: os.stat_result) -> Entry:
+    def _file(self, item: "os.DirEntry[str]") -> Entry | None:
+        try:
+            status = item.stat()
+        except OSError:
+            # Gone since, or a symbolic link to nowhere; its neighbours are none the worse.
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        sha1 = item.name
         used = max(status.st_atime, status.st_mtime)
         return Entry(sha1, status.st_size, "", status.st_mtime, used, "", sha1 in self._pinned, "file", None)
 

@@ -6,22 +6,49 @@ from pathlib import Path
 from kachery_tui.errors import UsageError
 from kachery_tui.storage.problems import explained
 
-_MAX_BYTES = 65536
+_MAX_BYTES = 16384
 _KEY = "maxCacheSizeGiB"
 # The name says GiB, the old daemon means 10^9 bytes.
 _UNIT = 1_000_000_000
 _HELP = "a number above 0 of 10^9 bytes would do, or no such line for no limit"
 
 
-def read_limit(path: Path) -> int | None:
-    """The size limit in bytes, None without one. UsageError names file, key, what was found, what would do."""
+class Settings:
+    """The settings file, read again when it changed: the limit is asked for several times a second."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read: tuple[tuple[int, int, int], int | UsageError | None] | None = None
+
+    def limit(self) -> int | None:
+        """The size limit in bytes, None without one.
+
+        UsageError names the file, the key, what was found, and what would do.
+        """
+        with explained(f"cannot read {self._path}"):
+            try:
+                status = self._path.stat()
+            except FileNotFoundError:
+                return None
+            state = (status.st_ino, status.st_mtime_ns, status.st_size)
+            read = self._read
+            if read is None or read[0] != state:
+                with self._path.open("rb") as file:
+                    data = file.read(_MAX_BYTES + 1)
+                read = self._read = (state, _limit_in(self._path, data))
+        if isinstance(read[1], UsageError):
+            raise UsageError(read[1].what, read[1].why, read[1].do)
+        return read[1]
+
+
+def _limit_in(path: Path, data: bytes) -> int | UsageError | None:
     try:
-        with explained(f"cannot read {path}"), path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
+        return _limit(path, data)
     except UsageError as error:
-        if isinstance(error.__cause__, FileNotFoundError):
-            return None
-        raise
+        return error
+
+
+def _limit(path: Path, data: bytes) -> int | None:
     value = _parse(path, data)
     if value is None:
         return None

@@ -22,7 +22,7 @@ from kachery_tui.storage.lock import Claim
 from kachery_tui.storage.pins import Pins
 from kachery_tui.storage.problems import explain
 from kachery_tui.storage.scan import Scan
-from kachery_tui.storage.settings import read_limit
+from kachery_tui.storage.settings import Settings
 from kachery_tui.storage.trash import Trash
 from kachery_tui.storage.values import ByteSource, Entry, Found, Progress, ScanResult, Stored, Totals
 
@@ -44,6 +44,7 @@ class Storage:
         self._files = Files(self._layout, self.index)
         self._trash = Trash(self._layout, self.index)
         self._pins = Pins(self._layout.pins, self._layout.tmp)
+        self._settings = Settings(self._layout.settings)
         self._evicting = threading.Lock()
         self._claim: Claim | None = None
 
@@ -203,7 +204,7 @@ class Storage:
 
     def limit_bytes(self) -> int | None:
         """The size limit that `kachery.yaml` sets; UsageError says what is wrong with that file."""
-        return read_limit(self._layout.settings)
+        return self._settings.limit()
 
     def totals(self) -> Totals:
         """What storage holds in sum, as far as the index knows; quick. A limit that cannot be read is none here."""
@@ -226,7 +227,7 @@ class Storage:
             chosen = eviction.choose(
                 self.index.oldest(), excess, lambda sha1: sha1 in pinned or self._files.is_used(sha1)
             )
-            return chosen if dry_run else eviction.trash_all(chosen, self._trash.put)
+            return chosen if dry_run else eviction.trash_all(chosen, self._trash.put_file)
 
     def scan(self, stop: threading.Event) -> ScanResult:
         """Go through the folder once and bring the index up to date; gentle, and ends soon after `stop` is set."""

@@ -29,6 +29,20 @@ class Trash:
         if size is not None:
             self._index.add_trash(size)
 
+    def put_file(self, sha1: str) -> None:
+        """Move the bytes of a file alone: a link beside it costs nothing and still leads to them."""
+        with explained(f"cannot move {sha1} to the trash"):
+            size = _move(self._layout.file(sha1), self._layout.trashed_file(sha1))
+        if size is not None:
+            self._index.add_trash(size)
+        link = read_link(self._layout.link(sha1))
+        if link is not None and link.holds():
+            self._index.record(sha1, link.size, "link", manifest_sha1=link.manifest_sha1)
+        else:
+            self._index.forget(sha1)
+        if size is None:
+            raise UsageError(f"{sha1} is not in storage")
+
     def restore(self, sha1: str) -> None:
         """Bring a file or link back; UsageError if the trash has neither."""
         with explained(f"cannot restore {sha1} from the trash"):

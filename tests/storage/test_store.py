@@ -135,7 +135,7 @@ def test_an_unreadable_source_is_refused(storage: Storage, tmp_path: Path) -> No
 
 def test_an_unwritable_folder_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match="is not a folder.*--storage"):
+    with pytest.raises(UsageError, match=r"is not a folder.*--storage"):
         Storage.open(tmp_path / "file")
     with pytest.raises((NotAllowed, UsageError)) as caught:
         Storage.open(Path("/proc/kachery-storage"))
