@@ -17,7 +17,8 @@ from kachery_tui.protocol.manifest import CHUNK_SIZE, Manifest
 from kachery_tui.protocol.messages import (
     FileKey,
     RequestFile,
-    UploadFileFailed,
+    RequestTask,
+    TaskFunctionType,
     UploadFileStatus,
     UploadStatus,
 )
@@ -341,13 +342,15 @@ async def test_service_that_stays_away(
 
 
 async def test_a_message_that_is_too_large_fails_alone(tmp_path: Path, lab: Path) -> None:
-    async with running_node(tmp_path / "ana", lab) as ana:
+    def task(kwargs: str) -> RequestTask:
+        return RequestTask("a" * 10, "echo.1", TaskFunctionType.QUERY, {"text": kwargs})
+
+    async with running_node(tmp_path / "ana", lab, roles=(Role.REQUEST_TASKS,)) as ana:
         publish = ana.memberships["lab"].publish
-        key = FileKey("ab" * 20)
         results = await asyncio.gather(
-            publish(UploadFileStatus(key, UploadStatus.STARTED)),
-            publish(UploadFileFailed(key, "x" * 70_000)),
-            publish(UploadFileStatus(key, UploadStatus.FINISHED)),
+            publish(task("short")),
+            publish(task("x" * 70_000)),
+            publish(task("short")),
             return_exceptions=True,
         )
         assert [type(result) for result in results] == [type(None), ProtocolError, type(None)]
