@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +27,6 @@ from kachery_tui.tui.jobs import Job
 from kachery_tui.tui.panes.log import level_cell
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Coroutine, Iterator, Mapping
     from typing import Any
 
@@ -170,8 +170,12 @@ class Acts:
     async def _take_in_path(self, job: Job, *, copy: bool) -> None:
         self._screen.jobs.append(job)
         try:
+            job.size = await asyncio.to_thread(_size_of, job.path)
             take = self._node.store if copy else self._node.link
             stored = await take(job.path, progress=job.progress)
+        except asyncio.CancelledError:
+            self._screen.tell("nothing of it was kept", title=f"{job.verb} {job.path.name} was stopped")
+            raise
         finally:
             self._screen.jobs.remove(job)
         added = (
@@ -257,6 +261,14 @@ class Acts:
         except KacheryError as error:
             _log.warning("%s", error)
             self._screen.tell_error(error)
+
+
+def _size_of(path: Path) -> int | None:
+    """A file's size in bytes; what is wrong with a path is for the node to say."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
 
 
 def _uri_problem(text: str) -> str:

@@ -93,7 +93,7 @@ class KacheryApp(App[None], inherit_bindings=False):
             return
         for screen in self.screen_stack:
             if isinstance(screen, MainScreen):
-                screen.closing = True
+                screen.say_farewell()
         self._leaving = asyncio.create_task(self._close_and_exit(self.node), name="leave")
 
     async def _close_and_exit(self, node: Node) -> None:

@@ -46,8 +46,11 @@ def waits(number: int) -> str:
     return f"{number} wait{'s' if number == 1 else ''} for your key"
 
 
-def header_line(node: Node, now: float, width: int, *, closing: bool = False) -> Line:
-    """The header in at most `width` cells: where they are few, the least telling parts go first."""
+def header_line(node: Node, now: float, width: int, *, notice: str = "") -> Line:
+    """The header in at most `width` cells: where they are few, the least telling parts go first.
+
+    A `notice` stands in the place of everything but the node's name.
+    """
     who = (Cell(f" {whereabouts(node.label, host())}", Tone.STRONG),)
     id_ = (Cell(present.short(node.node_id), Tone.MUTED),) if node.node_id else ()
     wait = (Cell(f"! {waits(number)}: p", Tone.WARN),) if (number := waiting(node)) else ()
@@ -56,8 +59,8 @@ def header_line(node: Node, now: float, width: int, *, closing: bool = False) ->
             f"↓ {present.byte_rate(node.downloaded.rate(now))} ↑ {present.byte_rate(node.uploaded.rate(now))}"
         ),
     )
-    if closing:
-        return joined((who, (Cell("closing: letting go of channels and files…", Tone.WARN),)))
+    if notice:
+        return joined((who, (Cell(notice, Tone.WARN),)))
     if not is_started(node):
         return joined((who, (Cell("◌ starting…", Tone.WARN),)))
     for worded in (True, False):

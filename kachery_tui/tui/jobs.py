@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -25,20 +24,20 @@ class Job:
     verb: str
     size: int | None = None
     done: int = 0
-    meter: RateMeter = field(default_factory=RateMeter)
     task: asyncio.Task[None] | None = None
+    _meter: RateMeter = field(default_factory=RateMeter)
 
     def progress(self, done: int) -> None:
         """Take note of how far it is; called from the thread that reads the file."""
-        self.meter.add(max(done - self.done, 0), time.time())
         self.done = done
 
     def line(self, now: float) -> Line:
-        """The job in one line."""
+        """The job in one line. The rate is counted here, where it is looked at, and not in the reading thread."""
+        self._meter.add(max(self.done - self._meter.total, 0), now)
         return (
             Cell(f" {self.verb} ", Tone.BUSY),
             Cell(self.path.name, Tone.STRONG),
             Cell(f" {present.bar(self.done, self.size, BAR_WIDTH)} ", Tone.BUSY),
-            Cell(f"{present.percent(self.done, self.size)} {present.byte_rate(self.meter.rate(now))}"),
+            Cell(f"{present.percent(self.done, self.size)} {present.byte_rate(self._meter.rate(now))}"),
             Cell("  x in the cache stops it", Tone.MUTED),
         )

@@ -86,13 +86,14 @@ class MainScreen(Screen[None]):
         self.node = node
         self.tour = tour
         self.jobs: list[Job] = []
-        self.closing = False
+        self.notice = ""
         self._acts = Acts(self, node)
         self._current = PaneName.REQUESTS
         self._zoomed = False
         self._channel = ""
         self._trouble = ""
         self._failures_seen = 0
+        self._leaving = False
         panes = (ChannelsPane(node), StreamsPane(node), RequestsPane(node), CachePane(node), LogPane(node))
         self._panes: dict[PaneName, Pane] = {pane.NAME: pane for pane in panes}
 
@@ -210,8 +211,10 @@ class MainScreen(Screen[None]):
         now = self.now
         self._settle_channel()
         self.query_one("#header", CellLine).show(
-            header_line(self.node, now, self.size.width, closing=self.closing)
+            header_line(self.node, now, self.size.width, notice=self.notice)
         )
+        if self._leaving:
+            return
         if not self._shows_several:
             self.query_one("#tabs", CellLine).show(tabs_line(self.node, self._current))
         self._look_for_trouble()
@@ -255,10 +258,17 @@ class MainScreen(Screen[None]):
         except KacheryError as error:
             _log.error("%s", error)
             self._trouble = str(error)
+            self.notice = "✗ the node has not started"
 
     def leave(self) -> None:
         """Close the node, then the screen. Asked a second time, do not wait for the node."""
         self.kachery_app.leave()
+
+    def say_farewell(self) -> None:
+        """Say that the node is closing, and look at it no more: it is being taken apart."""
+        self.notice = "closing: letting go of channels and files…"
+        self._look()
+        self._leaving = True
 
     @property
     def kachery_app(self) -> KacheryApp:

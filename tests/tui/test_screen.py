@@ -42,7 +42,7 @@ async def test_a_node_that_cannot_start_says_so_and_the_screen_stays(tmp_path: P
 
     node.start = fail  # type: ignore[method-assign]
     async with at_the_screen(node, WIDE, wait=False) as me:
-        await me.reads("✗ the storage folder is in use: process 7 has it. End that one first")
+        await me.reads("✗ the storage folder is in use: process 7 has it. End that one first", "not started")
         await me.press("escape")
         await until(lambda: "process 7" not in me.text())
 

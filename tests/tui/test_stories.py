@@ -1,6 +1,7 @@
 """What a person does at the screen, over real nodes and a real hub."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from kachery_tui.config import load_channel
 from kachery_tui.hub import Hub
 from kachery_tui.node.ledger import Side, Step
+from kachery_tui.node.values import Stored
 from kachery_tui.protocol.roles import Role, Stream
 from kachery_tui.protocol.uris import FileUri
 from tests.nodes import put_file, running_node, until
@@ -137,6 +139,29 @@ async def test_store_a_file_and_push_it(tmp_path: Path, lab: Path, size: tuple[i
         await me.type(str(put_file(tmp_path, "linked.csv", b"c")))
         await me.press("enter")
         await me.reads("linked.csv is in storage", "1 link")
+
+
+async def test_storing_shows_how_far_it_is_and_can_be_stopped(tmp_path: Path) -> None:
+    node = unstarted_node(tmp_path / "me", None)
+    path = put_file(tmp_path, "large.dat", b"x" * 1_000)
+
+    async def endless_store(path: Path, *, progress: Callable[[int], None] | None = None) -> Stored:
+        assert progress is not None
+        progress(430)
+        await asyncio.Event().wait()
+        raise AssertionError(path)
+
+    node.store = endless_store  # type: ignore[method-assign]
+    async with at_the_screen(node, NARROW) as me:
+        await me.press("4", "s")
+        await me.type(str(path))
+        await me.press("enter")
+        await me.reads("storing large.dat", "43 %", "x Stop storing")
+        await me.press("q")
+        await me.reads("1 transfer is under way", "y Yes")
+        await me.press("n", "x")
+        await me.reads("storing large.dat was stopped")
+        await until(lambda: "43 %" not in me.text())
 
 
 @SIZES
