@@ -74,8 +74,6 @@ class MainScreen(Screen[None]):
     DEFAULT_CSS = """
     MainScreen {
         & > #header { background: $panel; }
-        & > #tour { background: $accent-muted; }
-        & > #trouble { background: $error-muted; }
         & #left, & #right { height: 1fr; }
         & #gap { width: 1; height: 1fr; }
     }

@@ -42,7 +42,7 @@ MESSAGES = (
     Column("verdict", 12),
     Column("type", 18),
     Column("from", 14, drop=2),
-    Column("what", 14, share=1),
+    Column("what", 8, share=1),
 )
 
 ROOM_FOR_MESSAGES = 14

@@ -8,7 +8,14 @@ class Banner(CellLines):
     """As many lines as its text takes, up to a few; none without a text."""
 
     DEFAULT_CSS = """
-    Banner { height: auto; max-height: 3; padding: 0 1; }
+    Banner {
+        height: auto;
+        max-height: 3;
+        padding: 0 1;
+        background: $accent-muted;
+        &#trouble { background: $error-muted; }
+        &:ansi { background: ansi_default; }
+    }
     """
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's word

@@ -88,7 +88,7 @@ class RowList(Toned, ScrollView, can_focus=True):
         Binding("end", "last", "Last", show=False),
     ]
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"row-list--title", "row-list--cursor", "row-list--cursor-away"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"row-list--cursor", "row-list--cursor-away"}
 
     DEFAULT_CSS = """
     RowList {
@@ -96,9 +96,9 @@ class RowList(Toned, ScrollView, can_focus=True):
         overflow-x: hidden;
         overflow-y: auto;
         scrollbar-size: 0 0;
-        & > .row-list--title { color: $text-muted; text-style: underline; }
         & > .row-list--cursor { background: $primary 35%; text-style: bold; }
         & > .row-list--cursor-away { background: $boost; }
+        &:ansi > .row-list--cursor { background: ansi_default; text-style: bold reverse; }
     }
     """
 
@@ -283,10 +283,10 @@ class RowList(Toned, ScrollView, can_focus=True):
         line, look = self._painted[y] = self._line(y)
         over = None
         if look == "title":
-            over = self.get_component_rich_style("row-list--title", partial=True)
+            over = Style(underline=True)
         elif look != "row":
             style = self.get_component_rich_style(f"row-list--{look}")
-            over = Style(bgcolor=style.bgcolor, bold=style.bold)
+            over = Style(bgcolor=style.bgcolor, bold=style.bold, reverse=style.reverse)
         return self.strip(line, self.size.width, over)
 
     def _line(self, y: int) -> tuple[Line, str]:
