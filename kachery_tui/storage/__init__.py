@@ -3,9 +3,17 @@
 Synchronous, safe from any thread and beside other processes. Knows nothing of channels, nodes or screens.
 """
 
-from kachery_tui.storage.incoming import ChunkWriter, Incoming
+from kachery_tui.storage.chunk_writer import ChunkWriter
+from kachery_tui.storage.incoming import Incoming
 from kachery_tui.storage.index import Index
-from kachery_tui.storage.problems import DiskFull, SourceChanged, StillArriving, StorageBusy, WrongBytes
+from kachery_tui.storage.problems import (
+    DiskFull,
+    SourceChanged,
+    StillArriving,
+    StorageBusy,
+    WrongBytes,
+    WrongManifest,
+)
 from kachery_tui.storage.storage import Storage
 from kachery_tui.storage.values import (
     ByteSource,
@@ -38,4 +46,5 @@ __all__ = [
     "Stored",
     "Totals",
     "WrongBytes",
+    "WrongManifest",
 ]

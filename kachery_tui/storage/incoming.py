@@ -3,26 +3,35 @@
 `tmp/<sha1>.part` has the bytes, `tmp/<sha1>.json` says which chunks of it are verified and on disk. A chunk is hashed
 while it is written; the hash of the whole file rolls on over the verified chunks from the beginning, read back from
 memory, so that little is left to do when the last one arrives. Only a file whose hash is right gets its name.
+
+Every byte is hashed twice, then, once for its chunk and once for the file. Over a network that costs nothing: hashing is
+faster. Where bytes come faster than that, two hashes would be what a download waits for; so above `OUTRUNS` a chunk is
+taken as verified when it is whole, and hashed by itself only if the file turns out to be wrong.
 """
 
 import errno
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from kachery_tui.errors import UsageError
 from kachery_tui.protocol.manifest import Chunk, Manifest
 from kachery_tui.storage.atomic import flush_data, publish, still_named, try_lock, write_all
+from kachery_tui.storage.chunk_writer import ChunkWriter
 from kachery_tui.storage.hashing import feed_range, hash_range, sha1_of
 from kachery_tui.storage.layout import Layout
 from kachery_tui.storage.part_record import read_record, write_record
-from kachery_tui.storage.problems import StillArriving, WrongBytes, disk_full, explained
+from kachery_tui.storage.problems import StillArriving, WrongBytes, WrongManifest, disk_full, explained
 from kachery_tui.storage.values import ByteSource, Found
 
 _READ = 1 << 20
 # Writing back begins after this much, so that the flush at the end finds little left to do.
 _FLUSH_EVERY = 32 << 20
+OUTRUNS = 300_000_000
+"""Bytes a second; about what is left of a core that receives, writes and hashes once."""
+_PACE_KNOWN = 40_000_000
 
 
 class Incoming:
@@ -56,6 +65,9 @@ class Incoming:
         self._recorded: frozenset[int] = frozenset()
         self._writing: set[int] = set()
         self._unflushed = 0
+        self._began = time.monotonic()
+        self._received = 0
+        self._may_trust = chunked
         self._stopping = False
         self._failure: OSError | None = None
         self._flusher: threading.Thread | None = None
@@ -83,12 +95,13 @@ class Incoming:
 
     def writer(self, index: int) -> "ChunkWriter":
         """A writer for one chunk; it starts the chunk from its beginning."""
+        trusted = self._outruns_hashing()
         with self._state:
             # Writing over verified bytes would make the record on disk a lie for a while.
             if index in self._writing or index in self._verified:
                 raise UsageError(self._what, f"chunk {index} is being written or verified already")
             self._writing.add(index)
-        return ChunkWriter(self, index, self.chunks[index])
+        return ChunkWriter(self, index, self.chunks[index], trusted=trusted)
 
     def copy_from(self, index: int, source: ByteSource) -> None:
         """Take a chunk from a file on this machine; WrongBytes if it is not that chunk."""
@@ -111,8 +124,8 @@ class Incoming:
     def commit(self) -> Found:
         """Check the whole file and give it its name.
 
-        Raises WrongBytes if the whole has another hash although each chunk has its own: then the manifest lied and
-        nothing is kept. Chunks that went bad on disk are forgotten, the rest is kept for another try.
+        Raises WrongManifest if the whole has another hash although each chunk has its own: then nothing is kept.
+        Raises WrongBytes if chunks are wrong: those are forgotten, the rest is kept for another try with this object.
         """
         with explained(self._what):
             missing = len(self.chunks) - len(self.verified)
@@ -158,6 +171,12 @@ class Incoming:
 
     # -- for the writers ------------------------------------------------------------------------------------
 
+    def _outruns_hashing(self) -> bool:
+        """Whether bytes come faster than two hashes of them can be made; not before that can be told."""
+        with self._state:
+            pace = self._received / max(time.monotonic() - self._began, 1e-6)
+            return self._may_trust and self._received >= _PACE_KNOWN and pace > OUTRUNS
+
     def wrote(self, offset: int, data: memoryview) -> None:
         """Put bytes of a chunk in their place."""
         with explained(self._what):
@@ -166,6 +185,7 @@ class Incoming:
             write_all(self._fd, data, offset)
         with self._state:
             self._unflushed += len(data)
+            self._received += len(data)
             if self._unflushed >= _FLUSH_EVERY:
                 self._wake_flusher()
 
@@ -223,15 +243,17 @@ class Incoming:
             if hash_range(self._fd, chunk.start, chunk.end) != chunk.sha1
         }
         whole = self._whole_sha1()
+        # The next try has each chunk hashed as it comes, so that wrong ones are known by then.
+        self._may_trust = False
         if not bad:
             self.reset()
-            raise WrongBytes(
+            raise WrongManifest(
                 f"the manifest of {self.sha1} is wrong",
                 f"the chunks that it names make up a file of sha1 {whole}",
             )
         self._keep_only(self.verified - bad)
         raise WrongBytes(
-            f"{len(bad)} chunks of {self.sha1} went bad on disk", "", "Try again to fetch them anew"
+            f"{len(bad)} chunks of {self.sha1} have wrong bytes", "", "Try again to fetch them anew"
         )
 
     def _keep_only(self, good: frozenset[int]) -> None:
@@ -325,48 +347,6 @@ class Incoming:
         room = free.f_bavail * free.f_frsize
         if missing > room:
             raise disk_full(self._what, f"it takes {missing:,} more bytes, and {room:,} are free")
-
-
-class ChunkWriter:
-    """Takes one chunk's bytes in order, from any one thread, and checks them."""
-
-    def __init__(self, incoming: Incoming, index: int, chunk: Chunk) -> None:
-        self._incoming = incoming
-        self._index = index
-        self._chunk = chunk
-        self._position = chunk.start
-        self._digest = sha1_of()
-        self._ended = False
-
-    def write(self, data: memoryview) -> None:
-        """Take the next bytes; WrongBytes if they are more than the chunk has."""
-        if self._position + len(data) > self._chunk.end:
-            raise WrongBytes(
-                f"more bytes arrive for {self._chunk.sha1} than it has",
-                f"{self._chunk.end - self._chunk.start:,}",
-            )
-        self._incoming.wrote(self._position, data)
-        self._digest.update(data)
-        self._position += len(data)
-
-    def finish(self) -> None:
-        """Check the chunk's hash and record it as verified; WrongBytes if it is not right."""
-        if self._ended:
-            return
-        self._ended = True
-        if self._position != self._chunk.end:
-            self._incoming.ended(self._index, None)
-            raise WrongBytes(
-                f"{self._chunk.sha1} arrived cut short",
-                f"{self._position - self._chunk.start:,} bytes of {self._chunk.end - self._chunk.start:,}",
-            )
-        self._incoming.ended(self._index, self._digest.hexdigest())
-
-    def abort(self) -> None:
-        """Give the chunk up; does nothing after `finish`."""
-        if not self._ended:
-            self._ended = True
-            self._incoming.ended(self._index, None)
 
 
 def _open_locked(path: Path, sha1: str) -> int:

@@ -20,6 +20,10 @@ class WrongBytes(KacheryError):
     """Bytes do not have the hash or the length that was asked for."""
 
 
+class WrongManifest(WrongBytes):
+    """The chunks are as a manifest says, and make up another file than it says."""
+
+
 class StorageBusy(UsageError):
     """Another node runs on this storage folder."""
 

@@ -98,7 +98,12 @@ async def test_wrong_bytes_and_nobody_to_ask(tmp_path: Path, hub: Hub, lab: Path
         assert not list((tmp_path / "ana/storage/tmp").iterdir())
 
 
-async def test_a_wrong_chunk_is_fetched_from_a_peer(tmp_path: Path, hub: Hub, lab: Path) -> None:
+@pytest.mark.parametrize("outruns", [0, 10**15], ids=["trusted until the end", "hashed as it comes"])
+async def test_a_wrong_chunk_is_fetched_from_a_peer(
+    tmp_path: Path, hub: Hub, lab: Path, monkeypatch: pytest.MonkeyPatch, outruns: int
+) -> None:
+    monkeypatch.setattr("kachery_tui.storage.incoming.OUTRUNS", outruns)
+    monkeypatch.setattr("kachery_tui.storage.incoming._PACE_KNOWN", 0)
     data = os.urandom(1 << 20) * 41
     async with (
         running_node(tmp_path / "ben", lab, roles=PROVIDE) as ben,
@@ -110,9 +115,12 @@ async def test_a_wrong_chunk_is_fetched_from_a_peer(tmp_path: Path, hub: Hub, la
         assert manifest is not None
         spoil(hub, manifest.chunks[1].sha1, b"x" * CHUNK_SIZE)
         spoil(hub, manifest.chunks[2].sha1, b"y" * 100_000_000)
-        path = await ana.files.request(uri).outcome()
+        row = ana.files.request(uri)
+        path = await row.outcome()
         assert path is not None
         assert path.read_bytes() == data
+        assert row.done == row.size == sum(row.origins.values())
+        assert any("wrong bytes" in note for note in row.notes)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +195,7 @@ async def test_cancelled_download_resumes_from_verified_chunks_after_a_restart(
 
 
 async def test_bucket_down(tmp_path: Path, hub: Hub, lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kachery_tui.node.fetching.BUCKET_PAUSES", (0.05, 0.1))
+    monkeypatch.setattr("kachery_tui.node.obtaining.BUCKET_PAUSES", (0.05, 0.1))
     limits = {"answer_timeout": 0.5}
     bucket = {"endpoint": "http://127.0.0.1:9"}
     async with running_node(tmp_path / "ana", lab, roles=REQUEST, limits=limits, bucket=bucket) as ana:
@@ -334,7 +342,7 @@ async def test_service_that_stays_away(
     tmp_path: Path, hub: Hub, lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kachery_tui.node.membership.RECONNECT_PATIENCE", 0.5)
-    monkeypatch.setattr("kachery_tui.node.fetching.BUCKET_PAUSES", (0.05,))
+    monkeypatch.setattr("kachery_tui.node.obtaining.BUCKET_PAUSES", (0.05,))
     await hub.stop()
     async with running_node(tmp_path / "ana", lab, roles=REQUEST, wait=False) as ana:
         with pytest.raises(TryAgain):

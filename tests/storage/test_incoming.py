@@ -8,7 +8,7 @@ import pytest
 
 from kachery_tui.errors import TryAgain, UsageError
 from kachery_tui.protocol.manifest import CHUNK_SIZE, Chunk, Manifest
-from kachery_tui.storage import ByteSource, StillArriving, Storage, WrongBytes
+from kachery_tui.storage import ByteSource, StillArriving, Storage, WrongBytes, WrongManifest
 from tests.storage.helpers import chunked, manifest_of, sha1_of, tmp_files, write_chunk
 
 DATA = chunked(chunks=4)
@@ -91,7 +91,7 @@ def test_a_manifest_that_lies_leaves_nothing(storage: Storage) -> None:
     incoming = storage.receive(lie.sha1, len(DATA), manifest=lie)
     for index in range(4):
         write_chunk(incoming, index, DATA)
-    with pytest.raises(WrongBytes, match="manifest"):
+    with pytest.raises(WrongManifest):
         incoming.commit()
     assert incoming.verified == frozenset()
     incoming.close(keep=True)
@@ -154,9 +154,30 @@ def test_a_chunk_that_goes_bad_on_disk_is_found_at_the_end(storage: Storage) -> 
     incoming = storage.receive(MANIFEST.sha1, len(DATA), manifest=MANIFEST)
     assert incoming.verified == {0, 1, 2}
     write_chunk(incoming, 3, DATA)
-    with pytest.raises(WrongBytes, match="went bad"):
+    with pytest.raises(WrongBytes, match=r"1 chunks of .* have wrong bytes"):
         incoming.commit()
     assert incoming.verified == {0, 2, 3}
+    write_chunk(incoming, 1, DATA)
+    assert incoming.commit().path.read_bytes() == DATA
+
+
+def test_chunks_that_outrun_hashing_are_found_out_by_the_whole(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kachery_tui.storage.incoming.OUTRUNS", 0)
+    monkeypatch.setattr("kachery_tui.storage.incoming._PACE_KNOWN", 0)
+    incoming = storage.receive(MANIFEST.sha1, len(DATA), manifest=MANIFEST)
+    wrong = bytearray(DATA)
+    wrong[CHUNK_SIZE + 5] ^= 1
+    for index in range(4):
+        write_chunk(incoming, index, bytes(wrong))
+    with pytest.raises(WrongBytes, match=r"1 chunks of .* have wrong bytes"):
+        incoming.commit()
+    assert storage.find(MANIFEST.sha1) is None
+    assert incoming.verified == {0, 2, 3}
+    # From then on each chunk is hashed as it comes.
+    with pytest.raises(WrongBytes, match="chunk 1"):
+        write_chunk(incoming, 1, bytes(wrong))
     write_chunk(incoming, 1, DATA)
     assert incoming.commit().path.read_bytes() == DATA
 

@@ -1,0 +1,224 @@
+"""Getting one object: from a bucket, or from a node by way of a bucket; downloaded into its place and verified."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from kachery_tui.channel.errors import MissingObject, UnexpectedSize
+from kachery_tui.errors import KacheryError, NobodyHasIt, NotAllowed, TryAgain
+from kachery_tui.node.asking import Asker
+from kachery_tui.node.ledger import Ledger, Origin, Request, Step
+from kachery_tui.node.membership import Membership
+from kachery_tui.node.retries import with_retries
+from kachery_tui.node.threads import in_thread
+from kachery_tui.protocol.messages import FileKey
+from kachery_tui.storage.incoming import Incoming
+from kachery_tui.storage.problems import WrongBytes
+
+BUCKET_PAUSES: Final = (0.5, 1.0, 2.0, 4.0)
+"""Seconds between tries at a bucket that fails in a way that may pass."""
+
+MOST_QUESTIONS: Final = 5
+"""How often one object is asked for in one request, lost connections included."""
+
+MOST_ANSWERS: Final = 2
+"""How often an object may be announced without being in the bucket as it should be."""
+
+_ORDER: Final = (
+    Step.STORAGE,
+    Step.BUCKET,
+    Step.RECONNECTING,
+    Step.ASKING,
+    Step.HELD,
+    Step.PEER_UPLOADS,
+    Step.DOWNLOADING,
+)
+
+Get = Callable[[Membership, Origin], Awaitable[None]]
+"""Gets one object from a channel's bucket; the origin says whether it lay there or was sent on this request."""
+
+
+class Obtainer:
+    """Gets the objects that one request is made of, and writes into its row how that goes."""
+
+    def __init__(
+        self,
+        row: Request,
+        candidates: Sequence[Membership],
+        ledger: Ledger,
+        asker: Asker,
+        count_downloaded: Callable[[int], None],
+    ) -> None:
+        self._row = row
+        self._candidates = list(candidates)
+        self._ledger = ledger
+        self._asker = asker
+        self._count_downloaded = count_downloaded
+
+    async def obtain(
+        self, key: FileKey, get: Get, on_asked: Callable[[bool], None] = lambda asked: None
+    ) -> None:
+        """Get one object by the three steps: the buckets, a question to the nodes, the bucket again.
+
+        `on_asked` hears when a question is out (True) and when it was answered (False).
+        Raises `NobodyHasIt`, `NotAllowed`, `TryAgain`, or another `KacheryError` that says what is wrong.
+        """
+        found: Membership | None = None
+        answered = 0
+        for _ in range(MOST_QUESTIONS):
+            self._step(Step.BUCKET)
+            candidates = [found] if found is not None else self._candidates
+            failure = await self._try_buckets(get, candidates, Origin.PEER if answered else Origin.BUCKET)
+            if failure is None:
+                return
+            if answered >= MOST_ANSWERS:
+                who = self._asker.label_of(self._row.answered_by)
+                raise TryAgain(
+                    f"{who} said that it is in the bucket, and it is not as it should be",
+                    f"{failure.what}: {failure.why}" if failure.why else failure.what,
+                    "Try again, or ask the owner of that node to look into its log",
+                )
+            on_asked(True)
+            try:
+                found = await self._ask_all(key)
+            except KacheryError as error:
+                await self._last_look(get, error, failure)
+                return
+            if found is not None:
+                answered += 1
+            on_asked(False)
+        raise TryAgain(
+            f"{self._row.name} was asked for {MOST_QUESTIONS} times without result", "", "Try again later"
+        )
+
+    async def _try_buckets(
+        self, get: Get, candidates: Sequence[Membership], came_from: Origin
+    ) -> KacheryError | None:
+        """Try `get` on each channel's bucket; None as soon as one had it, else the most telling reason why not."""
+        reasons: list[KacheryError] = []
+        for membership in candidates:
+            try:
+                await self._patiently(membership, get, came_from)
+            except MissingObject as error:
+                reasons.append(error)
+            except (WrongBytes, UnexpectedSize) as error:
+                self._ledger.note(
+                    self._row,
+                    f"the bucket of {membership.name} holds wrong bytes under this hash: {error.what}",
+                )
+                reasons.append(error)
+            except NotAllowed as error:
+                # Without the right to list, a missing object is answered as a forbidden one: worth asking the nodes.
+                self._ledger.note(self._row, f"the bucket of {membership.name}: {error}")
+                reasons.append(error)
+            except TryAgain as error:
+                reasons.append(error)
+            else:
+                self._row.channel = membership.name
+                return None
+        return next((reason for reason in reasons if not isinstance(reason, MissingObject)), reasons[0])
+
+    async def _patiently(self, membership: Membership, get: Get, came_from: Origin) -> None:
+        def note(error: TryAgain) -> None:
+            self._ledger.note(self._row, f"the bucket of {membership.name}: {error.what}; tried again")
+
+        await with_retries(lambda: get(membership, came_from), BUCKET_PAUSES, note)
+
+    async def _last_look(self, get: Get, unanswered: KacheryError, failure: KacheryError) -> None:
+        """Nobody answered as it should be: what an answer that got lost has brought may be in the bucket all the same."""
+        if await self._try_buckets(get, self._candidates, Origin.PEER) is None:
+            return
+        if isinstance(failure, (TryAgain, WrongBytes, UnexpectedSize)) and isinstance(
+            unanswered, (NobodyHasIt, NotAllowed)
+        ):
+            raise TryAgain(
+                failure.what, f"{failure.why}; and {unanswered.what}: {unanswered.why}", failure.do
+            )
+        raise unanswered
+
+    async def _ask_all(self, key: FileKey) -> Membership | None:
+        """Ask on every channel at once; the one on which it was announced first.
+
+        None where a connection was made anew and the bucket is worth a look. Raises when no channel is left to hope for.
+        """
+        asking = {
+            asyncio.ensure_future(self._asker.ask(membership, key, self._row.number, self._step)): membership
+            for membership in self._candidates
+        }
+        reasons: list[KacheryError] = []
+        try:
+            for next_done in asyncio.as_completed(asking):
+                try:
+                    answered_by = await next_done
+                except KacheryError as error:
+                    reasons.append(error)
+                    continue
+                if answered_by is None:
+                    self._ledger.note(self._row, "the connection was lost in the meantime: asked again")
+                    return None
+                self._row.answered_by = answered_by
+                return next(m for task, m in asking.items() if task.done() and _answer(task) == answered_by)
+        finally:
+            for task in asking:
+                task.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
+        raise _most_telling(reasons)
+
+    async def download(
+        self, membership: Membership, name: str, incoming: Incoming, index: int, origin: Origin | None
+    ) -> None:
+        """One object into its place, verified, and counted on the row unless `origin` is None.
+
+        Raises `WrongBytes`, `UnexpectedSize`, `MissingObject`, `NotAllowed` or `TryAgain`.
+        """
+        chunk, loop = incoming.chunks[index], asyncio.get_running_loop()
+        size = chunk.end - chunk.start
+        writer = incoming.writer(index)
+        taken = 0
+
+        def took(amount: int) -> None:
+            nonlocal taken
+            if not taken:
+                self._step(Step.DOWNLOADING)
+            taken += amount
+            if origin is not None:
+                self._ledger.count(self._row, amount, origin)
+
+        def sink(piece: memoryview) -> None:
+            writer.write(piece)
+            loop.call_soon_threadsafe(took, len(piece))
+
+        try:
+            received = await membership.channel.bucket.fetch(name, sink, max_bytes=size)
+            if received != size:
+                raise WrongBytes(f"{name} has {received} bytes, not {size}")
+            await in_thread(writer.finish)
+        except BaseException:
+            await in_thread(writer.abort)
+            if origin is not None:
+                self._ledger.count(self._row, -taken, origin)
+            raise
+        self._count_downloaded(size)
+
+    def _step(self, step: Step, node_id: str = "") -> None:
+        """Follow the object furthest on its way: a row of several chunks shows one step, and it only moves on."""
+        if node_id:
+            self._row.answered_by = node_id
+        several = len(self._row.chunks) > 1
+        if several and self._row.step in _ORDER and _ORDER.index(step) < _ORDER.index(self._row.step):
+            return
+        self._ledger.enter(self._row, step)
+
+
+def _answer(task: "asyncio.Future[str | None]") -> str | None:
+    return task.result() if not task.cancelled() and task.exception() is None else None
+
+
+def _most_telling(reasons: Sequence[KacheryError]) -> KacheryError:
+    """One error for several channels: the kind that leaves most hope, and the words of all."""
+    if len(reasons) == 1:
+        return reasons[0]
+    kinds = (TryAgain, NobodyHasIt, NotAllowed, KacheryError)
+    best = next(reason for kind in kinds for reason in reasons if isinstance(reason, kind))
+    others = "; ".join(f"{reason.what}: {reason.why}" for reason in reasons if reason is not best)
+    return type(best)(best.what, f"{best.why}; {others}", best.do)
