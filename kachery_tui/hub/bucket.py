@@ -5,6 +5,8 @@ import logging
 import os
 import shutil
 import sys
+import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -17,6 +19,9 @@ _log = logging.getLogger(__name__)
 
 BUCKET: Final = "kachery"
 REGION: Final = "us-east-1"
+
+_UPLOADING: Final = ".rclone_temp_put_"
+"""rclone writes an upload under such a name, and gives it its own when it is whole."""
 
 _START_TIMEOUT: Final = 20.0
 _STOP_TIMEOUT: Final = 5.0
@@ -52,6 +57,8 @@ class S3Server:
     _watcher: asyncio.subprocess.Process | None = None
     _keeping: asyncio.Task[None] | None = None
     _reading: asyncio.Task[None] | None = None
+    _sweeping: "asyncio.Future[None] | None" = None
+    _stopping: threading.Event = field(default_factory=threading.Event)
     _last_words: str = ""
 
     async def start(self, port: int) -> None:
@@ -92,6 +99,8 @@ class S3Server:
             ) from None
 
     async def _launch(self, program: Path) -> None:
+        await self._end_sweep()
+        started = time.time()
         host = f"[{self.host}]" if ":" in self.host else self.host
         environment = {name: value for name, value in os.environ.items() if not name.startswith("RCLONE_")}
         # The command line is for everybody to see, the environment is not.
@@ -117,6 +126,16 @@ class S3Server:
             stderr=asyncio.subprocess.DEVNULL,
             start_new_session=True,
         )
+        self._stopping.clear()
+        self._sweeping = asyncio.ensure_future(
+            asyncio.to_thread(_sweep, self.objects, started, self._stopping)
+        )
+
+    async def _end_sweep(self) -> None:
+        self._stopping.set()
+        if self._sweeping is not None:
+            await self._sweeping
+            self._sweeping = None
 
     async def _read_log(self, child: asyncio.subprocess.Process) -> None:
         if child.stderr is None:
@@ -171,6 +190,7 @@ class S3Server:
                 _log.error("cannot start the S3 server again: %s", error)
 
     async def _end_child(self) -> None:
+        await self._end_sweep()
         watcher, child = self._watcher, self._child
         # The watcher first: it must not outlive its child, whose number another process may get.
         if watcher is not None:
@@ -181,6 +201,19 @@ class S3Server:
         if self._reading is not None:
             await self._reading
             self._reading = None
+
+
+def _sweep(objects: Path, before: float, stop: threading.Event) -> None:
+    """Remove what uploads left that an earlier server did not live to finish. There may be a million files to pass."""
+    for folder, _, names in os.walk(objects):
+        if stop.is_set():
+            return
+        for name in names:
+            if name.startswith(_UPLOADING):
+                left = Path(folder, name)
+                with suppress(OSError):
+                    if left.stat().st_mtime < before:
+                        left.unlink()
 
 
 async def _line(stream: asyncio.StreamReader) -> bytes:

@@ -21,6 +21,7 @@ _log = logging.getLogger(__name__)
 _websockets_log = logging.getLogger(f"{__name__}.websockets")
 # What strangers send to the port is no error of the hub's.
 _websockets_log.addFilter(lambda record: "opening handshake failed" not in record.getMessage())
+_websockets_log.setLevel(logging.WARNING)
 
 _TICK: Final = 0.25
 _PING: Final = 20.0
@@ -54,6 +55,7 @@ class PubSubServer:
         )
         self._ticking = asyncio.create_task(self._tick(), name="hub ticks")
         found: int = next(iter(self._server.sockets)).getsockname()[1]
+        _log.info("pub-sub listens on %s, port %s", host, found)
         return found
 
     async def stop(self) -> None:
