@@ -206,7 +206,8 @@ class Provider:
             await membership.publish_patiently(
                 UploadFileStatus(key, UploadStatus.STARTED), request=row.number
             )
-            await self._uploader.upload(membership, row, key, wanted.source)
+            with self._storage.using(wanted.root):
+                await self._uploader.upload(membership, row, key, wanted.source)
             serving.sent[key.sha1] = wanted.source.size
         except KacheryError as error:
             serving.failure = error

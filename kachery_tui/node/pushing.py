@@ -25,9 +25,10 @@ async def push(
     row.size = sum(source.size for _, source in objects)
     ledger.touch(row)
     try:
-        async with asyncio.TaskGroup() as group:
-            for key, source in objects:
-                group.create_task(uploader.upload(membership, row, key, source))
+        with storage.using(row.key.sha1):
+            async with asyncio.TaskGroup() as group:
+                for key, source in objects:
+                    group.create_task(uploader.upload(membership, row, key, source))
     except BaseExceptionGroup as several:
         raise several.exceptions[0] from None
 
