@@ -1,6 +1,5 @@
 """Roles are written into channel files, and channels are joined."""
 
-import os
 import stat
 import tomllib
 from pathlib import Path
@@ -13,6 +12,7 @@ from kachery_tui.config import ConfigError, channels_folder, install_channel, lo
 from kachery_tui.errors import KacheryError, NotAllowed, UsageError
 from kachery_tui.protocol.roles import Role
 from tests.config.files import channel_values, write
+from tests.users import as_somebody_else
 
 BOTH = frozenset({Role.REQUEST_FILES, Role.PROVIDE_FILES})
 
@@ -109,12 +109,11 @@ def test_a_file_that_is_gone(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
 def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
     file = write(tmp_path / "closed" / "lab.toml", WITH_COMMENTS)
     file.parent.chmod(0o500)
     try:
-        with pytest.raises(NotAllowed, match="cannot write"):
+        with as_somebody_else(file.parent), pytest.raises(NotAllowed, match="cannot write"):
             save_roles(file, BOTH)
     finally:
         file.parent.chmod(0o700)

@@ -132,3 +132,7 @@ async def test_presence_is_refused_without_name_room_or_channel(tmp_path: Path) 
             assert (await socket.get(2))["error"]["code"] == 91003
             await socket.send(action=14, channel=NAME, msgSerial=1, presence=many[:2])
             assert (await socket.get(1))["msgSerial"] == 1
+            await socket.send(
+                action=14, channel=NAME, msgSerial=2, presence=[{**many[0], "data": "x" * 4097}]
+            )
+            assert (await socket.get(2))["error"]["code"] == 40009

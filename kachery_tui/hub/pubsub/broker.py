@@ -3,6 +3,7 @@
 The front calls `open`, `receive`, `lost` and `tick`, and then sends what waits in the links that `changed` names.
 """
 
+import hmac
 from collections.abc import Callable, Iterable, Mapping
 
 from kachery_tui.hub.pubsub.auth import Identity, Key, by_key, by_token
@@ -134,7 +135,7 @@ class Broker:
         if not key:
             return None, None
         session = self.sessions.get(key.partition("!")[0])
-        if session is None or session.key != key:
+        if session is None or not hmac.compare_digest(session.key.encode(), key.encode("utf-8", "replace")):
             return None, Fault(
                 Code.CONNECTION_EXPIRED, "unable to recover connection: it is not known any more"
             )

@@ -27,6 +27,9 @@ class Limits:
     outgoing_bytes: int = 16 * 1024 * 1024
     """Waiting to be sent to one client. One that reads too slowly is cut off; it can resume and catch up."""
 
+    member_bytes: int = 4_096
+    """What one presence member may say of itself: a page of a SYNC stays well under a client's largest frame."""
+
     members_per_channel: int = 1_000
     members_per_connection: int = 250
     history_messages: int = 50_000

@@ -146,7 +146,12 @@ def _publish(serial: int, frame: Frame, limits: Limits) -> Publish:
 def _presence_change(serial: int, frame: Frame, limits: Limits) -> PresenceChange:
     channel = _channel(frame, limits)
     items = tuple(_presence_item(item, limits) for item in _items(frame, "presence", limits))
-    _check_size(sum(_size(item.payload) for item in items), limits)
+    sizes = [_size(item.payload) for item in items]
+    _check_size(sum(sizes), limits)
+    if max(sizes) > limits.member_bytes:
+        raise Fault(
+            Code.TOO_LARGE, f"a presence member of {max(sizes)} bytes; limit is {limits.member_bytes}"
+        )
     return PresenceChange(serial, channel, items)
 
 
