@@ -114,12 +114,14 @@ class Attachment:
         rights come into force when the SDK attaches again, which it does after every change of the token.
         """
         withdrawn = self.publish and not publish
+        keeps_some = (self.publish and publish) or (self.subscribe and subscribe)
         self.publish, self.subscribe = publish, subscribe
         if self.wanted:
             self._channel.set_options_without_reattach(self._options())
         if self._state not in ("attached", "attaching"):
             return
-        if not self.wanted:
+        if not keeps_some:
+            # Also where one right takes the other's place: with the new token none of the old ones would be left.
             await self._attempt(self._channel.detach())
         elif withdrawn and self._entered:
             await self._attempt(self._channel.presence.leave())

@@ -24,7 +24,7 @@ def join(args: Namespace) -> int:
     say(f"joined {channel.name}: {_describe(channel)}")
     if not channel.roles:
         say(f"Ask for roles: kachery-tui channel roles {channel.name} +request-files")
-    say("A node that is running takes it up when it starts next.")
+    say("A node that is running with this configuration joins within a few seconds.")
     return 0
 
 

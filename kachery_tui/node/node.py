@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from kachery_tui.config import ChannelConfig, NodeConfig, save_roles
 from kachery_tui.errors import KacheryError, UsageError
+from kachery_tui.node.channel_files import ChannelFiles
 from kachery_tui.node.files import Files
 from kachery_tui.node.ledger import Ledger
 from kachery_tui.node.log import LogRing
@@ -112,6 +113,8 @@ class Node:
             await self.join(channel)
         if self._provide:
             self.supervisor.spawn(self._follow_folder(), "storage scan", service=True)
+            following = ChannelFiles(self.config.folder, self.memberships, self.join, self.leave)
+            self.supervisor.spawn(following.run(), "channel files", service=True)
 
     async def close(self) -> None:
         """End everything: requests are cancelled (verified chunks stay), channels left, threads waited for."""

@@ -1,0 +1,69 @@
+"""A running node follows the channel files in its settings folder."""
+
+from pathlib import Path
+
+import pytest
+
+from kachery_tui.config import save_roles
+from kachery_tui.protocol.roles import Role
+from tests.nodes import join_by_file, running_node, until
+
+REQUEST = frozenset({Role.REQUEST_FILES})
+
+
+@pytest.fixture(autouse=True)
+def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kachery_tui.node.channel_files.LOOK_INTERVAL", 0.02)
+
+
+async def test_a_file_that_is_dropped_in_joins_and_one_that_goes_leaves(tmp_path: Path, lab: Path) -> None:
+    async with running_node(tmp_path / "ana", None) as ana:
+        file = join_by_file(tmp_path / "ana", lab, roles=["request-files"])
+        await until(lambda: "lab" in ana.memberships and ana.memberships["lab"].in_force == REQUEST)
+        file.unlink()
+        await until(lambda: not ana.memberships)
+
+
+async def test_changed_roles_take_effect_over_the_same_connection(tmp_path: Path, lab: Path) -> None:
+    async with running_node(tmp_path / "ana", lab, roles=(Role.PROVIDE_FILES,)) as ana:
+        membership = ana.memberships["lab"]
+        save_roles(membership.config.file, REQUEST)
+        await until(lambda: membership.in_force == REQUEST)
+        assert ana.memberships["lab"] is membership
+        assert membership.reconnects == 1
+
+
+async def test_other_changes_join_anew(tmp_path: Path, lab: Path) -> None:
+    async with running_node(tmp_path / "ana", lab) as ana:
+        join_by_file(tmp_path / "ana", lab, provide="ask")
+        await until(
+            lambda: ana.memberships.get("lab") is not None and ana.memberships["lab"].config.provide == "ask"
+        )
+        await until(lambda: len(ana.memberships["lab"].in_force) == 2)
+
+
+async def test_a_file_that_cannot_be_read_changes_nothing(tmp_path: Path, lab: Path) -> None:
+    async with running_node(tmp_path / "ana", lab) as ana:
+        membership = ana.memberships["lab"]
+        before = membership.config
+        membership.config.file.write_text("name = ")
+        other = tmp_path / "ana" / "channels" / "zz.toml"
+        other.write_text(lab.read_text().replace('name = "lab"', 'name = "zz"', 1))
+        other.chmod(0o600)
+        await until(lambda: "zz" in ana.memberships)
+        assert ana.memberships["lab"] is membership
+        assert membership.config == before
+        assert not ana.supervisor.failed
+
+
+async def test_the_nodes_own_change_of_a_role_is_no_news(tmp_path: Path, lab: Path) -> None:
+    async with running_node(tmp_path / "ana", lab) as ana:
+        membership = ana.memberships["lab"]
+        await ana.set_role("lab", Role.REQUEST_TASKS, asked=True)
+        await until(lambda: Role.REQUEST_TASKS in membership.in_force)
+        other = tmp_path / "ana" / "channels" / "other.toml"
+        other.write_text(lab.read_text().replace('name = "lab"', 'name = "other"', 1))
+        other.chmod(0o600)
+        await until(lambda: "other" in ana.memberships)
+        assert ana.memberships["lab"] is membership
+        assert membership.reconnects == 1
