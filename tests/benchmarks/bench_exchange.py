@@ -7,6 +7,7 @@ this machine: the hub (with `rclone serve s3`) in a process of its own, both nod
 import argparse
 import asyncio
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -87,19 +88,23 @@ async def large_file(folder: Path, lab: Path, size: int, rounds: int) -> None:
     shutil.rmtree(folder / "ben")
     ours: list[float] = []
     theirs: list[float] = []
+    grown: list[int] = []
     for number in range(1 + rounds):
         async with running_node(folder / "cleo", lab, roles=(Role.REQUEST_FILES,)) as cleo:
 
             async def load() -> None:
                 await cleo.files.request(stored.uri).outcome()
 
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             ours.append(await timed(load))
+            grown.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak)
         shutil.rmtree(folder / "cleo")
         target = folder / "whole"
         theirs.append(await timed(lambda: run_s5cmd(whole, str(target))))  # noqa: B023 - as above
         target.unlink()
         print(f"  round {number}: load {ours[-1]:.2f} s, s5cmd {theirs[-1]:.2f} s", flush=True)
     load_median, s5cmd_median = statistics.median(ours[1:]), statistics.median(theirs[1:])
+    print(f"memory that loading {size / 1e9:g} GB adds to the peak: {max(grown) / 1000:.1f} MB at most")
     print(
         f"{size / 1e9:g} GB in the bucket: load, verified {load_median:.2f} s; s5cmd cp {s5cmd_median:.2f} s;"
         f" ratio {load_median / s5cmd_median:.2f} (medians of {rounds} after one to warm up)"
