@@ -139,6 +139,9 @@ class Provider:
             return
         membership.activity[Stream.REQUEST_FILES].belongs_to(message, serving.row.number)
         if key.sha1 in serving.under_way or key.sha1 in serving.held:
+            # Whoever asks again has not heard the answer, or has come later than it was given.
+            again = self._say_again(membership, serving, wanted)
+            self._supervisor.spawn(again, f"{membership.name}: say again {key.sha1[:12]}")
             return
         if membership.config.provide is Provide.AUTO or time.time() < serving.consent_until:
             self._start(membership, serving, wanted)
@@ -238,26 +241,29 @@ class Provider:
                 service=True,
             )
         else:
-            self._supervisor.spawn(
-                self._say_held(membership, serving, wanted), f"{membership.name}: say held"
-            )
+            again = self._say_again(membership, serving, wanted)
+            self._supervisor.spawn(again, f"{membership.name}: say again {wanted.key.sha1[:12]}")
 
     async def _keep_holding(self, membership: Membership, serving: _Serving) -> None:
         """Tell the askers now and then that a person is being asked; in the end, that nobody answered."""
         until = time.time() + HOLD_PATIENCE
         while time.time() < until:
             for wanted in list(serving.held.values()):
-                await self._say_held(membership, serving, wanted)
+                await self._say_again(membership, serving, wanted)
             await asyncio.sleep(HOLD_INTERVAL)
         await self._decline(membership, serving, f"nobody answered within {HOLD_PATIENCE / 60:.0f} minutes")
 
-    async def _say_held(self, membership: Membership, serving: _Serving, wanted: _Wanted) -> None:
+    async def _say_again(self, membership: Membership, serving: _Serving, wanted: _Wanted) -> None:
+        """Say what is known of one object: that a person is asked about it, or that it is on its way."""
+        key = wanted.key
+        if key.sha1 in serving.held:
+            body: UploadFileProgress | UploadFileStatus = UploadFileProgress(key, 0, wanted.source.size)
+        else:
+            body = UploadFileStatus(key, UploadStatus.STARTED)
         try:
-            await membership.publish(
-                UploadFileProgress(wanted.key, 0, wanted.source.size), request=serving.row.number
-            )
+            await membership.publish(body, request=serving.row.number)
         except KacheryError as error:
-            _log.info("%s: could not say that %s waits: %s", membership.name, wanted.key.sha1, error)
+            _log.info("%s: could not say how %s stands: %s", membership.name, key.sha1, error)
 
     def answer(self, row: Request, *, yes: bool) -> None:
         """Give a person's answer to a row that waits for it. Raises `UsageError` where none waits."""

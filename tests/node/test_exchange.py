@@ -163,6 +163,21 @@ async def test_ask_mode_takes_a_no(tmp_path: Path, lab: Path) -> None:
         await row.outcome()
 
 
+async def test_who_asks_again_hears_again_that_a_person_is_asked(tmp_path: Path, lab: Path) -> None:
+    async with (
+        running_node(tmp_path / "ben", lab, roles=PROVIDE, provide="ask") as ben,
+        running_node(tmp_path / "ana", lab, roles=REQUEST) as ana,
+    ):
+        uri = (await ben.store(put_file(tmp_path, "a.bin", b"patience"))).uri
+        row = ana.files.request(uri)
+        await at_step(row, Step.HELD)
+        ana.files.cancel(row.number)
+        await row.finished.wait()
+        ana.files.retry(row.number)
+        await at_step(row, Step.HELD)
+        assert len(theirs(ben)) == 1
+
+
 async def test_one_yes_covers_all_chunks_of_a_file(tmp_path: Path, lab: Path) -> None:
     async with (
         running_node(tmp_path / "ben", lab, roles=PROVIDE, provide="ask") as ben,
