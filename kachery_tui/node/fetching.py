@@ -16,12 +16,15 @@ from kachery_tui.protocol.manifest import CHUNK_SIZE, Manifest
 from kachery_tui.protocol.messages import ChunkOf, FileKey
 from kachery_tui.protocol.objects import file_object
 from kachery_tui.storage.incoming import Incoming
-from kachery_tui.storage.problems import WrongBytes, WrongManifest
+from kachery_tui.storage.problems import StillArriving, WrongBytes, WrongManifest
 from kachery_tui.storage.storage import Storage
 from kachery_tui.storage.values import Found
 
 LARGEST_MANIFEST: Final = CHUNK_SIZE
 """Bytes. A manifest is stored as one object; this much describes a file of some 4 TB."""
+
+ARRIVING_PAUSE: Final = 0.5
+"""Seconds between two looks at a file that another program is receiving into the same storage folder."""
 
 CHUNK_ROUNDS: Final = 3
 """How often chunks that turn out to be wrong in the end are fetched again."""
@@ -55,6 +58,17 @@ class Fetch:
 
         Raises `NobodyHasIt`, `NotAllowed`, `TryAgain`, or another `KacheryError` that says what is wrong.
         """
+        while True:
+            try:
+                return await self._walk()
+            except StillArriving:
+                # Whoever has it in hand brings it into this storage, or gives it up; either ends the waiting.
+                self._ledger.note(
+                    self._row, "another program on this machine is receiving the file: waiting for it"
+                )
+                await asyncio.sleep(ARRIVING_PAUSE)
+
+    async def _walk(self) -> Found:
         row, key = self._row, self._row.key
         found = await in_thread(lambda: self._storage.find(key.sha1))
         if found is not None:

@@ -28,8 +28,11 @@ class StorageBusy(UsageError):
     """Another node runs on this storage folder."""
 
 
-class StillArriving(TryAgain):
-    """Another request, here or in another process, is receiving the same file."""
+class StillArriving(KacheryError):
+    """Another request, here or in another process, is receiving the same file. No trouble of a service: it will pass."""
+
+    exit_code = TryAgain.exit_code
+    retryable = True
 
 
 class SourceChanged(TryAgain):

@@ -25,6 +25,7 @@ from kachery_tui.protocol.messages import (
 from kachery_tui.protocol.objects import file_object
 from kachery_tui.protocol.roles import Role, Stream
 from kachery_tui.protocol.uris import FileUri
+from kachery_tui.storage import Storage
 from tests.hubs import Hub
 from tests.nodes import at_step, put_file, running_node, theirs, until
 
@@ -362,3 +363,22 @@ async def test_a_message_that_is_too_large_fails_alone(tmp_path: Path, lab: Path
             return_exceptions=True,
         )
         assert [type(result) for result in results] == [type(None), ProtocolError, type(None)]
+
+
+async def test_a_file_that_another_program_is_receiving_is_waited_for(tmp_path: Path, lab: Path) -> None:
+    async with running_node(tmp_path / "ana", lab) as ana:
+        data = b"received by another"
+        async with running_node(tmp_path / "ben", lab) as ben:
+            uri = (await ben.store(put_file(tmp_path, "a.bin", data))).uri
+            await ben.files.push(uri, "lab").outcome()
+        other = Storage.open(tmp_path / "ana" / "storage")
+        incoming = other.receive(uri.sha1, len(data))
+        row = ana.files.request(uri)
+        await until(lambda: any("another program" in note for note in row.notes))
+        writer = incoming.writer(0)
+        writer.write(memoryview(data))
+        writer.finish()
+        incoming.commit()
+        await row.outcome()
+        assert row.origins == {Origin.DISK: len(data)}
+        other.close()
