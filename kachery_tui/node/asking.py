@@ -8,6 +8,7 @@ from typing import Final
 from kachery_tui.errors import KacheryError, NobodyHasIt, TryAgain
 from kachery_tui.node.ledger import Step
 from kachery_tui.node.membership import Membership
+from kachery_tui.node.values import Member
 from kachery_tui.protocol.envelope import Envelope
 from kachery_tui.protocol.messages import (
     FileKey,
@@ -56,8 +57,9 @@ class _Talk:
 class Asker:
     """Publishes requests for objects and hands what is announced to those who wait for it."""
 
-    def __init__(self, label_of: Callable[[str], str]) -> None:
+    def __init__(self, label_of: Callable[[str], str], node_id: str) -> None:
         self.label_of = label_of
+        self._node_id = node_id
         self._waiters: dict[tuple[str, str], set[_Waiter]] = {}
 
     def hear(self, membership: Membership, envelope: Envelope, announcement: Announcement) -> int | None:
@@ -133,9 +135,7 @@ class Asker:
                     if heard.node_id in (talk.uploading, talk.held):
                         talk.uploading = talk.held = ""
                         on_step(Step.ASKING, "")
-                    if all(
-                        member.node_id in talk.failed for member in membership.members(Stream.PROVIDE_FILES)
-                    ):
+                    if all(member.node_id in talk.failed for member in self._others(membership)):
                         raise self._unanswered(membership, talk)
 
     async def _next(
@@ -151,6 +151,11 @@ class Asker:
         finally:
             hearing.cancel()
             reconnecting.cancel()
+
+    def _others(self, membership: Membership) -> tuple[Member, ...]:
+        """Who may answer: the nodes present as providers, this one left out."""
+        present = membership.members(Stream.PROVIDE_FILES)
+        return tuple(member for member in present if member.node_id != self._node_id)
 
     def _not_in_force(self, membership: Membership) -> KacheryError:
         problem = (
@@ -176,7 +181,7 @@ class Asker:
                 f"no sign of life for {limits.progress_timeout:g} s (progress_timeout)",
                 "Try again: what was verified is kept",
             )
-        present = membership.members(Stream.PROVIDE_FILES)
+        present = self._others(membership)
         listening = (
             ", ".join(self.label_of(member.node_id) for member in present[:8]) or "nobody that shows itself"
         )

@@ -167,7 +167,7 @@ class Membership:
             return
         if role not in self.asked:
             command = f"kachery-tui channel roles {self.name} +{role}"
-            do = f"Grant yourself {role} on {self.name}: in the screen, or with `{command}`"
+            do = f"Ask for the role: `g` on its row in the channels pane, or `{command}`"
             raise NotAllowed(f"no role {role} on {self.name}", "this node does not ask for it", do)
         raise NotAllowed(
             f"no role {role} on {self.name}",

@@ -69,6 +69,14 @@ def test_rates() -> None:
     assert meter.history(109.0, 12) == [0, 0] + [10] * 10
 
 
+def test_the_rate_of_what_has_just_begun_is_not_watered_down() -> None:
+    meter = RateMeter()
+    for tenth in range(20):
+        meter.add(10, 100.0 + tenth / 10)
+    assert meter.rate(102.0) == pytest.approx(100)
+    assert meter.rate(102.0, 10) == pytest.approx(100)
+
+
 def test_ended_rows_are_bounded_and_active_ones_stay() -> None:
     ledger = Ledger()
     key, uri = FileKey(SHA1), FileUri(SHA1)
