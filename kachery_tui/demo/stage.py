@@ -129,9 +129,10 @@ def main(arguments: Sequence[str]) -> int:
     commands: SimpleQueue[str] = SimpleQueue()
     for number in ENDINGS:
         signal.signal(number, _fall)
-    threading.Thread(target=_listen, args=(commands,), daemon=True).start()
     stage = Stage(Path(arguments[0]))
     try:
+        # In here: stdin may have ended already, and the curtain comes as soon as somebody listens.
+        threading.Thread(target=_listen, args=(commands,), daemon=True).start()
         while True:
             verb, _, rest = commands.get().partition(" ")
             try:

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -92,3 +94,12 @@ def test_a_path_that_is_no_file_is_refused_before_anything_starts(tmp_path: Path
         assert terminal.end() == 2
         assert "missing: it is no file" in terminal.text()
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_a_stage_whose_screen_has_gone_already_clears_all_the_same(tmp_path: Path) -> None:
+    for number in range(5):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        command = [sys.executable, "-m", "kachery_tui.demo.stage", str(folder)]
+        subprocess.run(command, stdin=subprocess.DEVNULL, check=True, timeout=60)
+        assert not folder.exists()
