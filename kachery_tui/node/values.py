@@ -1,6 +1,90 @@
-"""The values of the lower floors that a node hands on to whoever looks at it: the screen and the command line."""
+"""The values that a node hands on to whoever looks at it: those of the lower floors, and what it makes of both."""
+
+from dataclasses import dataclass
 
 from kachery_tui.channel.values import Connection, ConnectionState, Member
 from kachery_tui.storage.values import Entry, Found, Order, Stored, Totals
 
-__all__ = ["Connection", "ConnectionState", "Entry", "Found", "Member", "Order", "Stored", "Totals"]
+__all__ = [
+    "BucketFile",
+    "BucketPage",
+    "Connection",
+    "ConnectionState",
+    "Entry",
+    "FeedInfo",
+    "Found",
+    "Horizon",
+    "Member",
+    "Order",
+    "Stored",
+    "Totals",
+    "Trashed",
+    "TrashedFile",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class BucketFile:
+    """A file in a channel's bucket; `name` is what this node's storage calls it, empty where it is not there.
+
+    `size` is in bytes, `modified` Unix time in seconds where the service tells it.
+    """
+
+    sha1: str
+    size: int
+    modified: float | None
+    name: str
+    on_disk: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BucketPage:
+    """Part of a bucket's listing. `others` counts objects that are no files; `next_token` is None on the last page."""
+
+    files: tuple[BucketFile, ...]
+    others: int
+    next_token: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrashedFile:
+    """A file in the trash: size in bytes, and when it went there, in Unix time."""
+
+    sha1: str
+    size: int
+    name: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trashed:
+    """The newest files of the trash; `more` if there are others."""
+
+    entries: tuple[TrashedFile, ...]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """What eviction would take, in its order: `over` bytes now, the rest once `room` bytes more are stored.
+
+    `limit` is the size limit in bytes and `goal` what eviction goes down to; None without a limit.
+    """
+
+    entries: tuple[Entry, ...]
+    over: int
+    room: int | None
+    limit: int | None
+    goal: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedInfo:
+    """A feed that the storage folder holds; `own` if its private key is here. `last_at` is Unix time in seconds."""
+
+    feed_id: str
+    name: str
+    own: bool
+    subfeeds: int
+    messages: int
+    last_at: float | None
