@@ -1,11 +1,11 @@
 """The demo's screen: the ordinary one over a node of its own, with a tour that follows what the person does."""
 
 import asyncio
+import hashlib
 import shutil
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final, Self
@@ -14,19 +14,24 @@ from kachery_tui.child import Child
 from kachery_tui.config import NodeConfig, load_channel
 from kachery_tui.demo.cues import Cue, CueKind, Offer
 from kachery_tui.demo.files import DENSITY, RATES
-from kachery_tui.demo.stage import BEN, CHANNEL
+from kachery_tui.demo.stage import BEN, CHANNEL, YOUR_PATIENCE
+from kachery_tui.node.ledger import Side, Step
 from kachery_tui.node.node import Node
-from kachery_tui.protocol.roles import Stream
+from kachery_tui.protocol.roles import Role, Stream
 from kachery_tui.protocol.uris import FileUri
 from kachery_tui.storage.storage import Storage
 from kachery_tui.tui.app import KacheryApp
+from kachery_tui.tui.here import Here, PaneName
 from kachery_tui.tui.present import size
 from kachery_tui.tui.screen import MainScreen
-from kachery_tui.tui.tour import Tour
+from kachery_tui.tui.tour import Hint, Tour, has_come
 
 LOOK_SECONDS: Final = 0.1
 HINTED_FILES: Final = 4
 """More files than that are not gone through one by one."""
+
+NOBODYS: Final = FileUri(hashlib.sha1(b"nobody has this file").hexdigest(), "lost.dat")  # noqa: S324 - a name
+"""A file that no node of the demo has."""
 
 PRESENT_SECONDS: Final = 20.0
 """How long the peers may take to be present before the tour goes on without them."""
@@ -98,15 +103,10 @@ class DemoApp(KacheryApp):
         yours = await node.store(DENSITY)
         await node.store(RATES)
         await self._peers_present(ready.offers)
-        await self._guide(_hints(ready.offers))
-        self._backstage.ask(str(yours.uri))
-        self._hint(
-            f"now the other way: {BEN} asks for your {DENSITY.name}, and waits: p goes to the row, p again provides it"
-        )
+        uri = str(yours.uri)
+        self._show(*hints(ready.offers, uri, lambda: self._backstage.ask(uri)))
         await self._wait_for(CueKind.RECEIVED)
-        self._hint(
-            f"{BEN} has it, verified. Enter on a row shows its steps; ? every key; q leaves, and nothing stays"
-        )
+        self.notify(f"{BEN} has it, verified", title=DENSITY.name, markup=False)
 
     async def _wait_for(self, kind: CueKind) -> Cue:
         """The next cue of that kind. Others are shown to the person on the way."""
@@ -117,7 +117,7 @@ class DemoApp(KacheryApp):
             elif cue.kind is kind:
                 return cue
             else:
-                self._hint(cue.text)
+                self._show(cue.text)
                 if cue.kind is CueKind.FAILED:
                     self.notify(cue.text, title="the demo", severity="error", timeout=30, markup=False)
 
@@ -129,18 +129,11 @@ class DemoApp(KacheryApp):
             async with asyncio.timeout(PRESENT_SECONDS):
                 await _until(lambda: wanted <= {member.label for member in members(Stream.PROVIDE_FILES)})
 
-    async def _guide(self, hints: Sequence[str]) -> None:
-        """Show the hints, and wait until the last is followed or skipped."""
-        tour = self._hint(*hints)
-        await _until(lambda: tour is None or not tour.hint)
-
-    def _hint(self, *hints: str) -> Tour | None:
+    def _show(self, *hints: Hint | str) -> None:
         """Show hints on the main screen, if that is there."""
         for screen in self.screen_stack:
             if isinstance(screen, MainScreen):
                 screen.tour = Tour(hints)
-                return screen.tour
-        return None
 
 
 async def _until(holds: Callable[[], bool]) -> None:
@@ -149,16 +142,55 @@ async def _until(holds: Callable[[], bool]) -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
-def _hints(offers: Sequence[Offer]) -> list[str]:
-    """What to press, file by file. The tour takes a URI to end at the next space, so its name may have none."""
-    hints = []
-    for offer in offers[:HINTED_FILES]:
-        uri = FileUri.parse(offer.uri)
-        shown = replace(uri, name="_".join((uri.name or "").split()) or None)
-        hints.append(
-            f"press r, then Enter, to ask for {shown} ({size(offer.size)}; only {offer.peer} has it)"
-        )
-    return hints
+def hints(offers: Sequence[Offer], yours: str, let_ben_ask: Callable[[], None]) -> list[Hint]:
+    """The tour: what to press, in order. `yours` is the file that ben asks for once `let_ben_ask` was called."""
+    asked_for = FileUri.parse(yours)
+    return [
+        *(_hint_for(offer) for offer in offers[:HINTED_FILES]),
+        Hint(
+            f"now the other way: {BEN} asks for your {asked_for.name} and waits for you. "
+            "{provide} goes to the row, {provide} again sends the file",
+            done=lambda here, _: _row(here, asked_for, Side.THEIRS, Step.DONE, Step.DECLINED),
+            ready=lambda here, _: _row(here, asked_for, Side.THEIRS, *Step),
+            before=f"one moment: {BEN} is about to ask for your {asked_for.name}…",
+            begin=let_ben_ask,
+        ),
+        Hint(
+            "roles decide who may do what: {pane-channels}, then down to request-feeds, and {role} asks for it",
+            done=lambda here, _: any(
+                Role.REQUEST_FEEDS in one.in_force for one in here.node.memberships.values()
+            ),
+        ),
+        Hint(
+            f"find a file again: {{pane-cache}}, then {{filter}}, then type {RATES.stem[:6]}, then Enter",
+            done=lambda here, _: here.pane is PaneName.CACHE and bool(here.can.filter_text),
+        ),
+        Hint(
+            "when something fails: {request}, then Enter, asks for a file that nobody has. "
+            f"It takes {YOUR_PATIENCE:.0f} seconds to be sure",
+            uri=str(NOBODYS),
+            done=lambda here, _: _row(here, NOBODYS, Side.MINE, Step.FAILED),
+        ),
+        Hint("it failed: {why} on its row says why, link by link", done=lambda _, act: act == "why"),
+        Hint(
+            "that was the tour. {open} on any row shows all there is of it, {help} every key; "
+            "{quit} leaves, and nothing stays"
+        ),
+    ]
+
+
+def _hint_for(offer: Offer) -> Hint:
+    name = FileUri.parse(offer.uri).name or offer.name
+    text = f"{{request}}, then Enter, asks for {name} ({size(offer.size)}; only {offer.peer} has it)"
+    return Hint(text, uri=offer.uri, done=has_come(offer.uri))
+
+
+def _row(here: Here, uri: FileUri, side: Side, *steps: Step) -> bool:
+    """Whether there is a row of that side for the file, in one of these steps."""
+    found = here.node.ledger.find(
+        lambda row: row.side is side and row.key.sha1 == uri.sha1 and row.step in steps
+    )
+    return found is not None
 
 
 def make_node(folder: Path) -> Node:

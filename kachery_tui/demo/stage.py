@@ -33,6 +33,9 @@ BEN: Final = "ben@cluster"
 PATIENCE: Final = 3_600.0
 """Seconds for which ben waits for a person to let a file go."""
 
+YOUR_PATIENCE: Final = 5.0
+"""Seconds for which the person's node waits for an answer: all of the demo is on one machine."""
+
 ENDINGS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -60,7 +63,8 @@ class Stage:
         for name, limits in (("ana", {}), ("ben", {"answer_timeout": PATIENCE})):
             self._join(Path(channel_file), name, limits=limits)
             self._start(name, "node", "--config", str(self._folder / name))
-        yours = self._join(Path(channel_file), "you", provide="ask")
+        patience = {"answer_timeout": YOUR_PATIENCE}
+        yours = self._join(Path(channel_file), "you", provide="ask", limits=patience)
         tell(Cue(CueKind.READY, channel_file=str(yours), offers=tuple(_alternating(*offers))))
 
     def let_ben_ask(self, uri: str) -> None:

@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shlex
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 
+from kachery_tui.errors import UsageError
 from kachery_tui.tui.actions import ACTIONS
-from kachery_tui.tui.clipboard import copy_sequence
+from kachery_tui.tui.keymap import Keymap
+from kachery_tui.tui.memory import Memory, recall, remember
 from kachery_tui.tui.screen import MainScreen
-from kachery_tui.tui.tour import Tour
+from kachery_tui.tui.terminal import BELL, KEEP_TITLE, TITLE_BEFORE, copy_sequence, title_sequence
+from kachery_tui.tui.tour import Hint, Tour
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from textual.screen import Screen
 
@@ -34,7 +40,7 @@ class KacheryApp(App[None], inherit_bindings=False):
 
     `node` is configured and not started: the app paints first, then starts it on its own loop, and closes it when the
     person leaves. Without a node, `first_start` asks for what a configuration needs and brings one about. `tour` are
-    hints, shown one at a time in a slim banner.
+    hints, shown one at a time in a slim banner. Raises `UsageError` when `[keys]` of the node's settings make no sense.
     """
 
     TITLE = "kachery-tui"
@@ -50,7 +56,7 @@ class KacheryApp(App[None], inherit_bindings=False):
         self,
         node: Node | None = None,
         *,
-        tour: Sequence[str] = (),
+        tour: Sequence[Hint | str] = (),
         first_start: tuple[Suggestion, Finish] | None = None,
     ) -> None:
         super().__init__()
@@ -58,15 +64,25 @@ class KacheryApp(App[None], inherit_bindings=False):
         self.node = node
         self._tour = Tour(tour)
         self._first_start = first_start
+        self._terminal_title = ""
         self._leaving: asyncio.Task[None] | None = None
-        theme = node.config.screen.theme if node is not None else None
-        if theme and theme in self.available_themes:
+        self._person_keys = Keymap()
+        self._memory = Memory()
+        if node is not None:
+            self._settle_in(node)
+
+    def _settle_in(self, node: Node) -> None:
+        """Take over what the person has set, and how the screen was left. Before the first paint, so it may block."""
+        self._person_keys = Keymap(node.config.keys)
+        self._memory = recall(node.config.folder)
+        theme = node.config.screen.theme or self._memory.theme
+        if theme in self.available_themes:
             self.theme = theme
 
     def on_mount(self) -> None:
         """Show the first screen."""
         if self.node is not None:
-            self.push_screen(MainScreen(self.node, self._tour))
+            self._show_main(self.node)
         elif self._first_start is not None:
             # Not at the top: most starts are not the first, and the first paint would wait for it.
             from kachery_tui.tui.first_start import FirstStart
@@ -78,7 +94,11 @@ class KacheryApp(App[None], inherit_bindings=False):
             self.exit()
             return
         self.node = node
-        self.push_screen(MainScreen(node, self._tour))
+        self._settle_in(node)
+        self._show_main(node)
+
+    def _show_main(self, node: Node) -> None:
+        self.push_screen(MainScreen(node, self._tour, self._person_keys, self._memory))
 
     # Leaving
 
@@ -97,17 +117,35 @@ class KacheryApp(App[None], inherit_bindings=False):
         self._leaving = asyncio.create_task(self._close_and_exit(self.node), name="leave")
 
     async def _close_and_exit(self, node: Node) -> None:
+        self._memory.theme = self.theme
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
+                await asyncio.to_thread(remember, node.config.folder, self._memory)
                 await node.close()
         except TimeoutError:
             _log.warning("the node did not close within %.0f s", CLOSE_SECONDS)
         except Exception:  # noqa: BLE001 - whatever it was, the person wants to leave
             _log.exception("closing the node failed")
         finally:
+            if self._terminal_title and self._driver is not None:
+                self._driver.write(TITLE_BEFORE)
             self.exit()
 
     # The terminal
+
+    def set_terminal_title(self, title: str) -> None:
+        """Say in the terminal's title what goes on; written only when it changed."""
+        if title == self._terminal_title or self._driver is None:
+            return
+        if not self._terminal_title:
+            self._driver.write(KEEP_TITLE)
+        self._terminal_title = title
+        self._driver.write(title_sequence(title))
+
+    def ring(self) -> None:
+        """Ring the terminal's bell, if the person wants that."""
+        if self._driver is not None and self.node is not None and self.node.config.screen.bell:
+            self._driver.write(BELL)
 
     def copy_to_clipboard(self, text: str) -> None:
         """Copy through the terminal, also from inside tmux and screen, and say so."""
@@ -123,15 +161,32 @@ class KacheryApp(App[None], inherit_bindings=False):
             "if your terminal lets programs copy; else Y shows it to select", title="Copied", timeout=3
         )
 
+    async def lend_terminal(self, variables: Sequence[str], default: str, path: Path) -> None:
+        """Hand the terminal to the person's own program (an editor, a pager) until that ends; the node goes on.
+
+        The first of the environment's `variables` that is set names it. Raises `UsageError` when it does not start.
+        """
+        program = next((value for name in variables if (value := os.environ.get(name))), default)
+        # Nothing may be painted over it, and what changed meanwhile is painted after it.
+        with self.suspend(), self.batch_update():
+            try:
+                process = await asyncio.create_subprocess_exec(*shlex.split(program), str(path))
+            except (OSError, ValueError) as error:
+                problem = error
+            else:
+                await process.wait()
+                return
+        do = f"Set {variables[-1]} to a program that is installed"
+        raise UsageError(f"{program!r} does not start", str(problem), do)
+
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """What the command palette offers: every action, and the themes."""
-        yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
         if not isinstance(screen, MainScreen):
             return
         here = screen.here
         for action in ACTIONS:
-            reason = action.unavailable(here)
-            about = f"not now: {reason}" if reason else action.tooltip
-            yield SystemCommand(
-                f"{action.label} ({action.shown})", about, lambda id_=action.id: screen.action_act(id_)
-            )
+            reason = action.reason(here)
+            about = f"not now: {reason}" if reason else action.about
+            key = self._person_keys.key_of(action)
+            name = f"{action.label} ({key})" if key else action.label
+            yield SystemCommand(name, about, partial(screen.action_act, action.id))

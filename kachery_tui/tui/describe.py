@@ -1,12 +1,14 @@
 """What the panes say of a request, a message, a file or a channel: lines and cells, made from the node's state."""
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from kachery_tui.errors import KacheryError
 from kachery_tui.node.activity import Direction, StreamActivity, StreamMessage, Verdict
 from kachery_tui.node.ledger import ENDS, ChunkState, Origin, Request, Side, Step
+from kachery_tui.node.log import LogLine
 from kachery_tui.node.values import Entry
 from kachery_tui.protocol.roles import ROLE_TABLE, Role, Stream
 from kachery_tui.tui import present
@@ -242,3 +244,19 @@ def entry_lines(entry: Entry, uri: str, now: float) -> Iterator[Line]:
         yield (Cell("state   ", Tone.MUTED), state)
     if entry.manifest_sha1:
         yield (Cell("chunks  ", Tone.MUTED), Cell(f"manifest {entry.manifest_sha1}"))
+
+
+def log_lines(line: LogLine) -> Iterator[Line]:
+    """A line of the log in full."""
+    yield (level_cell(line.level), Cell(f"  {present.moment(line.at)}  {line.source}", Tone.MUTED))
+    yield (BLANK,)
+    yield from ((Cell(part),) for part in line.text.split("\n"))
+
+
+def level_cell(level: int) -> Cell:
+    """A level as glyph and word."""
+    if level >= logging.ERROR:
+        return Cell("✗ error", Tone.BAD)
+    if level >= logging.WARNING:
+        return Cell("! warning", Tone.WARN)
+    return Cell("  info") if level >= logging.INFO else Cell("  debug", Tone.MUTED)

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import socket
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from kachery_tui.node.ledger import Side, Step
 from kachery_tui.node.values import ConnectionState
 from kachery_tui.tui import present
 from kachery_tui.tui.cells import Cell, Line, Tone, joined, width_of
 from kachery_tui.tui.here import PaneName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from kachery_tui.node.node import Node
+    from kachery_tui.node.values import Totals
+
+
+GAUGE_WIDTH: Final = 6
+GAUGE_WARNS: Final = 0.9
+"""Share of the limit from which on eviction is near."""
 
 
 @lru_cache(maxsize=1)
@@ -38,7 +45,7 @@ def is_started(node: Node) -> bool:
 
 def waiting(node: Node) -> int:
     """How many requests of others wait for a person's answer."""
-    return node.files.waiting if is_started(node) else 0
+    return sum(1 for row in node.ledger if row.step is Step.WAITING)
 
 
 def waits(number: int) -> str:
@@ -46,30 +53,66 @@ def waits(number: int) -> str:
     return f"{number} wait{'s' if number == 1 else ''} for your key"
 
 
-def header_line(node: Node, now: float, width: int, *, notice: str = "") -> Line:
+def header_line(
+    node: Node, now: float, width: int, *, totals: Totals | None = None, notice: str = "", held: str = ""
+) -> Line:
     """The header in at most `width` cells: where they are few, the least telling parts go first.
 
-    A `notice` stands in the place of everything but the node's name.
+    A `notice` stands in the place of everything but the node's name; `held` says that the panes are held still.
     """
-    who = (Cell(f" {whereabouts(node.label, host())}", Tone.STRONG),)
-    id_ = (Cell(present.short(node.node_id), Tone.MUTED),) if node.node_id else ()
-    wait = (Cell(f"! {waits(number)}: p", Tone.WARN),) if (number := waiting(node)) else ()
+    who: Line = (Cell(f" {whereabouts(node.label, host())}", Tone.STRONG),)
+    if notice:
+        return joined((who, (Cell(notice, Tone.WARN),)))
+    if not is_started(node):
+        return joined((who, (Cell("◌ starting…", Tone.WARN),)))
+    if node.config.screen.read_only:
+        who = (*who, Cell("  read-only", Tone.WARN))
+    if held:
+        who = (*who, Cell(f"  ‖ {held}", Tone.WARN))
+    id_ = (Cell(present.short(node.node_id), Tone.MUTED),)
+    wait = (Cell(f"! {waits(number)}", Tone.WARN),) if (number := waiting(node)) else ()
     rates = (
         Cell(
             f"↓ {present.byte_rate(node.downloaded.rate(now))} ↑ {present.byte_rate(node.uploaded.rate(now))}"
         ),
     )
-    if notice:
-        return joined((who, (Cell(notice, Tone.WARN),)))
-    if not is_started(node):
-        return joined((who, (Cell("◌ starting…", Tone.WARN),)))
+    pending = (Cell(f"{number} under way"),) if (number := sum(row.is_active for row in node.ledger)) else ()
+    gauge = storage_gauge(totals)
     for worded in (True, False):
         channels = _channels(node, worded=worded)
-        for parts in ((who, id_, channels, rates, wait), (who, channels, rates, wait), (who, channels, wait)):
+        for parts in (
+            (who, id_, channels, rates, pending, gauge, wait),
+            (who, channels, rates, pending, gauge, wait),
+            (who, channels, rates, gauge, wait),
+            (who, channels, rates, wait),
+            (who, channels, wait),
+        ):
             line = joined(parts)
             if width_of(line) <= width:
                 return line
     return joined((wait, who))
+
+
+def storage_gauge(totals: Totals | None) -> Line:
+    """How full the storage is, against its limit where it has one."""
+    if totals is None:
+        return ()
+    if not totals.limit:
+        return (Cell(f"▤ {present.size(totals.bytes)}"),)
+    share = totals.bytes / totals.limit
+    tone = Tone.WARN if share > GAUGE_WARNS else Tone.NORMAL
+    percent = present.percent(totals.bytes, totals.limit)
+    return (Cell(f"▤ {present.bar(totals.bytes, totals.limit, GAUGE_WIDTH)} {percent}", tone),)
+
+
+def title(node: Node) -> str:
+    """What the terminal's title says: transfers each way and questions; kept short, for a row of tabs."""
+    rows = [row for row in node.ledger if row.is_active]
+    down = sum(1 for row in rows if row.side is Side.MINE)
+    parts = [f"↓{down}" if down else "", f"↑{len(rows) - down}" if len(rows) > down else ""]
+    number = waiting(node)
+    parts.append(f"!{number}" if number else "")
+    return " ".join(part for part in (f"kachery {node.label}", *parts) if part)
 
 
 def _channels(node: Node, *, worded: bool) -> Line:
@@ -86,14 +129,14 @@ def _channels(node: Node, *, worded: bool) -> Line:
     return joined(parts)
 
 
-def tabs_line(node: Node, current: PaneName) -> Line:
+def tabs_line(node: Node, current: PaneName, key_of: Callable[[str], str]) -> Line:
     """The panes and their keys, for when only one of them is on the screen."""
-    return joined((tuple(_tab(node, number, name, current)) for number, name in enumerate(PaneName, 1)), "")
+    return joined((tuple(_tab(node, key_of(f"pane-{name}"), name, current)) for name in PaneName), "")
 
 
-def _tab(node: Node, number: int, name: PaneName, current: PaneName) -> Iterable[Cell]:
+def _tab(node: Node, key: str, name: PaneName, current: PaneName) -> Iterable[Cell]:
     mark = f"({n}!)" if name is PaneName.REQUESTS and (n := waiting(node)) else ""
-    text = f"{number} {name.capitalize()}{mark}"
+    text = f"{key} {name.capitalize()}{mark}"
     if name is current:
         yield Cell(f"▶{text} ", Tone.STRONG)
     else:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from kachery_tui.node.activity import StreamMessage
 from kachery_tui.node.ledger import Request
 from kachery_tui.node.log import LogLine
-from kachery_tui.node.values import Entry
+from kachery_tui.node.values import BucketFile, Entry, FeedInfo, TrashedFile
 from kachery_tui.protocol.uris import FileUri
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kachery_tui.node.node import Node
     from kachery_tui.protocol.roles import Role, Stream
 
@@ -24,6 +26,7 @@ class PaneName(StrEnum):
     STREAMS = "streams"
     REQUESTS = "requests"
     CACHE = "cache"
+    FEEDS = "feeds"
     LOG = "log"
 
 
@@ -42,20 +45,51 @@ class Lane:
     stream: Stream | None
 
 
-Selection = ChannelRow | Lane | StreamMessage | Request | Entry | LogLine | None
+Item = ChannelRow | Lane | StreamMessage | Request | Entry | BucketFile | TrashedFile | FeedInfo | LogLine
+"""What a row of a pane stands for."""
+
+Selection = Item | None
 """What stands under the cursor of the current pane."""
 
 
 @dataclass(frozen=True, slots=True)
+class Abilities:
+    """What the current pane's list lets a person do with it."""
+
+    filters: bool = False
+    sorts: bool = False
+    marks: bool = False
+    filter_text: str = ""
+    failures: str = ""
+    """The filter that leaves only what went wrong; empty where nothing can."""
+
+
+@dataclass(frozen=True, slots=True)
 class Here:
-    """The current pane, what is chosen there, and the channel that is looked at (empty where there is none)."""
+    """The current pane, what is chosen and marked there, the channel that is looked at (empty where there is none),
+    and the state of the screen that actions depend on."""
 
     node: Node
     pane: PaneName
     selection: Selection
     channel: str
+    marked: tuple[Item, ...] = ()
+    can: Abilities = field(default_factory=Abilities)
     storing: bool = False
     hinting: bool = False
+    held: bool = False
+    read_only: bool = False
+    undoes: str = ""
+    """What undoing would take back, in words; empty for nothing."""
+    key_of: Callable[[str], str] = str
+    """How the key of an action is printed, by the action's id."""
+
+    @property
+    def targets(self) -> tuple[Item, ...]:
+        """What a bulk act is about: what is marked, else what is under the cursor."""
+        if self.marked:
+            return self.marked
+        return () if self.selection is None else (self.selection,)
 
 
 def uri_of(node: Node, selection: Selection) -> FileUri | None:
@@ -65,6 +99,8 @@ def uri_of(node: Node, selection: Selection) -> FileUri | None:
             return selection.uri
         case Entry():
             return FileUri(selection.sha1, selection.name or None, selection.manifest_sha1)
+        case BucketFile() | TrashedFile():
+            return FileUri(selection.sha1, selection.name or None)
         case StreamMessage(request=int(number)):
             row = node.ledger.get(number)
             return row.uri if row else None

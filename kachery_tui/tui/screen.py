@@ -4,96 +4,109 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, ClassVar, Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
+from textual.widgets import Input
 
 from kachery_tui.errors import KacheryError
-from kachery_tui.tui import OVER_SSH
+from kachery_tui.tui import LOOKS_PER_SECOND
 from kachery_tui.tui.actions import ACTIONS, BY_ID
-from kachery_tui.tui.acts import Acts
-from kachery_tui.tui.cells import plain, plain_lines
-from kachery_tui.tui.header import header_line, is_started, tabs_line
-from kachery_tui.tui.here import ChannelRow, Here, Lane, PaneName
+from kachery_tui.tui.actions.requests import ask_for_uri
+from kachery_tui.tui.cells import Cell, Tone, plain, plain_lines
+from kachery_tui.tui.dialogs.text_view import TextView
+from kachery_tui.tui.header import header_line, is_started, tabs_line, title
+from kachery_tui.tui.here import ChannelRow, Here, PaneName
+from kachery_tui.tui.jumps import jump_problem, jump_to
+from kachery_tui.tui.layout import LEAST_HEIGHT, LEAST_WIDTH, LEFT, arrange, too_small
+from kachery_tui.tui.notices import Notices
 from kachery_tui.tui.panes.cache import CachePane
 from kachery_tui.tui.panes.channels import ChannelsPane
+from kachery_tui.tui.panes.feeds import FeedsPane
 from kachery_tui.tui.panes.log import LogPane
 from kachery_tui.tui.panes.pane import Pane
 from kachery_tui.tui.panes.requests import RequestsPane
 from kachery_tui.tui.panes.streams import StreamsPane
+from kachery_tui.tui.undo import UndoStack
+from kachery_tui.tui.watch import Watch
 from kachery_tui.tui.widgets.banner import Banner
-from kachery_tui.tui.widgets.cell_line import CellLine
+from kachery_tui.tui.widgets.cell_line import CellLine, CellLines
 from kachery_tui.tui.widgets.footer import Footer
+from kachery_tui.tui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Coroutine, Iterable, Iterator
+
     from textual import events
     from textual.app import ComposeResult
+    from textual.timer import Timer
 
     from kachery_tui.node.node import Node
-    from kachery_tui.protocol.roles import Stream
     from kachery_tui.tui.app import KacheryApp
+    from kachery_tui.tui.cells import Line
     from kachery_tui.tui.jobs import Job
+    from kachery_tui.tui.keymap import Keymap
+    from kachery_tui.tui.memory import Memory
     from kachery_tui.tui.tour import Tour
 
 _log = logging.getLogger(__name__)
 
-LOOKS_PER_SECOND: Final = 4 if OVER_SSH else 8
-"""A key is answered at once, whatever this is."""
+TOAST_SECONDS: Final = 4.0
 
-SEVERAL_FROM_WIDTH: Final = 120
-"""Columns from which on several panes show together."""
-
-LARGE, SMALL = "2fr", "1fr"
-WIDE, SLIM = "4fr", "3fr"
-
-ERROR_SECONDS: Final = 15.0
-TOAST_SECONDS: Final = 6.0
+SLOWEST, FASTEST = 0.25, 16.0
+"""Looks a second."""
 
 
 class MainScreen(Screen[None]):
     """Panes over one node. It keeps where the person is, and nothing of the node."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *(
-            Binding(
-                action.key,
-                f"act('{action.id}')",
-                action.label,
-                id=action.id,
-                show=False,
-                tooltip=action.tooltip,
-            )
-            for action in ACTIONS
-        ),
-        Binding("escape", "back", "Back", show=False),
-        Binding("space", "act('role')", "Grant/drop", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back", show=False)]
 
     DEFAULT_CSS = """
     MainScreen {
         & > #header { background: $panel; }
-        & #left, & #right { height: 1fr; }
+        & #left { width: 3fr; height: 1fr; }
+        & #right { width: 4fr; height: 1fr; }
         & #gap { width: 1; height: 1fr; }
+        & > #too-small { height: 1fr; display: none; padding: 1 2; }
     }
     """
 
-    def __init__(self, node: Node, tour: Tour) -> None:
+    def __init__(self, node: Node, tour: Tour, keymap: Keymap, memory: Memory) -> None:
         super().__init__()
         self.node = node
         self.tour = tour
         self.jobs: list[Job] = []
+        self.undo = UndoStack()
+        self.notices = Notices()
         self.notice = ""
-        self._acts = Acts(self, node)
-        self._current = PaneName.REQUESTS
+        self.actions = ACTIONS
+        self._keymap = keymap
+        self._memory = memory
+        self._watch = Watch(node, self.notices, ring=self._ring, key_of=keymap.key_of)
+        self._current = self._before = PaneName.REQUESTS
         self._zoomed = False
+        self._held_since: int | None = None
         self._channel = ""
-        self._trouble = ""
-        self._failures_seen = 0
         self._leaving = False
-        panes = (ChannelsPane(node), StreamsPane(node), RequestsPane(node), CachePane(node), LogPane(node))
+        self._last_act = ""
+        self._pace = float(LOOKS_PER_SECOND)
+        self._clock: Timer | None = None
+        panes = (
+            ChannelsPane(node),
+            StreamsPane(node),
+            RequestsPane(node),
+            CachePane(node),
+            FeedsPane(node),
+            LogPane(node),
+        )
         self._panes: dict[PaneName, Pane] = {pane.NAME: pane for pane in panes}
+        for pane in panes:
+            pane.take_up(memory.pane(pane.NAME))
 
     def compose(self) -> ComposeResult:
         """Header, tabs, banners, panes in two columns, footer."""
@@ -103,21 +116,20 @@ class MainScreen(Screen[None]):
         yield Banner(id="trouble")
         with Horizontal(id="body"):
             with Vertical(id="left"):
-                yield self._panes[PaneName.CHANNELS]
-                yield self._panes[PaneName.STREAMS]
+                yield from (self._panes[name] for name in LEFT)
             yield Vertical(id="gap")
             with Vertical(id="right"):
-                yield self._panes[PaneName.REQUESTS]
-                yield self._panes[PaneName.CACHE]
-                yield self._panes[PaneName.LOG]
+                yield from (pane for name, pane in self._panes.items() if name not in LEFT)
+        yield CellLines(id="too-small")
         yield CellLine(id="jobs")
+        yield Prompt()
         yield Footer()
 
     def on_mount(self) -> None:
         """Show the frame; the node starts once that is painted."""
         self.go(self._current)
-        self._look()
-        self.set_interval(1 / LOOKS_PER_SECOND, self._look)
+        self.look()
+        self._clock = self.set_interval(1 / self._pace, self.look_in_time)
         self.call_after_refresh(self._start_node)
 
     # Where the person is
@@ -135,37 +147,50 @@ class MainScreen(Screen[None]):
     @property
     def here(self) -> Here:
         """Where the person is, for actions."""
+        pane = self.pane
         return Here(
             self.node,
             self._current,
-            self.pane.selection,
+            pane.selection,
             self._channel,
-            bool(self.jobs),
-            bool(self.tour.hint),
+            marked=pane.marked,
+            can=pane.can,
+            storing=bool(self.jobs),
+            hinting=self.tour.hint is not None,
+            held=self._held_since is not None,
+            read_only=self.node.config.screen.read_only,
+            undoes=self.undo.next_words,
+            key_of=self._keymap.key_of,
         )
 
-    @property
-    def stream_of_message(self) -> Stream | None:
-        """The stream of the message under the cursor."""
-        streams = self._panes[PaneName.STREAMS]
-        placed = streams.placed if isinstance(streams, StreamsPane) else None
-        return placed[0] if placed else None
+    def pane_of(self, name: PaneName) -> Pane:
+        """A pane by its name."""
+        return self._panes[name]
 
     def go(self, name: PaneName) -> None:
         """Make a pane the current one."""
+        if name is not self._current:
+            self._before = self._current
         self._current = name
         self._arrange()
         self.set_focus(self.pane.focus_target)
-        self._look()
+        self.look()
+
+    def go_back(self) -> None:
+        """Make the pane before this one the current one."""
+        self.go(self._before)
 
     def toggle_zoom(self) -> None:
         """Show the current pane alone, or several together again."""
         self._zoomed = not self._zoomed
         self._arrange()
 
-    def next_hint(self) -> None:
-        """Go on with the tour."""
-        self.tour.skip()
+    def look_at_channel(self, name: str) -> None:
+        """Show this channel's streams and bucket."""
+        self._channel = name
+        channels = self._panes[PaneName.CHANNELS]
+        channels.focus_target.choose(ChannelRow(name))
+        self.look()
 
     def show_request(self, number: int) -> None:
         """Go to a request's row."""
@@ -173,7 +198,7 @@ class MainScreen(Screen[None]):
         requests = self.pane
         if isinstance(requests, RequestsPane):
             requests.choose(number, self.now)
-        self._look()
+        self.look()
 
     def show_entry(self, sha1: str) -> None:
         """Choose a file in the cache, once its index has it."""
@@ -181,54 +206,92 @@ class MainScreen(Screen[None]):
         if isinstance(cache, CachePane):
             cache.choose_when_there(sha1)
 
-    @property
-    def _shows_several(self) -> bool:
-        return self.size.width >= SEVERAL_FROM_WIDTH and not self._zoomed
+    def enter_messages(self) -> None:
+        """Go from a stream's lane to its messages."""
+        streams = self.pane
+        if isinstance(streams, StreamsPane) and not streams.enter_messages():
+            # No room beside the lanes: alone on the screen there is.
+            self.toggle_zoom()
+            self.call_after_refresh(streams.messages.focus)
+
+    def clear_marks(self) -> None:
+        """Unmark all rows of the current pane, after they were acted on."""
+        self.pane.clear_marks()
 
     def _arrange(self) -> None:
         """Decide which panes show, and how large. Done directly, not by classes, so that focus can follow at once."""
-        several = self._shows_several
-        current = self.pane
-        for pane in self._panes.values():
-            pane.display = several or pane is current
-            pane.styles.height = LARGE if pane is current else SMALL
-            pane.mark_current(pane is current, self.now)
-        left, right = self.query_one("#left"), self.query_one("#right")
-        in_left = current.parent is left
-        left.display, right.display = several or in_left, several or not in_left
-        left.styles.width, right.styles.width = (WIDE, SLIM) if in_left else (SLIM, WIDE)
-        self.query_one("#gap").display = several
-        self.query_one("#tabs").display = not several
+        width, height = self.size
+        small = too_small(width, height)
+        self.query_one("#too-small").display = small
+        self.query_one("#body").display = not small
+        if small:
+            least = f"{LEAST_WIDTH}×{LEAST_HEIGHT}"
+            words = (f"{width}×{height} is too small: {least} at least.", "The node goes on.")
+            self.query_one("#too-small", CellLines).show(tuple((Cell(word, Tone.WARN),) for word in words))
+            return
+        layout = arrange(width, height, self._current, zoomed=self._zoomed)
+        for name, pane in self._panes.items():
+            pane.display = name in layout.shares
+            pane.styles.height = f"{layout.shares.get(name, 1)}fr"
+            pane.mark_current(name is self._current, self.now)
+        in_left = self._current in LEFT
+        self.query_one("#left").display = layout.several or in_left
+        self.query_one("#right").display = layout.several or not in_left
+        self.query_one("#gap").display = layout.several
+        self.query_one("#tabs").display = not layout.several
 
     # Looking
 
-    def _look(self) -> None:
+    def look_in_time(self) -> None:
+        """The look that comes by itself: not while the screen is held still."""
+        if self._held_since is None:
+            self.look()
+        else:
+            self._look_at_frame(self.now)
+
+    def look(self) -> None:
         """Paint what changed since the last look. Nothing under a dialog moves."""
-        if self.app.screen is not self:
+        if self.app.screen is not self or too_small(*self.size):
             return
         now = self.now
         self._settle_channel()
-        self.query_one("#header", CellLine).show(
-            header_line(self.node, now, self.size.width, notice=self.notice)
-        )
+        self._look_at_frame(now)
         if self._leaving:
             return
-        if not self._shows_several:
-            self.query_one("#tabs", CellLine).show(tabs_line(self.node, self._current))
-        self._look_for_trouble()
-        trouble = f"✗ {self._trouble}  (Esc dismisses; 5 has the log)" if self._trouble else ""
-        self.query_one("#trouble", Banner).tell(trouble)
-        self.tour.follow(self.node.ledger)
-        self.query_one("#tour", Banner).tell(f"{self.tour.hint}  (t: next)" if self.tour.hint else "")
-        jobs = self.query_one("#jobs", CellLine)
-        jobs.display = bool(self.jobs)
-        if self.jobs:
-            jobs.show(self.jobs[-1].line(now))
         for pane in self._panes.values():
             pane.channel = self._channel
             if pane.display:
                 pane.look(now)
-        self.query_one(Footer).offer(self.here)
+        here = self.here
+        self.tour.follow(here, self._last_act)
+        self.query_one(Footer).offer(here)
+
+    def _look_at_frame(self, now: float) -> None:
+        """Header, tabs, banners: what shows also while the panes are held still."""
+        self.query_one("#header", CellLine).show(
+            header_line(
+                self.node,
+                now,
+                self.size.width,
+                totals=self._watch.totals,
+                notice=self.notice,
+                held=self._held_words(),
+            )
+        )
+        if self._leaving:
+            return
+        self.kachery_app.set_terminal_title(title(self.node))
+        self.query_one("#tabs", CellLine).show(tabs_line(self.node, self._current, self._keymap.key_of))
+        self._watch.look(now)
+        self.query_one("#trouble", Banner).tell(self.notices.line)
+        self.query_one("#tour", Banner).tell(self.tour.line(self._keymap.key_of))
+        jobs = self.query_one("#jobs", CellLine)
+        jobs.display = bool(self.jobs)
+        if self.jobs:
+            jobs.show(self.jobs[-1].line(now))
+
+    def _ring(self) -> None:
+        self.kachery_app.ring()
 
     def _settle_channel(self) -> None:
         """The channel that is looked at: that of the last row chosen among the channels, else the first."""
@@ -238,12 +301,23 @@ class MainScreen(Screen[None]):
         elif self._channel not in self.node.memberships:
             self._channel = next(iter(self.node.memberships), "")
 
-    def _look_for_trouble(self) -> None:
-        failed = self.node.supervisor.failed
-        if failed > self._failures_seen and self.node.supervisor.failures:
-            self._failures_seen = failed
-            failure = self.node.supervisor.failures[-1]
-            self._trouble = f"a defect of this program: {failure.name}: {failure.error!r}"
+    def change_pace(self, by: float) -> float:
+        """Look `by` times as often from now on, within bounds; the looks a second that there are now."""
+        self._pace = min(max(self._pace * by, SLOWEST), FASTEST)
+        if self._clock is not None:
+            self._clock.stop()
+        self._clock = self.set_interval(1 / self._pace, self.look_in_time)
+        return self._pace
+
+    def toggle_hold(self) -> None:
+        """Hold the panes still while a person reads, or let them go on."""
+        self._held_since = None if self._held_since is not None else self._watch.seen
+        self.look()
+
+    def _held_words(self) -> str:
+        if self._held_since is None:
+            return ""
+        return f"held: +{self._watch.seen - self._held_since:,} ({self._keymap.key_of('hold')} goes on)"
 
     # Starting and leaving
 
@@ -255,7 +329,7 @@ class MainScreen(Screen[None]):
             await self.node.start()
         except KacheryError as error:
             _log.error("%s", error)
-            self._trouble = str(error)
+            self.notices.post_error(error)
             self.notice = "✗ the node has not started"
 
     def leave(self) -> None:
@@ -264,8 +338,10 @@ class MainScreen(Screen[None]):
 
     def say_farewell(self) -> None:
         """Say that the node is closing, and look at it no more: it is being taken apart."""
+        for name, pane in self._panes.items():
+            pane.hand_over(self._memory.pane(name))
         self.notice = "closing: letting go of channels and files…"
-        self._look()
+        self.look()
         self._leaving = True
 
     @property
@@ -276,17 +352,88 @@ class MainScreen(Screen[None]):
         assert isinstance(self.app, KacheryApp)
         return self.app
 
-    # Telling
+    # What acts use
+
+    def run(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Run what an act takes time for; a `KacheryError` of it is told to the person."""
+
+        async def guarded() -> None:
+            with self.told():
+                await work
+
+        return self.node.supervisor.spawn(guarded(), name)
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Tell the person of a `KacheryError`, which then goes no further."""
+        try:
+            yield
+        except KacheryError as error:
+            _log.warning("%s", error)
+            self.notices.post_error(error)
 
     def tell(self, text: str, *, title: str = "") -> None:
-        """Tell what came of something that the person did."""
+        """Tell what came of something that the person did; it goes by itself."""
         self.app.notify("\n".join(plain_lines(text)), title=plain(title), timeout=TOAST_SECONDS, markup=False)
 
-    def tell_error(self, error: KacheryError) -> None:
-        """Tell what failed, why, and what to do."""
-        text = "\n".join(plain(part) for part in (error.why, error.do) if part)
-        self.app.notify(
-            text, title=f"✗ {plain(error.what)}", severity="error", timeout=ERROR_SECONDS, markup=False
+    def view(
+        self, title: str, lines: Callable[[], Iterable[Line]], *, copies: str = "", live: bool = False
+    ) -> None:
+        """Lay a text over the panes; with `live`, it is asked for anew while it is open."""
+        self.app.push_screen(TextView(title, lines, copies=copies, live=live))
+
+    def stop_job(self) -> None:
+        """Break off what is being stored or linked."""
+        if self.jobs and (task := self.jobs[-1].task):
+            task.cancel()
+
+    def take_back(self) -> None:
+        """Undo what the person did last."""
+        step = self.undo.pop()
+        if step is None:
+            return
+
+        async def undo() -> None:
+            await step.take_back()
+            self.tell("taken back", title=step.done)
+
+        self.run(undo(), "screen: undo")
+
+    def ask_for_filter(self) -> None:
+        """Ask for a filter of the current pane; it is in force as it is typed."""
+        pane, before = self.pane, self.pane.filter.text
+
+        def judge(text: str) -> str:
+            problem = pane.filter_problem(text)
+            if not problem:
+                self.set_filter(text, pane)
+            return problem
+
+        def done(text: str | None) -> None:
+            self.set_filter(before if text is None else text, pane)
+            self.set_focus(pane.focus_target)
+
+        about = f"words, or {', '.join(f'{name}:…' for name in pane.FIELDS)}; ! negates"
+        self.query_one(Prompt).open("filter /", before, about=about, judge=judge, done=done)
+
+    def set_filter(self, text: str, pane: Pane | None = None) -> None:
+        """Show only the rows of a pane (the current one) that a filter leaves."""
+        with self.told():
+            (pane or self.pane).set_filter(text)
+        self.look()
+
+    def ask_for_jump(self) -> None:
+        """Ask where to go, and go there."""
+        pane = self.pane
+
+        def done(text: str | None) -> None:
+            self.set_focus(pane.focus_target)
+            if text:
+                jump_to(self, text)
+
+        about = "a pane, a channel, a request's number"
+        self.query_one(Prompt).open(
+            "jump :", "", about=about, judge=lambda text: jump_problem(self.node, text), done=done
         )
 
     # Events and keys
@@ -294,45 +441,47 @@ class MainScreen(Screen[None]):
     def action_act(self, action_id: str) -> None:
         """Do an action of the registry, or say why it cannot be done."""
         # What is acted on is what stands there now, and under a dialog it stays as it is.
-        self._look()
+        self.look()
         action, here = BY_ID[action_id], self.here
-        if not is_started(self.node) and action_id in NEEDS_NODE:
-            self.tell("the node is still starting", title=f"{action.shown} {action.label}")
-            return
-        reason = action.unavailable(here)
+        reason = action.reason(here)
         if reason:
+            title = f"{here.key_of(action_id)} {action.label}: not now"
             self.app.notify(
-                plain(reason),
-                title=f"{action.shown} {action.label}: not now",
-                severity="warning",
-                markup=False,
+                plain(reason), title=title, severity="warning", timeout=TOAST_SECONDS, markup=False
             )
             return
-        if action_id == "open" and self._enter_messages():
-            return
-        self._acts.do(action_id, here)
-        self._look()
+        self._last_act = action_id
+        with self.told():
+            action.act(self, here)
+        self.look()
 
-    def _enter_messages(self) -> bool:
-        streams = self.pane
-        if not isinstance(streams, StreamsPane) or not isinstance(streams.selection, Lane):
-            return False
-        if not streams.enter_messages():
-            # No room beside the lanes: alone on the screen there is.
-            self.toggle_zoom()
-            self.call_after_refresh(streams.messages.focus)
-        return True
+    def on_key(self, event: events.Key) -> None:
+        """Do what the key stands for here, unless somebody is typing."""
+        if isinstance(self.focused, Input):
+            return
+        action = self._keymap.action_at(event, self._current)
+        if action is not None:
+            event.stop()
+            event.prevent_default()
+            self.action_act(action.id)
+        elif event.is_printable and event.key not in self.active_bindings:
+            help_key = self._keymap.key_of("help")
+            self.tell(f"{help_key} shows those that do", title=f"{event.character} does nothing here")
 
     def action_back(self) -> None:
-        """One step back: out of the messages, out of the zoom, past a banner."""
-        streams = self.pane
-        if isinstance(streams, StreamsPane) and streams.messages.has_focus:
-            streams.lanes.focus()
+        """One step back: past a notice, out of the messages, out of marks, the filter, the zoom."""
+        pane = self.pane
+        if self.notices.dismiss():
+            pass
+        elif isinstance(pane, StreamsPane) and pane.messages.has_focus:
+            pane.lanes.focus()
+        elif pane.marked:
+            pane.clear_marks()
+        elif pane.filter:
+            pane.set_filter("")
         elif self._zoomed:
             self.toggle_zoom()
-        else:
-            self._trouble = ""
-            self._look()
+        self.look()
 
     def on_footer_clicked(self, event: Footer.Clicked) -> None:
         """A key in the footer was clicked."""
@@ -346,23 +495,17 @@ class MainScreen(Screen[None]):
         """The focus went to another pane, by Tab or by mouse."""
         pane = next((one for one in event.widget.ancestors_with_self if isinstance(one, Pane)), None)
         if pane is not None and pane.NAME is not self._current:
-            self._current = pane.NAME
+            self._before, self._current = self._current, pane.NAME
             self._arrange()
-            self._look()
+            self.look()
 
     def on_resize(self) -> None:
-        """Another width may show other panes."""
+        """Another size may show other panes."""
         self._arrange()
-        self.call_after_refresh(self._look)
+        self.call_after_refresh(self.look)
 
     def on_paste(self, event: events.Paste) -> None:
         """A pasted URI is asked for."""
         words = event.text.split()
         if words and words[0].startswith("sha1://") and is_started(self.node):
-            self._acts.ask_for_uri(words[0])
-
-
-NEEDS_NODE: Final = frozenset(
-    {"request", "provide", "decline", "cancel", "retry", "push", "role", "store", "link"}
-)
-"""Actions that have to wait until the node has started."""
+            ask_for_uri(self, words[0])

@@ -13,6 +13,7 @@ from kachery_tui.protocol.roles import Role
 from kachery_tui.storage.storage import Storage
 from kachery_tui.tui.app import KacheryApp
 from kachery_tui.tui.screen import MainScreen
+from kachery_tui.tui.tour import Hint
 from tests.nodes import FILE_ROLES, join_by_file, until
 
 WIDE, NARROW = (140, 45), (80, 24)
@@ -78,7 +79,7 @@ class Person:
 
 @asynccontextmanager
 async def at_the_screen(
-    node: Node, size: tuple[int, int] = WIDE, *, tour: Sequence[str] = (), wait: bool = True
+    node: Node, size: tuple[int, int] = WIDE, *, tour: Sequence[Hint | str] = (), wait: bool = True
 ) -> AsyncIterator[Person]:
     """The app, running; with `wait`, the node's roles are in force by then."""
     app = KacheryApp(node, tour=tour)

@@ -12,6 +12,7 @@ from kachery_tui.node.ledger import Side, Step
 from kachery_tui.node.values import Stored
 from kachery_tui.protocol.roles import Role, Stream
 from kachery_tui.protocol.uris import FileUri
+from kachery_tui.tui.tour import Hint, has_come
 from tests.nodes import put_file, running_node, until
 from tests.tui.screens import NARROW, WIDE, at_the_screen, unstarted_node
 
@@ -66,9 +67,9 @@ async def test_answer_a_request_that_waits(tmp_path: Path, lab: Path, size: tupl
     ):
         wanted = await me.node.store(put_file(tmp_path, "spikes.dat", b"spikes"))
         unwanted = await me.node.store(put_file(tmp_path, "secret.dat", b"secret"))
-        await me.press("5")
+        await me.press("6")
         row = bob.files.request(wanted.uri)
-        await me.reads("! 1 waits for your key: p")
+        await me.reads("! 1 waits for your key", "p goes there")
         await me.press("p")
         await me.reads("! waits for your key", "bob", "p Provide", "n Decline")
         await me.press("p")
@@ -77,7 +78,7 @@ async def test_answer_a_request_that_waits(tmp_path: Path, lab: Path, size: tupl
         assert path.read_bytes() == b"spikes"
         await me.reads("✓ done")
         bob.files.request(unwanted.uri)
-        await me.reads("! 1 waits for your key: p")
+        await me.reads("! 1 waits for your key", "p goes there")
         await me.press("p", "n")
         await me.reads("○ declined")
 
@@ -87,7 +88,7 @@ async def test_grant_a_role_and_see_the_stream_open(tmp_path: Path, lab: Path, s
     node = unstarted_node(tmp_path / "me", lab, roles=[Role.REQUEST_FILES])
     async with at_the_screen(node, size) as me:
         await me.press("1", "down", "down")
-        await me.reads("would ↑", "g Grant role")
+        await me.reads("would ↑", "g Ask for role")
         await me.press("g")
         membership = me.node.memberships["lab"]
         await until(lambda: Role.PROVIDE_FILES in membership.in_force)
@@ -201,7 +202,11 @@ async def test_quit_closes_the_node(tmp_path: Path, lab: Path) -> None:
 async def test_the_tour_leads_through_a_request(tmp_path: Path, lab: Path) -> None:
     async with running_node(tmp_path / "alice", lab) as alice:
         stored = await alice.store(put_file(tmp_path, "brain.nwb", b"brain"))
-        tour = [f"Press r, then Enter: asks for {stored.uri}", "Press 2 to see what was said"]
+        uri = str(stored.uri)
+        tour = [
+            Hint(f"Press {{request}}, then Enter: asks for {uri}", uri=uri, done=has_come(uri)),
+            Hint("Press 2 to see what was said"),
+        ]
         async with at_the_screen(unstarted_node(tmp_path / "me", lab), NARROW, tour=tour) as me:
             await me.reads("1/2  Press r", "t: next")
             await me.press("r")

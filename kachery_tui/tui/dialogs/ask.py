@@ -5,23 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from kachery_tui.tui.cells import Cell, Line, Tone, joined
+from kachery_tui.tui.cells import Cell, Line, Tone
+from kachery_tui.tui.dialogs.popup import Popup
 from kachery_tui.tui.dialogs.text_view import CellText
 from kachery_tui.tui.present import key_hint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
-    from textual.app import ComposeResult
     from textual.suggester import Suggester
+    from textual.widget import Widget
 
 
-class Ask(ModalScreen[str | None]):
-    """One line to fill in. `check` says what is wrong with it (nothing: it will do); Enter takes what will do."""
+class Ask(Popup[str | None]):
+    """One line to fill in; Enter takes what will do.
+
+    `check` says what is wrong with it as it is typed (nothing: it will do), `admit` does so once it is entered, and
+    may take its time. While something is wrong the line stays open, with what was typed.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Close"),
@@ -30,15 +33,7 @@ class Ask(ModalScreen[str | None]):
 
     DEFAULT_CSS = """
     Ask {
-        align: center middle;
-        & > Vertical {
-            width: 100;
-            max-width: 96%;
-            height: auto;
-            padding: 1 2;
-            background: $surface;
-            border-left: outer $primary;
-        }
+        & > .popup--box { padding: 0 2; }
         & Input { margin: 1 0; padding: 0 1; background: $boost; }
     }
     """
@@ -51,8 +46,9 @@ class Ask(ModalScreen[str | None]):
         value: str = "",
         takes: str = "Go",
         check: Callable[[str], str] = lambda _: "",
+        admit: Callable[[str], Awaitable[str]] | None = None,
         suggester: Suggester | None = None,
-        select: bool = False,
+        select: bool = True,
     ) -> None:
         super().__init__()
         self._heading = title
@@ -60,15 +56,16 @@ class Ask(ModalScreen[str | None]):
         self._value = value
         self._takes = takes
         self._check = check
+        self._admit = admit
         self._suggester = suggester
         self._select = select
 
-    def compose(self) -> ComposeResult:
-        """Title, line, what is wrong or what the keys do."""
-        with Vertical():
-            yield CellText(id="about")
-            yield Input(self._value, compact=True, suggester=self._suggester, select_on_focus=self._select)
-            yield CellText(id="verdict")
+    def contents(self) -> Iterator[Widget]:
+        """Title and line."""
+        yield CellText(id="about")
+        # What stands there at first is a proposal: typing or pasting takes its place.
+        yield Input(self._value, compact=True, suggester=self._suggester, select_on_focus=self._select)
+        yield CellText(id="verdict")
 
     def on_mount(self) -> None:
         """Show the words, and begin in the line."""
@@ -76,26 +73,43 @@ class Ask(ModalScreen[str | None]):
         line.cursor_blink = False
         about = ((Cell(self._about, Tone.MUTED),),) if self._about else ()
         self.query_one("#about", CellText).show(((Cell(self._heading, Tone.STRONG),), *about))
+        tab = key_hint("Tab", "Complete") if self._suggester else ()
+        self.offer(key_hint("Enter", self._takes), tab, key_hint("Esc", "Close"))
         self._judge(self._value)
         line.focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Judge what stands there now."""
+        event.stop()
         self._judge(event.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Take it, unless something is wrong with it."""
         event.stop()
         value = event.value.strip()
-        if value and not self._check(value):
+        if not value or self._check(value):
+            return
+        if self._admit is None:
             self.dismiss(value)
+        else:
+            self.run_worker(self._take(value, self._admit), exclusive=True)
+
+    async def _take(self, value: str, admit: Callable[[str], Awaitable[str]]) -> None:
+        problem = await admit(value)
+        if not problem:
+            self.dismiss(value)
+        elif self.query_one(Input).value.strip() == value:
+            self._say(problem)
 
     def action_complete(self) -> None:
         """Take the completion that is shown in grey."""
         self.query_one(Input).action_cursor_right()
 
     def _judge(self, value: str) -> None:
-        problem = self._check(value.strip()) if value.strip() else ""
-        tab = key_hint("Tab", "Complete") if self._suggester else ()
-        keys: Line = joined((key_hint("Enter", self._takes), tab, key_hint("Esc", "Close")), "   ")
-        self.query_one("#verdict", CellText).show(((Cell(f"✗ {problem}", Tone.BAD),) if problem else keys,))
+        self._say(self._check(value.strip()) if value.strip() else "")
+
+    def _say(self, problem: str) -> None:
+        verdict: tuple[Line, ...] = ((Cell(f"✗ {problem}", Tone.BAD),),) if problem else ()
+        shown = self.query_one("#verdict", CellText)
+        shown.display = bool(problem)
+        shown.show(verdict)

@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.screen import ModalScreen
 
-from kachery_tui.tui.cells import Cell, Tone, joined
+from kachery_tui.tui.cells import Cell, Tone
+from kachery_tui.tui.dialogs.popup import Popup
 from kachery_tui.tui.dialogs.text_view import CellText
 from kachery_tui.tui.present import key_hint
 
 if TYPE_CHECKING:
-    from textual.app import ComposeResult
+    from collections.abc import Iterator
+
+    from textual.widget import Widget
 
 
-class Confirm(ModalScreen[bool]):
-    """Asks; everything but y is no."""
+class Confirm(Popup[bool]):
+    """Asks; everything but y is no. `about` says what follows from a yes, `grave` that there is no way back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "Yes"),
@@ -26,31 +27,30 @@ class Confirm(ModalScreen[bool]):
 
     DEFAULT_CSS = """
     Confirm {
-        align: center middle;
-        & > Vertical {
-            width: 60;
-            max-width: 90%;
-            height: auto;
-            padding: 1 2;
-            background: $surface;
-            border-left: outer $warning;
-        }
+        & > .popup--box { width: 64; border: round $warning; padding: 0 2; }
+        &.-grave > .popup--box { border: round $error; }
+        &.-ascii > .popup--box { border: ascii $warning; }
+        & CellText { margin: 1 0; }
     }
     """
 
-    def __init__(self, question: str) -> None:
+    def __init__(self, question: str, *, about: str = "", grave: bool = False) -> None:
         super().__init__()
+        self.set_class(grave, "-grave")
         self._question = question
+        self._about = about
+        self._grave = grave
 
-    def compose(self) -> ComposeResult:
-        """The question and its two keys."""
-        with Vertical():
-            yield CellText()
+    def contents(self) -> Iterator[Widget]:
+        """The question."""
+        yield CellText()
 
     def on_mount(self) -> None:
-        """Show the question."""
-        keys = joined((key_hint("y", "Yes"), key_hint("n", "No (also Enter, Esc)")), "   ")
-        self.query_one(CellText).show(((Cell(self._question, Tone.STRONG),), (), keys))
+        """Show the question and its two keys."""
+        tone = Tone.BAD if self._grave else Tone.NORMAL
+        about = ((), (Cell(self._about, tone),)) if self._about else ()
+        self.query_one(CellText).show(((Cell(self._question, Tone.STRONG),), *about))
+        self.offer(key_hint("y", "Yes"), key_hint("n", "No (also Enter, Esc)"))
 
     def action_answer(self, yes: bool) -> None:
         """Close with the answer."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kachery_tui.tui.actions import ACTIONS
 from kachery_tui.tui.cells import Cell, Line, Tone, fit
 from kachery_tui.tui.here import PaneName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from kachery_tui.tui.actions.action import Action
     from kachery_tui.tui.here import Here
 
 _ABOUT: Final = {
@@ -21,6 +21,7 @@ _ABOUT: Final = {
     PaneName.REQUESTS: "Requests: ↓ what this node asked for, ↑ what others asked of it or what was pushed. A request "
     "goes through own storage, bucket, asking, download, verified.",
     PaneName.CACHE: "Cache: the files in this node's storage folder, newest first.",
+    PaneName.FEEDS: "Feeds: the signed logs that this node's storage folder holds, its own and others'.",
     PaneName.LOG: "Log: the newest lines, newest at the bottom. Moving up holds the list still; End follows again.",
 }
 
@@ -30,22 +31,25 @@ _MOVING: Final = (
     ("Tab Shift+Tab", "To the next or previous list"),
     ("Esc", "Back, out of messages or zoom"),
     ("paste", "A pasted sha1:// URI is asked for"),
-    ("Ctrl+P", "Every action by name, and themes"),
     ("Ctrl+C", "Quit at once"),
 )
 
 
-def help_lines(here: Here) -> Iterator[Line]:
-    """The help for where the person is."""
+def help_lines(here: Here, actions: Sequence[Action]) -> Iterator[Line]:
+    """The help for where the person is: what can be done now first, by what it is about, then what cannot, and why."""
     yield (Cell(_ABOUT[here.pane]),)
-    yield ()
-    for action in ACTIONS:
-        reason = action.unavailable(here)
-        yield (
-            Cell(fit(action.shown, 6), Tone.MUTED if reason else Tone.STRONG),
-            Cell(fit(action.label_at(here), 14), Tone.MUTED if reason else Tone.NORMAL),
-            Cell(f"· not now: {reason}" if reason else action.tooltip, Tone.MUTED if reason else Tone.NORMAL),
-        )
+    for group in dict.fromkeys(action.group for action in actions):
+        yield ()
+        yield (Cell(group, Tone.STRONG),)
+        of_group = [action for action in actions if action.group is group]
+        for action in sorted(of_group, key=lambda one: bool(one.reason(here))):
+            reason = action.reason(here)
+            tone = Tone.MUTED if reason else Tone.NORMAL
+            yield (
+                Cell(fit(here.key_of(action.id) or "–", 7), Tone.MUTED if reason else Tone.STRONG),
+                Cell(fit(action.label_at(here), 17), tone),
+                Cell(f"· not now: {reason}" if reason else action.about, tone),
+            )
     yield ()
     for keys, words in _MOVING:
         yield (Cell(fit(keys, 19), Tone.STRONG), Cell(words))

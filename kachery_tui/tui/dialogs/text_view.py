@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.text import Text
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
-from textual.screen import ModalScreen
+from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from kachery_tui.tui.cells import Cell, Line, Tone, joined, plain
+from kachery_tui.tui.cells import Cell, Line, Tone, plain
+from kachery_tui.tui.dialogs.popup import Popup
+from kachery_tui.tui.glyphs import Glyphs
 from kachery_tui.tui.present import key_hint
 from kachery_tui.tui.widgets.cell_line import CellLine
 from kachery_tui.tui.widgets.toned import Toned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
-    from textual.app import ComposeResult
+    from textual.widget import Widget
+
+FRAME: Final = 5
+"""Lines of the terminal that are not the text: border, title, keys, and the covered footer."""
 
 
 class CellText(Toned, Static):
@@ -34,12 +38,15 @@ class CellText(Toned, Static):
         for number, line in enumerate(lines):
             text.append("\n" if number else "")
             for cell in line:
-                text.append(plain(cell.text), self.tone_style(cell.tone))
+                text.append(Glyphs.drawn(plain(cell.text)), self.tone_style(cell.tone))
         self.update(text)
 
 
-class TextView(ModalScreen[None]):
-    """Lines under a title; closed by Esc, q or Enter. `lines` is asked anew some times a second while it is open."""
+class TextView(Popup[None]):
+    """Lines under a title; closed by Esc, q or Enter. `lines` is asked anew some times a second while it is open.
+
+    A `bare` one takes the whole width and has no frame at its sides, so that a mouse selects nothing but the text.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,enter", "dismiss", "Close"),
@@ -50,12 +57,9 @@ class TextView(ModalScreen[None]):
 
     DEFAULT_CSS = """
     TextView {
-        align: center middle;
-        & > Vertical { width: 94%; max-width: 120; height: auto; max-height: 90%; background: $surface; }
-        &.-bare > Vertical { width: 100%; max-width: 100%; }
-        & .text-view--bar { background: $primary-muted; }
-        & VerticalScroll { height: auto; max-height: 100%; padding: 0 1; scrollbar-size-vertical: 1; }
-        &.-bare VerticalScroll { padding: 0; }
+        & > .popup--box { width: 96%; max-width: 120; }
+        & VerticalScroll { height: auto; scrollbar-size-vertical: 1; }
+        &.-bare > .popup--box { width: 100%; max-width: 100%; padding: 0; border-left: none; border-right: none; }
     }
     """
 
@@ -70,36 +74,55 @@ class TextView(ModalScreen[None]):
         live: bool = False,
         bare: bool = False,
     ) -> None:
-        super().__init__(classes="-bare" if bare else None)
+        super().__init__()
+        self.set_class(bare, "-bare")
         self._heading = title
         self._lines = lines
         self._copies = copies
         self._live = live
         self._shown: tuple[Line, ...] = ()
 
-    def compose(self) -> ComposeResult:
-        """Title bar, text."""
-        with Vertical():
-            yield CellLine(id="heading", classes="text-view--bar")
-            with VerticalScroll():
-                yield CellText(id="text")
+    def contents(self) -> Iterator[Widget]:
+        """Title and text."""
+        yield CellLine(id="heading")
+        yield VerticalScroll(CellText(id="text"))
 
     def on_mount(self) -> None:
         """Show the text, and keep it true if it may change."""
-        copy = key_hint("y", "Copy") if self._copies else ()
-        self.query_one("#heading", CellLine).show(
-            joined(((Cell(f" {self._heading}", Tone.STRONG),), copy, key_hint("Esc", "Close")))
-        )
+        self.query_one("#heading", CellLine).show((Cell(self._heading, Tone.STRONG),))
         self._show()
         if self._live:
             self.set_interval(self.REFRESH_SECONDS, self._show)
-        self.query_one(VerticalScroll).focus()
+        self._body.focus()
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        """Leave room for the keys, however long the text is."""
+        self._body.styles.max_height = max(self.size.height - FRAME, 1)
+        self.call_after_refresh(self._offer_keys)
+
+    def hints(self) -> Iterator[Line]:
+        """The keys that work here."""
+        if self._body.max_scroll_y > 0:
+            yield key_hint("↑ ↓", "Scroll")
+        if self._copies:
+            yield key_hint("y", "Copy")
+        yield key_hint("Esc", "Close")
+
+    @property
+    def _body(self) -> VerticalScroll:
+        return self.query_one(VerticalScroll)
+
+    def _offer_keys(self) -> None:
+        if self.is_attached:
+            self.offer(*self.hints())
 
     def _show(self) -> None:
         lines = tuple(self._lines())
         if lines != self._shown:
             self._shown = lines
             self.query_one("#text", CellText).show(lines)
+            self.call_after_refresh(self._offer_keys)
 
     def action_copy(self) -> None:
         """Copy what the text is about."""
@@ -108,4 +131,4 @@ class TextView(ModalScreen[None]):
 
     def action_scroll(self, by: int) -> None:
         """Scroll by lines."""
-        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
+        self._body.scroll_relative(y=by, animate=False)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, ClassVar
 
 from kachery_tui.tui import present
 from kachery_tui.tui.cells import Cell, Line, Tone
+from kachery_tui.tui.describe import level_cell
 from kachery_tui.tui.here import PaneName
 from kachery_tui.tui.panes.pane import Pane
 from kachery_tui.tui.widgets.columns import Column
@@ -80,12 +80,3 @@ def log_cells(line: LogLine, now: float) -> Line:
         Cell(line.source.removeprefix(OWN_PREFIX), Tone.MUTED),
         Cell(line.text.partition("\n")[0]),
     )
-
-
-def level_cell(level: int) -> Cell:
-    """A level as glyph and word."""
-    if level >= logging.ERROR:
-        return Cell("✗ error", Tone.BAD)
-    if level >= logging.WARNING:
-        return Cell("! warning", Tone.WARN)
-    return Cell("  info") if level >= logging.INFO else Cell("  debug", Tone.MUTED)

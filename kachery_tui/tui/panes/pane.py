@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Vertical
 
+from kachery_tui.filters import NO_FILTER, Filter, parse_filter
 from kachery_tui.tui.cells import Cell, Line, Tone, fit_line, width_of
-from kachery_tui.tui.here import PaneName, Selection
+from kachery_tui.tui.here import Abilities, Item, PaneName, Selection
 from kachery_tui.tui.widgets.cell_line import CellLine
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Mapping, Sequence
 
     from textual.app import ComposeResult
 
+    from kachery_tui.filters import FieldKind
     from kachery_tui.node.node import Node
+    from kachery_tui.tui.memory import PaneMemory
     from kachery_tui.tui.widgets.row_list import RowList
 
 
@@ -25,9 +28,18 @@ class Pane(Vertical):
 
     `look` is called some times a second while the pane can be seen. It compares `stamp` with that of its last look,
     and shows the state anew only where it changed.
+
+    A pane whose list can be filtered names its `FIELDS`, one that can be sorted its `SORTS`: titles of columns, of
+    which the first, descending, is the order that it begins with. Such a pane heeds `filter`, `sort`, `descending`.
     """
 
     NAME: ClassVar[PaneName]
+    FIELDS: ClassVar[Mapping[str, FieldKind]] = {}
+    SORTS: ClassVar[tuple[str, ...]] = ()
+    FAILURES: ClassVar[str] = ""
+    """The filter that leaves only what went wrong."""
+    MARKS: ClassVar[bool] = False
+    """Whether rows can be marked."""
 
     DEFAULT_CSS = """
     Pane {
@@ -41,6 +53,9 @@ class Pane(Vertical):
         super().__init__(id=f"pane-{self.NAME}")
         self.node = node
         self.channel = ""
+        self.filter: Filter = NO_FILTER
+        self.sort = self.SORTS[0] if self.SORTS else ""
+        self.descending = True
         self._title = CellLine(classes="pane--title")
         self._seen: Hashable = None
         self._is_current = False
@@ -77,9 +92,92 @@ class Pane(Vertical):
         """The list that gets the focus when the pane does."""
 
     @property
+    def body(self) -> RowList:
+        """The list that filter, order and marks are about."""
+        return self.focus_target
+
+    @property
     def position(self) -> str:
         """Where the cursor stands in a list that is longer than what can be seen of it."""
         return self.focus_target.position
+
+    # Filter, order, marks
+
+    @property
+    def can(self) -> Abilities:
+        """What the list lets a person do with it."""
+        return Abilities(
+            bool(self.FIELDS),
+            bool(self.SORTS),
+            self.MARKS,
+            self.filter.text,
+            self.FAILURES if self.FIELDS else "",
+        )
+
+    def filter_problem(self, text: str) -> str:
+        """What is wrong with a filter, as a sentence; empty if nothing is."""
+        try:
+            parse_filter(text, self.FIELDS)
+        except ValueError as error:
+            return str(error)
+        return ""
+
+    def set_filter(self, text: str) -> None:
+        """Show only the rows that a filter leaves. Raises `FilterError`."""
+        self.filter = parse_filter(text, self.FIELDS) if text else NO_FILTER
+        self.look_again()
+
+    def sort_by_next(self, by: int) -> None:
+        """Sort by the column that is `by` columns further on."""
+        self.sort = self.SORTS[(self.SORTS.index(self.sort) + by) % len(self.SORTS)]
+        self.look_again()
+
+    def invert_order(self) -> None:
+        """Turn the order round."""
+        self.descending = not self.descending
+        self.look_again()
+
+    def mark(self) -> None:
+        """Mark the row under the cursor, or unmark it, and go on to the next."""
+        self.body.toggle_mark()
+        self.look_again()
+
+    def mark_range(self) -> None:
+        """Mark the rows from the one marked last to the cursor."""
+        self.body.mark_range()
+        self.look_again()
+
+    def mark_all(self) -> None:
+        """Mark every row that is shown; if some are marked, unmark all."""
+        self.body.mark_all()
+        self.look_again()
+
+    def clear_marks(self) -> None:
+        """Unmark all rows."""
+        self.body.clear_marks()
+        self.look_again()
+
+    @property
+    def marked(self) -> tuple[Item, ...]:
+        """What the marked rows stand for."""
+        return tuple(self.body.marked.values())
+
+    def take_up(self, left: PaneMemory) -> None:
+        """Filter and order as they were left; what does not fit any more is passed over."""
+        if left.filter and self.FIELDS and not self.filter_problem(left.filter):
+            self.set_filter(left.filter)
+        if left.sort in self.SORTS:
+            self.sort, self.descending = left.sort, left.descending
+
+    def hand_over(self, left: PaneMemory) -> None:
+        """Write down filter and order."""
+        left.filter, left.sort, left.descending = self.filter.text, self.sort, self.descending
+
+    async def table(self) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+        """All rows that are shown, as titles and texts, for a file. The pane's own list; a paged one reads all pages."""
+        return self.body.table()
+
+    # Looking
 
     def look(self, now: float) -> None:
         """Show what changed since the last look."""
@@ -87,6 +185,8 @@ class Pane(Vertical):
         if stamp == self._seen:
             return
         self._seen = stamp
+        if self.SORTS:
+            self.body.sorted_by = (self.sort, self.descending)
         self.paint(now)
         self._show_title(now)
 
@@ -108,9 +208,12 @@ class Pane(Vertical):
         number = list(PaneName).index(self.NAME) + 1
         mark = "▶" if self._is_current else " "
         name = Cell(f"{mark}{number} {self.NAME.capitalize()}  ", Tone.STRONG)
+        filtered = (Cell(f"/{self.filter.text}  ", Tone.WARN),) if self.filter else ()
+        marked = (Cell(f"{len(self.body.marked):,} marked  ", Tone.BUSY),) if self.body.marked else ()
         position = f"  {self.position} " if self.position else ""
-        status = fit_line(self.status(now), max(self.size.width - width_of((name,)) - len(position), 0))
-        self._title.show((name, *status, Cell(position)))
+        line = (name, *filtered, *marked)
+        status = fit_line(self.status(now), max(self.size.width - width_of(line) - len(position), 0))
+        self._title.show((*line, *status, Cell(position)))
 
 
 def tick(last_at: float | None, now: float, *, settles: float = 7.0) -> int:

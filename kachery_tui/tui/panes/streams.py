@@ -103,6 +103,11 @@ class StreamsPane(Pane):
         return chosen
 
     @property
+    def stream_of_message(self) -> Stream | None:
+        """The stream of the message under the cursor."""
+        return self.placed[0] if self.placed else None
+
+    @property
     def selection(self) -> StreamMessage | Lane | None:
         """The message under the cursor while the reader is among the messages, else the lane."""
         if self.messages.has_focus:

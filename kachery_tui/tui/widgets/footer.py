@@ -43,11 +43,13 @@ class Footer(CellLine):
     def offer(self, here: Here) -> None:
         """Show what can be done here."""
         last = [BY_ID[id_] for id_ in LAST]
-        keys = [(action.id, present.key_hint(action.shown, action.label_at(here))) for action in last]
+        keys = [
+            (action.id, present.key_hint(here.key_of(action.id), action.label_at(here))) for action in last
+        ]
         room = self.size.width - 1 - sum(width_of(hint) + 2 for _, hint in keys)
         fitting = []
         for action in available(here):
-            hint = present.key_hint(action.shown, action.label_at(here))
+            hint = present.key_hint(here.key_of(action.id), action.label_at(here))
             if action.id not in LAST and width_of(hint) + 2 <= room:
                 room -= width_of(hint) + 2
                 fitting.append((action.id, hint))

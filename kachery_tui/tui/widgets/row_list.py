@@ -19,6 +19,11 @@ Item = TypeVar("Item")
 
 LOADING: Line = (Cell("…", Tone.MUTED),)
 CURSOR_MARK = "›"
+CHOSEN_MARK = "◆"
+DOWN, UP = "▼", "▲"
+
+MOST_MARKS = 10_000
+"""Rows that can be marked at a time: each is held in memory, and acted on one by one."""
 
 
 class Rows(Protocol):
@@ -34,6 +39,9 @@ class Rows(Protocol):
 
     def index(self, key: Hashable) -> int | None:
         """Where the row of that key stands now."""
+
+    def item(self, index: int) -> Any:
+        """What the row stands for; None while it is not loaded."""
 
 
 class ListedRows(Rows, Generic[Item]):
@@ -136,6 +144,11 @@ class RowList(Toned, ScrollView, can_focus=True):
         self._painted: dict[int, tuple[Line, str]] = {}
         self._widths: tuple[int, ...] = ()
         self._laid_out_for = -1
+        self.marked: dict[Hashable, Any] = {}
+        """What the marked rows stand for, by key: marks stay when rows come, go, or are filtered away."""
+        self.sorted_by: tuple[str, bool] | None = None
+        """Title of the column that the rows are sorted by, and whether they descend."""
+        self._last_marked: Hashable | None = None
 
     # What it shows
 
@@ -201,6 +214,54 @@ class RowList(Toned, ScrollView, can_focus=True):
         for y in range(self.size.height):
             if self._painted.get(y) != self._line(y):
                 self.refresh(Region(0, y, width, 1))
+
+    # Marking
+
+    def toggle_mark(self) -> None:
+        """Mark the row under the cursor, or unmark it, and go on to the next."""
+        key = self.cursor_key
+        if key is None:
+            return
+        if key in self.marked:
+            del self.marked[key]
+        else:
+            self._mark(self.cursor)
+        self._last_marked = key
+        self.action_move(1)
+
+    def mark_range(self) -> None:
+        """Mark the rows from the one that was marked last to the one under the cursor."""
+        start = self._rows.index(self._last_marked) if self._last_marked is not None else None
+        first, last = sorted((self.cursor if start is None else start, self.cursor))
+        for index in range(first, last + 1):
+            self._mark(index)
+        self._last_marked = self.cursor_key
+        self.repaint()
+
+    def mark_all(self) -> None:
+        """Mark all rows that are shown and loaded; if any is marked, unmark all."""
+        if self.marked:
+            self.clear_marks()
+            return
+        for index in range(min(len(self._rows), MOST_MARKS)):
+            self._mark(index)
+        self.repaint()
+
+    def clear_marks(self) -> None:
+        """Unmark all rows."""
+        self.marked.clear()
+        self._last_marked = None
+        self.repaint()
+
+    def _mark(self, index: int) -> None:
+        key = self._rows.key(index) if index < len(self._rows) else None
+        if key is not None and len(self.marked) < MOST_MARKS:
+            self.marked[key] = self._rows.item(index)
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Titles and texts of all rows that are loaded."""
+        rows = (self._rows.cells(index) for index in range(len(self._rows)))
+        return [column.title for column in self.columns], [[cell.text for cell in row] for row in rows if row]
 
     # Moving
 
@@ -292,7 +353,7 @@ class RowList(Toned, ScrollView, can_focus=True):
     def _line(self, y: int) -> tuple[Line, str]:
         width = self.size.width
         if y == 0:
-            titles = tuple(Cell(column.title, Tone.MUTED) for column in self.columns)
+            titles = tuple(Cell(self._titled(column), Tone.MUTED) for column in self.columns)
             return self._aligned(" ", titles, width), "title"
         index = self.scroll_offset.y + y - 1
         if index >= len(self._rows):
@@ -301,7 +362,15 @@ class RowList(Toned, ScrollView, can_focus=True):
         at_cursor = index == self.cursor
         cells = self._rows.cells(index) or LOADING
         look = ("cursor" if self.has_focus else "cursor-away") if at_cursor else "row"
-        return self._aligned(CURSOR_MARK if at_cursor else " ", cells, width), look
+        mark = CURSOR_MARK if at_cursor else " "
+        if self.marked and self._rows.key(index) in self.marked:
+            mark = CHOSEN_MARK
+        return self._aligned(mark, cells, width), look
+
+    def _titled(self, column: Column) -> str:
+        if self.sorted_by is None or column.title != self.sorted_by[0]:
+            return column.title
+        return f"{column.title}{DOWN if self.sorted_by[1] else UP}"
 
     def _aligned(self, mark: str, cells: Line, width: int) -> Line:
         if self._laid_out_for != width:

@@ -8,6 +8,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from kachery_tui.tui.cells import Line, Tone
+from kachery_tui.tui.glyphs import Glyphs
 
 
 class Toned(Widget):
@@ -32,6 +33,6 @@ class Toned(Widget):
 
     def strip(self, line: Line, width: int, over: Style | None = None) -> Strip:
         """A line that is `width` cells wide as a strip, `over` laid over each cell's own style."""
-        segments = (Segment(cell.text, self.tone_style(cell.tone) + over) for cell in line)
+        segments = (Segment(Glyphs.drawn(cell.text), self.tone_style(cell.tone) + over) for cell in line)
         # Neighbours of one look become one: each change of style costs a slow line some forty bytes.
         return Strip(Segment.simplify(segments), width)

@@ -1,8 +1,10 @@
-"""Copying through a terminal: OSC 52, in the wrapping that tmux and screen let through."""
+"""What is said to the terminal itself: copying (OSC 52, in the wrapping that tmux and screen let through), its title."""
 
 import base64
 from collections.abc import Mapping
 from typing import Final
+
+from kachery_tui.tui.cells import plain
 
 MOST_BYTES: Final = 74_994
 """What fits in 100,000 bytes of base64 with its frame: terminals ignore longer sequences."""
@@ -28,3 +30,16 @@ def copy_sequence(text: str, environment: Mapping[str, str]) -> str:
         pieces = (bare[start : start + SCREEN_PIECE] for start in range(0, len(bare), SCREEN_PIECE))
         return "".join(f"\x1bP{piece}\x1b\\" for piece in pieces)
     return bare
+
+
+KEEP_TITLE: Final = "\x1b[22;2t"
+"""Makes the terminal put its title by, for `TITLE_BEFORE` to bring it back."""
+
+TITLE_BEFORE: Final = "\x1b[23;2t"
+
+BELL: Final = "\a"
+
+
+def title_sequence(title: str) -> str:
+    """The bytes that make `title` the terminal's; what could end or break the sequence is taken out."""
+    return f"\x1b]2;{plain(title)}\a"

@@ -1,0 +1,97 @@
+"""Looking at what is chosen: details, why it is so, its URI."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kachery_tui.node.activity import StreamMessage
+from kachery_tui.node.ledger import Request
+from kachery_tui.node.log import LogLine
+from kachery_tui.node.values import Entry
+from kachery_tui.tui import describe
+from kachery_tui.tui.actions.action import AVAILABLE, Action
+from kachery_tui.tui.cells import Cell
+from kachery_tui.tui.dialogs.text_view import TextView
+from kachery_tui.tui.here import ChannelRow, Here, Lane, uri_of
+from kachery_tui.tui.panes.streams import StreamsPane
+
+if TYPE_CHECKING:
+    from kachery_tui.tui.screen import MainScreen
+
+
+def _open(screen: MainScreen, here: Here) -> None:
+    node, now = screen.node, screen.now
+    match here.selection:
+        case ChannelRow():
+            screen.action_act("role")
+        case Lane():
+            screen.enter_messages()
+        case Request() as row:
+            screen.view(
+                f"Request #{row.number}",
+                lambda: describe.request_lines(row, node.label_of, screen.now),
+                copies=str(row.uri),
+                live=True,
+            )
+        case StreamMessage() as message:
+            streams = screen.pane
+            stream = streams.stream_of_message if isinstance(streams, StreamsPane) else None
+            if stream is not None:
+                lines = tuple(describe.message_lines(stream, message, node.label_of, now))
+                screen.view("Envelope", lambda: lines, copies=message.raw)
+        case Entry() as entry:
+            uri = str(uri_of(node, entry))
+            screen.view("File in storage", lambda: describe.entry_lines(entry, uri, now), copies=uri)
+        case LogLine() as line:
+            screen.view("Log line", lambda: describe.log_lines(line), copies=line.text)
+
+
+def _open_unavailable(here: Here) -> str:
+    if here.selection is None:
+        return "nothing is chosen"
+    if isinstance(here.selection, ChannelRow):
+        return AVAILABLE if here.selection.role else "choose a role, not the channel"
+    return AVAILABLE
+
+
+def _open_label(here: Here) -> str:
+    match here.selection:
+        case ChannelRow():
+            return "Ask/drop role"
+        case Lane():
+            return "Messages"
+        case StreamMessage():
+            return "Envelope"
+        case LogLine():
+            return "Whole line"
+        case _:
+            return "Details"
+
+
+def _uri_unavailable(here: Here) -> str:
+    return AVAILABLE if uri_of(here.node, here.selection) else "nothing with a URI is chosen"
+
+
+def _copy(screen: MainScreen, here: Here) -> None:
+    uris = [str(uri) for item in here.targets if (uri := uri_of(here.node, item))]
+    screen.app.copy_to_clipboard("\n".join(uris))
+
+
+def _show_uri(screen: MainScreen, here: Here) -> None:
+    uri = str(uri_of(here.node, here.selection))
+    screen.app.push_screen(
+        TextView("URI, to select by mouse", lambda: ((Cell(uri),),), copies=uri, bare=True)
+    )
+
+
+ACTIONS: Final = (
+    Action(
+        "open", "enter", "Details", "Show all there is of what is chosen", _open,
+        _open_unavailable, label_here=_open_label,
+    ),
+    Action("copy", "y", "Copy URI", "Copy the URI to your terminal's clipboard", _copy, _uri_unavailable),
+    Action(
+        "show-uri", "Y", "Show URI", "Show the URI at full width, to select it by mouse", _show_uri,
+        _uri_unavailable, footer=False,
+    ),
+)  # fmt: skip

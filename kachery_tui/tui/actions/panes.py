@@ -1,0 +1,49 @@
+"""Going from pane to pane."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from kachery_tui.tui.actions.action import Action, Group
+from kachery_tui.tui.here import PaneName
+
+if TYPE_CHECKING:
+    from kachery_tui.tui.here import Here
+    from kachery_tui.tui.screen import MainScreen
+
+
+def _go(screen: MainScreen, _here: Here, *, name: PaneName) -> None:
+    screen.go(name)
+
+
+def _last(screen: MainScreen, _here: Here) -> None:
+    screen.go_back()
+
+
+def _jump(screen: MainScreen, _here: Here) -> None:
+    screen.ask_for_jump()
+
+
+def _zoom(screen: MainScreen, _here: Here) -> None:
+    screen.toggle_zoom()
+
+
+def _pane(number: int, name: PaneName) -> Action:
+    return Action(
+        f"pane-{name}", str(number), name.capitalize(), f"Go to the {name} pane", partial(_go, name=name),
+        group=Group.PANES, footer=False,
+    )  # fmt: skip
+
+
+ACTIONS: Final = (
+    *(_pane(number, name) for number, name in enumerate(PaneName, 1)),
+    Action(
+        "last-pane", "-", "Last pane", "Back to the pane before this one", _last, group=Group.PANES, footer=False
+    ),
+    Action(
+        "jump", ":", "Jump", "Go to a pane, a channel, or a request by its number", _jump,
+        group=Group.PANES, footer=False,
+    ),
+    Action("zoom", "z", "Zoom", "Show this pane alone, or several together", _zoom, group=Group.PANES),
+)  # fmt: skip

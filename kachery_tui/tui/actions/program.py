@@ -1,0 +1,110 @@
+"""The program itself: help, undo, the tour, leaving."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from kachery_tui.node.ledger import Step
+from kachery_tui.tui import present
+from kachery_tui.tui.actions.action import AVAILABLE, Action, Group
+from kachery_tui.tui.dialogs.confirm import Confirm
+from kachery_tui.tui.dialogs.help import help_lines
+from kachery_tui.tui.dialogs.text_view import TextView
+
+if TYPE_CHECKING:
+    from kachery_tui.tui.here import Here
+    from kachery_tui.tui.screen import MainScreen
+
+MOVING: Final = frozenset({Step.DOWNLOADING, Step.PEER_UPLOADS, Step.UPLOADING, Step.VERIFYING})
+"""Steps in which bytes are under way, so that leaving breaks something off."""
+
+
+def _undo(screen: MainScreen, _here: Here) -> None:
+    screen.take_back()
+
+
+def _undo_unavailable(here: Here) -> str:
+    return AVAILABLE if here.undoes else "nothing was done that can be taken back"
+
+
+def _hint(screen: MainScreen, _here: Here) -> None:
+    screen.tour.skip()
+
+
+def _hint_back(screen: MainScreen, _here: Here) -> None:
+    screen.tour.back()
+
+
+def _hint_unavailable(here: Here) -> str:
+    return AVAILABLE if here.hinting else "there is no tour here"
+
+
+def _help(screen: MainScreen, here: Here) -> None:
+    screen.app.push_screen(TextView(f"Keys in {here.pane}", lambda: help_lines(here, screen.actions)))
+
+
+def _pace(screen: MainScreen, _here: Here, *, by: float) -> None:
+    screen.tell("keys are answered at once all the same", title=f"{screen.change_pace(by):g} looks a second")
+
+
+def _theme(screen: MainScreen, _here: Here) -> None:
+    screen.app.action_change_theme()
+
+
+def _edit_settings(screen: MainScreen, here: Here) -> None:
+    file = here.node.config.folder / "config.toml"
+
+    async def edit() -> None:
+        await screen.kachery_app.lend_terminal(("VISUAL", "EDITOR"), "vi", file)
+        screen.tell("what you changed is in force after the next start", title=file.name)
+
+    screen.run(edit(), "screen: edit the settings")
+
+
+def _palette(screen: MainScreen, _here: Here) -> None:
+    screen.app.action_command_palette()
+
+
+def _quit(screen: MainScreen, _here: Here) -> None:
+    node = screen.node
+    moving = sum(1 for row in node.ledger if row.step in MOVING) + len(screen.jobs)
+    if not moving:
+        screen.leave()
+        return
+    verb = "is" if moving == 1 else "are"
+    question = (
+        f"{present.count(moving, 'transfer')} {verb} under way; verified chunks are kept. Quit all the same?"
+    )
+    screen.app.push_screen(Confirm(question), lambda yes: screen.leave() if yes else None)
+
+
+ACTIONS: Final = (
+    Action(
+        "undo", "U", "Undo", "Take back the last role, pin or trashing", _undo,
+        _undo_unavailable, Group.PROGRAM, changes=True, needs_node=True,
+    ),
+    Action("hint", "t", "Next hint", "Go on to the tour's next hint", _hint, _hint_unavailable, Group.PROGRAM),
+    Action(
+        "hint-back", "T", "Hint before", "Go back to the tour's hint before", _hint_back,
+        _hint_unavailable, Group.PROGRAM, footer=False,
+    ),
+    Action(
+        "palette", "ctrl+p", "Commands", "Every action by name", _palette, group=Group.PROGRAM, footer=False
+    ),
+    Action(
+        "faster", ">", "More looks", "Look at the node twice as often", partial(_pace, by=2.0),
+        group=Group.PROGRAM, footer=False,
+    ),
+    Action(
+        "slower", "<", "Fewer looks", "Look at the node half as often: less for a slow line", partial(_pace, by=0.5),
+        group=Group.PROGRAM, footer=False,
+    ),
+    Action("theme", "C", "Colours", "Choose a theme; it is remembered", _theme, group=Group.PROGRAM, footer=False),
+    Action(
+        "edit-settings", "", "Edit settings", "Open config.toml in your editor ($VISUAL, $EDITOR)", _edit_settings,
+        group=Group.PROGRAM, footer=False, changes=True,
+    ),
+    Action("help", "?", "Help", "What every key does here, and why some do not", _help, group=Group.PROGRAM),
+    Action("quit", "q", "Quit", "Leave the screen; this node ends with it", _quit, group=Group.PROGRAM),
+)  # fmt: skip

@@ -1,0 +1,65 @@
+"""Which panes show together, and how large: from the size of the terminal alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from kachery_tui.tui.here import PaneName
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SEVERAL_FROM_WIDTH: Final = 120
+"""Columns from which on several panes show together."""
+
+LEAST_WIDTH, LEAST_HEIGHT = 60, 15
+"""Columns and lines that the screen needs to be of use."""
+
+FRAME: Final = 4
+"""Lines of header, footer, and what may stand between them and the panes."""
+
+LEAST_PANE: Final = 7
+"""Lines of a pane that is worth showing: its title, its columns' titles, and some rows."""
+
+LARGE, SMALL = 2, 1
+
+LEFT: Final = (PaneName.CHANNELS, PaneName.STREAMS)
+RIGHT: Final = (PaneName.REQUESTS, PaneName.CACHE, PaneName.FEEDS, PaneName.LOG)
+
+_GIVES_WAY: Final = (PaneName.LOG, PaneName.FEEDS, PaneName.CACHE, PaneName.REQUESTS, PaneName.CHANNELS)
+"""Which pane goes first where a column has no room for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """`shares` has the panes that show, with each one's share of its column's height."""
+
+    several: bool
+    shares: Mapping[PaneName, int]
+
+
+def too_small(width: int, height: int) -> bool:
+    """Whether the terminal has no room for anything but a word about that."""
+    return width < LEAST_WIDTH or height < LEAST_HEIGHT
+
+
+def arrange(width: int, height: int, current: PaneName, *, zoomed: bool) -> Layout:
+    """The panes that show in a terminal of that size while `current` has the keys."""
+    if width < SEVERAL_FROM_WIDTH or zoomed:
+        return Layout(several=False, shares={current: LARGE})
+    shown = [*_fitting(LEFT, height - FRAME, current), *_fitting(RIGHT, height - FRAME, current)]
+    return Layout(several=True, shares={name: LARGE if name is current else SMALL for name in shown})
+
+
+def _fitting(column: tuple[PaneName, ...], height: int, current: PaneName) -> list[PaneName]:
+    """The panes of a column that it has room for. The log and the feeds share a place."""
+    kept = [name for name in column if name is not PaneName.LOG or current is PaneName.LOG]
+    if current is PaneName.LOG and PaneName.FEEDS in kept:
+        kept.remove(PaneName.FEEDS)
+    for name in _GIVES_WAY:
+        if len(kept) * LEAST_PANE <= height:
+            break
+        if name in kept and name is not current:
+            kept.remove(name)
+    return kept

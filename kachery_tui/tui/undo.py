@@ -1,0 +1,41 @@
+"""Taking back what a person did last: a role, a pin, a file moved to the trash."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+MOST_STEPS: Final = 50
+"""Steps that can be taken back; nobody remembers more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """`done` says in words what was done ("trashing spikes.dat"); `take_back` does the reverse."""
+
+    done: str
+    take_back: Callable[[], Awaitable[object]]
+
+
+class UndoStack:
+    """What can be taken back, the last first."""
+
+    def __init__(self) -> None:
+        self._steps: deque[Undo] = deque(maxlen=MOST_STEPS)
+
+    def push(self, undo: Undo) -> None:
+        """Something was done."""
+        self._steps.append(undo)
+
+    def pop(self) -> Undo | None:
+        """The last step, which is then no more to be taken back."""
+        return self._steps.pop() if self._steps else None
+
+    @property
+    def next_words(self) -> str:
+        """What would be taken back next; empty for nothing."""
+        return self._steps[-1].done if self._steps else ""
