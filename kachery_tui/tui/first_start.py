@@ -14,7 +14,7 @@ from textual.widgets import Button, Input
 
 from kachery_tui.errors import KacheryError
 from kachery_tui.tui.cells import Cell, Line, Tone
-from kachery_tui.tui.describe import failure_lines
+from kachery_tui.tui.describe.requests import failure_lines
 from kachery_tui.tui.dialogs.paths import PathSuggester
 from kachery_tui.tui.dialogs.text_view import CellText
 from kachery_tui.tui.present import key_hint

@@ -8,9 +8,12 @@ from kachery_tui.node.activity import StreamMessage
 from kachery_tui.node.ledger import Request
 from kachery_tui.node.log import LogLine
 from kachery_tui.node.values import Entry
-from kachery_tui.tui import describe
 from kachery_tui.tui.actions.action import AVAILABLE, Action
 from kachery_tui.tui.cells import Cell
+from kachery_tui.tui.describe.files import entry_lines
+from kachery_tui.tui.describe.log import log_lines
+from kachery_tui.tui.describe.requests import request_lines
+from kachery_tui.tui.describe.streams import message_lines
 from kachery_tui.tui.dialogs.text_view import TextView
 from kachery_tui.tui.here import ChannelRow, Here, Lane, uri_of
 from kachery_tui.tui.panes.streams import StreamsPane
@@ -29,7 +32,7 @@ def _open(screen: MainScreen, here: Here) -> None:
         case Request() as row:
             screen.view(
                 f"Request #{row.number}",
-                lambda: describe.request_lines(row, node.label_of, screen.now),
+                lambda: request_lines(row, node.label_of, screen.now),
                 copies=str(row.uri),
                 live=True,
             )
@@ -37,13 +40,13 @@ def _open(screen: MainScreen, here: Here) -> None:
             streams = screen.pane
             stream = streams.stream_of_message if isinstance(streams, StreamsPane) else None
             if stream is not None:
-                lines = tuple(describe.message_lines(stream, message, node.label_of, now))
+                lines = tuple(message_lines(stream, message, node.label_of, now))
                 screen.view("Envelope", lambda: lines, copies=message.raw)
         case Entry() as entry:
             uri = str(uri_of(node, entry))
-            screen.view("File in storage", lambda: describe.entry_lines(entry, uri, now), copies=uri)
+            screen.view("File in storage", lambda: entry_lines(entry, uri, now), copies=uri)
         case LogLine() as line:
-            screen.view("Log line", lambda: describe.log_lines(line), copies=line.text)
+            screen.view("Log line", lambda: log_lines(line), copies=line.text)
 
 
 def _open_unavailable(here: Here) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from kachery_tui.tui import present
 from kachery_tui.tui.cells import Cell, Line, Tone
-from kachery_tui.tui.describe import entry_cells
+from kachery_tui.tui.describe.files import entry_cells
 from kachery_tui.tui.here import PaneName
 from kachery_tui.tui.panes.pane import Pane
 from kachery_tui.tui.widgets.columns import Column

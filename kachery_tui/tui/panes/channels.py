@@ -8,7 +8,7 @@ from kachery_tui.node.values import ConnectionState
 from kachery_tui.protocol.roles import ROLE_TABLE, Role
 from kachery_tui.tui import present
 from kachery_tui.tui.cells import BLANK, Cell, Line, Tone
-from kachery_tui.tui.describe import role_cells
+from kachery_tui.tui.describe.roles import role_cells
 from kachery_tui.tui.here import ChannelRow, PaneName
 from kachery_tui.tui.panes.pane import Pane
 from kachery_tui.tui.widgets.columns import Column

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from kachery_tui.tui import present
 from kachery_tui.tui.cells import Cell, Line, Tone
-from kachery_tui.tui.describe import level_cell
+from kachery_tui.tui.describe.log import level_cell
 from kachery_tui.tui.here import PaneName
 from kachery_tui.tui.panes.pane import Pane
 from kachery_tui.tui.widgets.columns import Column

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from kachery_tui.node.ledger import Request, Side
 from kachery_tui.tui.cells import Cell, Line, Tone
-from kachery_tui.tui.describe import request_cells, request_lines
+from kachery_tui.tui.describe.requests import request_cells, request_lines
 from kachery_tui.tui.header import waiting, waits
 from kachery_tui.tui.here import PaneName
 from kachery_tui.tui.panes.pane import Pane, tick

@@ -8,7 +8,7 @@ from kachery_tui.node.activity import StreamActivity, StreamMessage
 from kachery_tui.protocol.roles import Stream
 from kachery_tui.tui import present
 from kachery_tui.tui.cells import Cell, Line, Tone
-from kachery_tui.tui.describe import message_cells, stream_cells
+from kachery_tui.tui.describe.streams import message_cells, stream_cells
 from kachery_tui.tui.here import Lane, PaneName
 from kachery_tui.tui.panes.pane import Pane, tick
 from kachery_tui.tui.widgets.cell_line import CellLine
