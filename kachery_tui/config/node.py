@@ -14,8 +14,13 @@ LONGEST_LABEL: Final = 64
 CONFIG_VARIABLE: Final = "KACHERY_TUI_CONFIG_DIR"
 STORAGE_VARIABLE: Final = "KACHERY_STORAGE_DIR"
 
-_KEYS: Final = ("label", "owner", "storage", "screen")
-_SCREEN_KEYS: Final = ("theme",)
+MOST_FPS: Final = 30
+"""Frames a second, at most: more than an eye needs of a page of text."""
+
+LONGEST_KEY_NAME: Final = 40
+
+_KEYS: Final = ("label", "owner", "storage", "screen", "keys")
+_SCREEN_KEYS: Final = ("theme", "read_only", "mouse", "ascii", "bell", "fps")
 
 
 def config_folder(option: Path | None = None) -> Path:
@@ -55,14 +60,14 @@ def load_node_config(folder: Path) -> NodeConfig:
         do = "Run `kachery-tui init`, or start `kachery-tui` for a first setup"
         raise ConfigError(file, "", "no such file", do)
     table = Table(file, read_toml(file), keys=_KEYS)
-    screen = table.table("screen", _SCREEN_KEYS)
     label = f"A name of 1 to {LONGEST_LABEL} printable characters would do"
     return NodeConfig(
         folder=folder,
         label=table.text("label", None, label, is_label) or default_label(),
         owner=table.text("owner", "", "A name or a mail address would do", str.isprintable) or "",
         storage=_storage(folder, table),
-        screen=ScreenConfig(theme=screen.text("theme", None, "The name of a theme would do")),
+        screen=_screen(table.table("screen", _SCREEN_KEYS)),
+        keys=table.mapping("keys", 'The name of a key, "R" or "f5" or "ctrl+r", would do', _is_key_name),
     )
 
 
@@ -75,8 +80,13 @@ def save_node_config(config: NodeConfig) -> Path:
         values["owner"] = config.owner
     if config.storage is not None:
         values["storage"] = str(config.storage)
-    if config.screen.theme is not None:
-        values["screen"] = {"theme": config.screen.theme}
+    screen, default = config.screen, ScreenConfig()
+    changed = {key: getattr(screen, key) for key in _SCREEN_KEYS}
+    changed = {key: value for key, value in changed.items() if value != getattr(default, key)}
+    if changed:
+        values["screen"] = changed
+    if config.keys:
+        values["keys"] = dict(config.keys)
     file = config.folder / "config.toml"
     write_private(file, tomli_w.dumps(values).encode())
     return file
@@ -98,6 +108,22 @@ def default_label() -> str:
         # In a container, a user id may have no name.
         user = "somebody"
     return f"{user}@{socket.gethostname()}"[:LONGEST_LABEL]
+
+
+def _screen(table: Table) -> ScreenConfig:
+    default = ScreenConfig()
+    return ScreenConfig(
+        theme=table.text("theme", None, "The name of a theme would do"),
+        read_only=table.flag("read_only", default=default.read_only),
+        mouse=table.flag("mouse", default=default.mouse),
+        ascii=table.flag("ascii", default=default.ascii),
+        bell=table.flag("bell", default=default.bell),
+        fps=table.integer("fps", MOST_FPS, 1, MOST_FPS) if table.has("fps") else None,
+    )
+
+
+def _is_key_name(text: str) -> bool:
+    return len(text) <= LONGEST_KEY_NAME and text.isprintable()
 
 
 def _storage(folder: Path, table: Table) -> Path | None:

@@ -193,6 +193,14 @@ class Table:
             raise self.refuse(key, describe(value), would_do)
         return value
 
+    def mapping(self, key: str, would_do: str, is_valid: Callable[[str], bool] = bool) -> Mapping[str, str]:
+        """A table inside, of keys that the caller knows nothing about, each with a text that `is_valid` accepts."""
+        inner = self.table(key)
+        for name, value in inner._values.items():
+            if not isinstance(value, str) or not is_valid(value):
+                raise inner.refuse(name, describe(value), would_do)
+        return dict(inner._values)
+
     def secret(self, key: str, would_do: str, is_valid: Callable[[str], bool] = bool) -> str | None:
         """A text that is nobody else's business: in the file itself, or in the environment variable `<key>_env` names.
 

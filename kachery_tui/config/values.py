@@ -1,5 +1,6 @@
 """Every setting, typed and with its default."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -16,20 +17,36 @@ class Provide(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ScreenConfig:
-    """How the screen looks. `theme` is one of Textual's names, or None for the default."""
+    """How the screen looks, and what it does."""
 
     theme: str | None = None
+    """One of Textual's names; None for the default."""
+    read_only: bool = False
+    """Whether it only shows, and refuses what would change anything."""
+    mouse: bool = True
+    """Whether clicks and the wheel are asked of the terminal; without, they select text as anywhere else."""
+    ascii: bool = False
+    """Whether its own signs are ASCII, for terminals and fonts that have no others."""
+    bell: bool = False
+    """Whether the terminal's bell rings when somebody waits for an answer."""
+    fps: int | None = None
+    """Frames painted in a second, at most; None lets the screen decide."""
 
 
 @dataclass(frozen=True, slots=True)
 class NodeConfig:
-    """`config.toml`: the node itself. `folder` is where it lies; `storage` is None where the default is to be used."""
+    """`config.toml`: the node itself. `folder` is where it lies; `storage` is None where the default is to be used.
+
+    `keys` are the screen's keys that the person changed, by the ids of actions. The screen knows which actions and keys
+    there are, and checks them.
+    """
 
     folder: Path
     label: str
     owner: str = ""
     storage: Path | None = None
     screen: ScreenConfig = field(default_factory=ScreenConfig)
+    keys: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,13 +70,22 @@ _TEXTS = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_s
     st.text(max_size=LONGEST_LABEL).filter(is_label),
     st.text(max_size=20).filter(str.isprintable),
     st.none() | _TEXTS,
-    st.none() | _TEXTS,
+    st.builds(
+        ScreenConfig,
+        theme=st.none() | _TEXTS,
+        read_only=st.booleans(),
+        mouse=st.booleans(),
+        ascii=st.booleans(),
+        bell=st.booleans(),
+        fps=st.none() | st.integers(1, 30),
+    ),
+    st.dictionaries(_TEXTS, _TEXTS, max_size=3),
 )
 def test_settings_come_back(
-    tmp_path: Path, label: str, owner: str, storage: str | None, theme: str | None
+    tmp_path: Path, label: str, owner: str, storage: str | None, screen: ScreenConfig, keys: dict[str, str]
 ) -> None:
     path = tmp_path / "s" / storage if storage is not None else None
-    config = NodeConfig(tmp_path, label, owner, path, ScreenConfig(theme))
+    config = NodeConfig(tmp_path, label, owner, path, screen, keys)
     assert save_node_config(config) == tmp_path / "config.toml"
     assert load_node_config(tmp_path) == config
 
@@ -87,6 +96,31 @@ def test_every_setting_has_a_default(tmp_path: Path) -> None:
     assert is_label(config.label)
     assert "@" in config.label
     assert (config.owner, config.storage, config.screen) == ("", None, ScreenConfig())
+    assert config.keys == {}
+    screen = config.screen
+    assert (screen.theme, screen.read_only, screen.mouse, screen.ascii) == (None, False, True, False)
+    assert (screen.bell, screen.fps) == (False, None)
+
+
+def test_the_screen_is_set_as_a_person_writes_it(tmp_path: Path) -> None:
+    write(
+        tmp_path / "config.toml",
+        """
+        [screen]
+        theme = "nord"
+        read_only = true
+        mouse = false
+        ascii = true
+        bell = true
+        fps = 30
+        [keys]
+        retry = "ctrl+r"
+        why = ""
+        """,
+    )
+    config = load_node_config(tmp_path)
+    assert config.screen == ScreenConfig("nord", read_only=True, mouse=False, ascii=True, bell=True, fps=30)
+    assert config.keys == {"retry": "ctrl+r", "why": ""}
 
 
 def test_a_relative_storage_folder_is_beside_the_settings(tmp_path: Path) -> None:
@@ -109,8 +143,25 @@ def test_a_relative_storage_folder_is_beside_the_settings(tmp_path: Path) -> Non
         ('screen = "dark"', "screen", "'dark' (a text)", "[screen]"),
         ("[screen]\ntheme = 1", "screen.theme", "1 (a whole number)", "The name of a theme"),
         ("[screen]\ntehme = 'x'", "screen.tehme", "a key that does not exist", "Did you mean `theme`?"),
+        ("[screen]\nread_only = 1", "screen.read_only", "1 (a whole number)", "true or false"),
+        ('[screen]\nmouse = "off"', "screen.mouse", "'off' (a text)", "true or false"),
+        ("[screen]\nascii = []", "screen.ascii", "[] (a list)", "true or false"),
+        ("[screen]\nbell = 0.5", "screen.bell", "0.5 (a number)", "true or false"),
+        ("[screen]\nbel = true", "screen.bel", "a key that does not exist", "Did you mean `bell`?"),
+        ("[screen]\nread-only = true", "screen.read-only", "a key that", "Did you mean `read_only`?"),
+        ("[screen]\nfps = 0", "screen.fps", "0 (a whole number)", "A whole number from 1 to 30"),
+        ("[screen]\nfps = 31", "screen.fps", "31 (a whole number)", "A whole number from 1 to 30"),
+        ("[screen]\nfps = true", "screen.fps", "True (true or false)", "A whole number from 1 to 30"),
+        ("[screen]\nfps = 2.5", "screen.fps", "2.5 (a number)", "A whole number from 1 to 30"),
+        ("keys = ['r']", "keys", "['r'] (a list)", "[keys]"),
+        ("[keys]\nretry = 5", "keys.retry", "5 (a whole number)", "The name of a key"),
+        ("[keys]\nretry = ['r']", "keys.retry", "['r'] (a list)", "The name of a key"),
+        ("[keys.retry]\nkey = 'r'", "keys.retry", "a table", "The name of a key"),
+        ('[keys]\nretry = "\\u001b"', "keys.retry", "'\\x1b' (a text)", "The name of a key"),
+        (f"[keys]\nretry = '{'x' * 41}'", "keys.retry", "(a text)", "The name of a key"),
+        ("[key]\nretry = 'R'", "key", "a key that does not exist", "Did you mean `keys`?"),
         ("lable = 'ana'", "lable", "a key that does not exist", "Did you mean `label`?"),
-        ("[channels]", "channels", "a key that does not exist", "Known here: label, owner"),
+        ("[channels]", "channels", "a key that does not exist", "Known here: keys, label, owner"),
     ],
 )
 def test_a_wrong_setting(tmp_path: Path, content: str, key: str, found: str, would_do: str) -> None:
