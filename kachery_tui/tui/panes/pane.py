@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Vertical
 
-from kachery_tui.filters import NO_FILTER, Filter, parse_filter
+from kachery_tui.filters import NO_FILTER, Filter, FilterError, parse_filter
 from kachery_tui.tui.cells import Cell, Line, Tone, fit_line, width_of
 from kachery_tui.tui.here import Abilities, Item, PaneName, Selection
 from kachery_tui.tui.widgets.cell_line import CellLine
@@ -118,7 +118,7 @@ class Pane(Vertical):
         """What is wrong with a filter, as a sentence; empty if nothing is."""
         try:
             parse_filter(text, self.FIELDS)
-        except ValueError as error:
+        except FilterError as error:
             return str(error)
         return ""
 
