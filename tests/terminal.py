@@ -22,10 +22,15 @@ _ESCAPES: Final = re.compile(
 class Terminal:
     """One run of the program. Everything that it paints is kept; leaving the `with` block makes sure of its end."""
 
-    def __init__(self, *arguments: str, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        environment: Mapping[str, str],
+        size: tuple[int, int] = (COLUMNS, ROWS),
+    ) -> None:
         self.began = time.perf_counter()
         self._master, slave = pty.openpty()
-        termios.tcsetwinsize(slave, (ROWS, COLUMNS))
+        termios.tcsetwinsize(slave, size[::-1])
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "kachery_tui", *arguments],
             stdin=slave,
@@ -54,6 +59,11 @@ class Terminal:
         """How much was painted so far, to look only at what comes later."""
         return len(self._painted)
 
+    @property
+    def painted(self) -> bytes:
+        """All that came, as it came."""
+        return bytes(self._painted)
+
     def text(self, since: int = 0) -> str:
         """What was painted, without colours and movements."""
         return _ESCAPES.sub(b"", bytes(self._painted[since:])).decode(errors="replace")
@@ -71,6 +81,11 @@ class Terminal:
         """Press keys, one by one."""
         for key in keys:
             os.write(self._master, key.encode())
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Give the terminal another size, and the program the signal for it: this is not its controlling terminal."""
+        termios.tcsetwinsize(self._master, (rows, columns))
+        self.process.send_signal(signal.SIGWINCH)
 
     def press_and_see(self, *keys: str) -> None:
         """Press keys one by one, each once the one before has changed the screen."""
@@ -96,4 +111,8 @@ class Terminal:
                 return
             if not data:
                 return
-            self._painted += data
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        """Keep what was painted. Called in the thread that reads."""
+        self._painted += data
