@@ -47,6 +47,9 @@ class Cell:
 Line = tuple[Cell, ...]
 """Cells side by side."""
 
+Row = tuple[Cell | Line, ...]
+"""What stands in the columns of a list: one cell each, or several side by side."""
+
 BLANK: Final = Cell("")
 
 

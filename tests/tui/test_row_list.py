@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from textual.app import App, ComposeResult
 
-from kachery_tui.tui.cells import Cell, Line
+from kachery_tui.tui.cells import Cell, Line, Tone
 from kachery_tui.tui.widgets.columns import Column
 from kachery_tui.tui.widgets.paged_rows import KEPT_PAGES, PAGE, PagedRows
 from kachery_tui.tui.widgets.row_list import ListedRows, RowList
@@ -54,6 +54,40 @@ async def test_at_its_top_a_list_shows_what_comes() -> None:
         shown.show(rows_of([4, 3, 2, 1]))
         await pilot.pause()
         assert painted(shown)[1:5] == ["row 4", "row 3", "›row 2", "row 1"]
+
+
+async def test_rows_that_come_on_top_do_not_move_the_row_that_a_reader_came_to() -> None:
+    shown = RowList(COLUMNS)
+    async with ListApp(shown).run_test(size=(30, 11)) as pilot:
+        shown.focus()
+        shown.show(rows_of(range(20, 0, -1)))
+        await pilot.press("down", "down")
+        before = painted(shown)
+        shown.show(rows_of(range(23, 0, -1)))
+        await pilot.pause()
+        assert painted(shown) == before
+        assert shown.position == "▲ 3 new  6/23"
+        await pilot.press("home")
+        assert painted(shown)[1] == "›row 23"
+        assert shown.position == "1/23"
+        shown.show(rows_of(range(24, 0, -1)))
+        await pilot.pause()
+        assert painted(shown)[1:3] == ["row 24", "›row 23"]
+
+
+async def test_what_is_too_long_runs_on_over_empty_columns_and_a_column_may_have_several_tones() -> None:
+    columns = (Column("file", 6, spills=True), Column("bar", 4), Column("", 3), Column("size", 5, right=True))
+    bar = (Cell("██", Tone.GOOD), Cell("░░", Tone.MUTED))
+    cells = {
+        1: (Cell("a-long-name"), Cell(""), (), Cell("9 B")),
+        2: (Cell("a-long-name"), bar, Cell("50"), Cell("9 B")),
+    }
+    shown = RowList(columns)
+    async with ListApp(shown).run_test(size=(30, 5)):
+        shown.show(ListedRows([1, 2], key=int, cells=cells.__getitem__))
+        assert painted(shown)[1:3] == ["›a-long-name       9 B", "a-lon… ██░░ 50    9 B"]
+        assert shown.table()[1][1] == ["a-long-name", "██░░", "50", "9 B"]
+        assert shown.shown_titles == ["file", "bar", "", "size"]
 
 
 async def test_the_cursor_survives_that_its_row_goes() -> None:

@@ -13,7 +13,8 @@ class Column:
     """A column of a list.
 
     `width` is in cells, the least where `share` is over 0: what is left over is dealt out by `share`. Where the
-    columns do not fit, the one with the highest `drop` goes first; 0 stays.
+    columns do not fit, the one with the highest `drop` goes first; 0 stays. What is too long for a column that `spills`
+    runs on over those after it that are empty in that row.
     """
 
     title: str
@@ -21,6 +22,7 @@ class Column:
     share: int = 0
     right: bool = False
     drop: int = 0
+    spills: bool = False
 
 
 def widths(columns: Sequence[Column], available: int) -> tuple[int, ...]:

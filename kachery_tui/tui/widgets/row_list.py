@@ -1,7 +1,7 @@
 """A list that paints only the rows in view, of any number of rows, and only those that changed."""
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any, ClassVar
 
 from rich.style import Style
 from textual import events
@@ -11,11 +11,12 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from kachery_tui.tui.cells import BLANK, Cell, Line, Tone, fit, fit_line
+from kachery_tui.tui.cells import BLANK, Cell, Line, Row, Tone, fit, fit_line, width_of
 from kachery_tui.tui.widgets.columns import GAP, Column, widths
+from kachery_tui.tui.widgets.rows import NO_ROWS, ListedRows, Rows
 from kachery_tui.tui.widgets.toned import Toned
 
-Item = TypeVar("Item")
+__all__ = ["NO_ROWS", "ListedRows", "RowList", "Rows"]
 
 LOADING: Line = (Cell("…", Tone.MUTED),)
 CURSOR_MARK = "›"
@@ -26,65 +27,12 @@ MOST_MARKS = 10_000
 """Rows that can be marked at a time: each is held in memory, and acted on one by one."""
 
 
-class Rows(Protocol):
-    """What a list shows. Asked only for rows that are in view."""
-
-    def __len__(self) -> int: ...
-
-    def key(self, index: int) -> Hashable | None:
-        """What names the row while others come and go; None while it is not loaded."""
-
-    def cells(self, index: int) -> Line | None:
-        """One cell for each column; None while it is not loaded."""
-
-    def index(self, key: Hashable) -> int | None:
-        """Where the row of that key stands now."""
-
-    def item(self, index: int) -> Any:
-        """What the row stands for; None while it is not loaded."""
-
-
-class ListedRows(Rows, Generic[Item]):
-    """Rows over a sequence that is in memory."""
-
-    def __init__(
-        self, items: Sequence[Item], key: Callable[[Item], Hashable], cells: Callable[[Item], Line]
-    ) -> None:
-        self._items = items
-        self._keys = [key(item) for item in items]
-        self._cells: Callable[[int], Line] = lambda index: cells(items[index])
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    def item(self, index: int) -> Item | None:
-        """The item itself."""
-        return self._items[index] if 0 <= index < len(self._items) else None
-
-    def key(self, index: int) -> Hashable:
-        """The item's key."""
-        return self._keys[index]
-
-    def cells(self, index: int) -> Line:
-        """The item's cells."""
-        return self._cells(index)
-
-    def index(self, key: Hashable) -> int | None:
-        """Where the item with that key stands."""
-        try:
-            return self._keys.index(key)
-        except ValueError:
-            return None
-
-
-NO_ROWS: ListedRows[Any] = ListedRows((), key=id, cells=lambda _: ())
-
-
 class RowList(Toned, ScrollView, can_focus=True):
     """Rows under column titles, one of them chosen.
 
-    The cursor stays on its row, by key, whatever comes before it, and the row stays where it is on the screen. With
-    `tail`, the list follows its newest (last) row until the reader moves away from it.
+    The cursor stays on its row, by key, whatever comes before it. Once the reader has moved it, the row also stays where
+    it is on the screen, as far as there are rows to scroll; until then, and again from Home on, a list shows at its top
+    what comes there. With `tail`, it follows its newest (last) row until the reader moves away from that.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -138,6 +86,9 @@ class RowList(Toned, ScrollView, can_focus=True):
         self.cursor = 0
         self.cursor_key: Hashable | None = None
         self.following = tail
+        self.unseen_above = 0
+        """Rows that came above those in view while the reader was further down."""
+        self._reads = False
         self.empty = tuple(empty)
         self._tail = tail
         self._rows: Rows = NO_ROWS
@@ -167,7 +118,13 @@ class RowList(Toned, ScrollView, can_focus=True):
         """Where the cursor stands among how many rows, if they are more than can be seen. There is no scrollbar: each
         step of one costs a slow line as much as a row."""
         count = len(self._rows)
-        return f"{self.cursor + 1:,}/{count:,}" if count > self._page_size else ""
+        above = f"{UP} {self.unseen_above:,} new  " if self.unseen_above else ""
+        return f"{above}{self.cursor + 1:,}/{count:,}" if count > self._page_size else ""
+
+    @property
+    def shown_titles(self) -> list[str]:
+        """Titles of the columns that there is room for."""
+        return [column.title for column, space in self._laid_out(self.size.width) if space]
 
     @property
     def rows_in_view(self) -> range:
@@ -177,6 +134,7 @@ class RowList(Toned, ScrollView, can_focus=True):
 
     def show(self, rows: Rows) -> None:
         """Show `rows`, keeping the cursor on its row and the row in its place."""
+        grown = len(rows) - len(self._rows)
         self._rows = rows
         count, before = len(rows), self.cursor
         found = rows.index(self.cursor_key) if self.cursor_key is not None else None
@@ -187,9 +145,10 @@ class RowList(Toned, ScrollView, can_focus=True):
             self._put_cursor(count - 1, into_view=True)
         else:
             index = before if found is None else found
-            # At its top a list shows what comes new there; further down the reader's place holds still.
-            if found is not None and found != before and self.scroll_offset.y > 0:
+            if found is not None and found != before and (self._reads or self.scroll_offset.y > 0):
                 self._scroll_by(found - before)
+                self.unseen_above += max(grown, 0) if grown == found - before else 0
+            self.unseen_above = min(self.unseen_above, self.scroll_offset.y)
             self._put_cursor(index, into_view=False)
         self.repaint()
 
@@ -261,7 +220,9 @@ class RowList(Toned, ScrollView, can_focus=True):
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Titles and texts of all rows that are loaded."""
         rows = (self._rows.cells(index) for index in range(len(self._rows)))
-        return [column.title for column in self.columns], [[cell.text for cell in row] for row in rows if row]
+        return [column.title for column in self.columns], [
+            [_text(cell) for cell in row] for row in rows if row
+        ]
 
     # Moving
 
@@ -284,6 +245,8 @@ class RowList(Toned, ScrollView, can_focus=True):
     def _go(self, index: int) -> None:
         self._put_cursor(index, into_view=True)
         self.following = self._tail and self.cursor >= len(self._rows) - 1
+        self._reads = self.cursor > 0
+        self.unseen_above = min(self.unseen_above, self.scroll_offset.y)
         self.repaint()
         self.post_message(self.Moved(self))
 
@@ -372,15 +335,41 @@ class RowList(Toned, ScrollView, can_focus=True):
             return column.title
         return f"{column.title}{DOWN if self.sorted_by[1] else UP}"
 
-    def _aligned(self, mark: str, cells: Line, width: int) -> Line:
+    def _laid_out(self, width: int) -> list[tuple[Column, int]]:
+        """The columns with their widths, 0 for those that there is no room for."""
         if self._laid_out_for != width:
             self._widths, self._laid_out_for = widths(self.columns, width - 1), width
+        return list(zip(self.columns, self._widths, strict=True))
+
+    def _aligned(self, mark: str, cells: Row, width: int) -> Line:
         line = [Cell(mark)]
-        for number, (column, space) in enumerate(zip(self.columns, self._widths, strict=True)):
-            if not space:
-                continue
-            cell = cells[number] if number < len(cells) else BLANK
+        given = [*cells, *[BLANK] * (len(self.columns) - len(cells))]
+        shown = [
+            (column, space, cell)
+            for (column, space), cell in zip(self._laid_out(width), given, strict=False)
+            if space
+        ]
+        at = 0
+        while at < len(shown):
+            column, space, cell = shown[at]
+            at += 1
+            if column.spills:
+                taken = width_of(_parts(cell))
+                while taken > space and at < len(shown) and not _text(shown[at][2]):
+                    space += GAP + shown[at][1]
+                    at += 1
             if len(line) > 1:
                 line.append(Cell(" " * GAP))
-            line.append(Cell(fit(cell.text, space, right=column.right), cell.tone))
+            if isinstance(cell, Cell):
+                line.append(Cell(fit(cell.text, space, right=column.right), cell.tone))
+            else:
+                line.extend(fit_line(cell, space))
         return fit_line(line, width)
+
+
+def _parts(cell: Cell | Line) -> Line:
+    return (cell,) if isinstance(cell, Cell) else cell
+
+
+def _text(cell: Cell | Line) -> str:
+    return "".join(part.text for part in _parts(cell))
