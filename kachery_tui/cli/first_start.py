@@ -2,16 +2,17 @@
 
 import asyncio
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kachery_tui.cli.local_hub import LocalHub, hub_is_installed
 from kachery_tui.cli.logs import log_to
 from kachery_tui.cli.output import say
-from kachery_tui.cli.place import default_label
-from kachery_tui.cli.screen import run_screen
+from kachery_tui.cli.screen import run_screen, with_options
 from kachery_tui.config import (
     NodeConfig,
+    ScreenConfig,
     config_folder,
     install_channel,
     load_channel,
@@ -19,7 +20,7 @@ from kachery_tui.config import (
     save_node_config,
     storage_folder,
 )
-from kachery_tui.config.node import LONGEST_LABEL, is_label
+from kachery_tui.config.node import LONGEST_LABEL, default_label, is_label
 from kachery_tui.errors import UsageError
 from kachery_tui.node.node import Node
 from kachery_tui.storage.storage import Storage
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 def converse(args: Namespace) -> int:
     """Open the screen with the conversation, and go on with the node that comes of it."""
+    screen = with_options(args, ScreenConfig())
     storage = storage_folder(args.storage)
     suggestion = Suggestion(
         default_label(),
@@ -39,9 +41,9 @@ def converse(args: Namespace) -> int:
         storage_found=(storage / "sha1").is_dir(),
         hub_offered=hub_is_installed(),
     )
-    start = FirstStarter(args)
+    start = FirstStarter(args, screen)
     try:
-        return run_screen(KacheryApp(first_start=(suggestion, start.finish)))
+        return run_screen(KacheryApp(first_start=(suggestion, start.finish)), screen)
     finally:
         start.close()
 
@@ -49,8 +51,10 @@ def converse(args: Namespace) -> int:
 class FirstStarter:
     """What a conversation has brought about so far; another try after a failure takes it up."""
 
-    def __init__(self, args: Namespace) -> None:
+    def __init__(self, args: Namespace, screen: ScreenConfig | None = None) -> None:
+        """`screen` is how the screen is to be this time; no configuration keeps that."""
         self._args = args
+        self._screen = screen or ScreenConfig()
         self._folder = config_folder(args.config)
         self._storage: Storage | None = None
         self._hub: LocalHub | None = None
@@ -74,7 +78,7 @@ class FirstStarter:
             install_channel(self._folder, file)
         config = NodeConfig(self._folder, answers.label, storage=storage.folder)
         save_node_config(config)
-        return Node(config, storage, load_channels(self._folder).channels)
+        return Node(replace(config, screen=self._screen), storage, load_channels(self._folder).channels)
 
     def _open(self, folder: Path) -> Storage:
         if self._storage is not None:

@@ -24,7 +24,18 @@ stdout carries data, stderr talk. Exit codes: 0 ok, 1 failed, 2 usage or configu
 
 def parse(arguments: Sequence[str]) -> Namespace:
     """Arguments as values; `run` is what to run, `module:function`. `--help` and misuse raise SystemExit."""
-    return _parser().parse_args(arguments)
+    parser = _parser()
+    args = parser.parse_args(arguments)
+    if not args.run.startswith("screen:"):
+        for option, given in (
+            ("--theme", args.theme is not None),
+            ("--read-only", args.read_only),
+            ("--no-mouse", not args.mouse),
+            ("--ascii", args.ascii),
+        ):
+            if given:
+                parser.error(f"{option} is for the screen: `kachery-tui` without a command, and `demo`")
+    return args
 
 
 def _parser() -> ArgumentParser:
@@ -34,10 +45,11 @@ def _parser() -> ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
-        parents=[_everywhere()],
+        parents=[_everywhere(), _of_the_screen()],
     )
     parser.add_argument("--version", action="version", version=f"kachery-tui {__version__}")
     parser.set_defaults(run="screen:show", config=None, storage=None, debug=False, as_json=False)
+    parser.set_defaults(theme=None, read_only=False, mouse=True, ascii=False)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_setup(commands)
     _add_files(commands)
@@ -63,11 +75,36 @@ def _everywhere() -> ArgumentParser:
     return common
 
 
+def _of_the_screen() -> ArgumentParser:
+    """Options of the screen, which come before what `config.toml` says of it."""
+    options = ArgumentParser(add_help=False, argument_default=SUPPRESS)
+    group = options.add_argument_group("the screen")
+    group.add_argument("--read-only", action="store_true", help="show only; refuse what changes anything")
+    group.add_argument(
+        "--no-mouse", action="store_false", dest="mouse", help="leave the mouse to the terminal"
+    )
+    group.add_argument("--ascii", action="store_true", help="draw with ASCII characters alone")
+    group.add_argument("--theme", metavar="NAME", help="one of Textual's themes")
+    return options
+
+
 def _command(
-    commands: "Commands", name: str, run: str, text: str, *, data: bool = False, **settings: Any
+    commands: "Commands",
+    name: str,
+    run: str,
+    text: str,
+    *,
+    data: bool = False,
+    parents: Sequence[ArgumentParser] = (),
+    **settings: Any,
 ) -> ArgumentParser:
     command = commands.add_parser(
-        name, help=text, description=text, parents=[_everywhere()], allow_abbrev=False, **settings
+        name,
+        help=text,
+        description=text,
+        parents=[_everywhere(), *parents],
+        allow_abbrev=False,
+        **settings,
     )
     command.set_defaults(run=run)
     if data:
@@ -182,6 +219,7 @@ def _add_services(commands: "Commands") -> None:
         "demo",
         "screen:demo",
         "a hub, two peers and the screen on this machine, gone when you leave",
+        parents=[_of_the_screen()],
     )
     demo.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="files that the peers provide")
 

@@ -1,7 +1,5 @@
 """Which settings and which storage folder a command works with."""
 
-import getpass
-import socket
 from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +12,7 @@ from kachery_tui.config import (
     load_node_config,
     storage_folder,
 )
-from kachery_tui.config.node import LONGEST_LABEL
+from kachery_tui.config.node import default_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +50,3 @@ def find_place(args: Namespace, *, must_exist: bool = False) -> Place:
     else:
         config = NodeConfig(config_folder(args.config), default_label())
     return Place(config, storage_folder(args.storage, config))
-
-
-def default_label() -> str:
-    """What to call a node that nobody named: USER@HOST."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        # In a container, a user id may have no name.
-        user = "somebody"
-    return f"{user}@{socket.gethostname()}"[:LONGEST_LABEL]

@@ -7,6 +7,7 @@ import signal
 import sys
 import tempfile
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,8 @@ from kachery_tui.cli.logs import log_to
 from kachery_tui.cli.output import say
 from kachery_tui.cli.place import Place, find_place, is_configured
 from kachery_tui.cli.service import end_on_signals
-from kachery_tui.config import load_channels
+from kachery_tui.config import ConfigError, ScreenConfig, load_channels
+from kachery_tui.config.reading import nearest
 from kachery_tui.errors import UsageError
 from kachery_tui.storage.storage import Storage
 
@@ -35,6 +37,11 @@ def show(args: Namespace) -> int:
 
         return converse(args)
     place = find_place(args)
+    screen = with_options(args, place.config.screen)
+    if screen.theme is not None and screen.theme not in themes():
+        file = place.folder / "config.toml"
+        raise ConfigError(file, "screen.theme", repr(screen.theme), theme_instead_of(screen.theme))
+    place = replace(place, config=replace(place.config, screen=screen))
     storage = Storage.open(place.storage)
     hub = LocalHub()
     try:
@@ -59,7 +66,7 @@ def _show(args: Namespace, place: Place, storage: Storage, hub: LocalHub) -> int
     if channel is not None:
         hub.start()
         tour.append(HUB_HINT.format(name=channel.name))
-    return run_screen(KacheryApp(node, tour=tour))
+    return run_screen(KacheryApp(node, tour=tour), place.config.screen)
 
 
 def demo(args: Namespace) -> int:
@@ -69,21 +76,47 @@ def demo(args: Namespace) -> int:
     for path in args.paths:
         if not path.is_file():
             raise UsageError(f"cannot provide {path}", "it is no file", "Name files that can be read")
+    screen = with_options(args, ScreenConfig())
     from kachery_tui.demo.show import Backstage, DemoApp, make_node
 
     folder = Path(tempfile.mkdtemp(prefix="kachery-demo-"))
     try:
         with Backstage(folder, args.paths) as backstage:
-            node = make_node(folder)
+            node = make_node(folder, screen)
             log_to(node.log, debug=args.debug)
-            code = run_screen(DemoApp(node, backstage))
+            code = run_screen(DemoApp(node, backstage), screen)
             say("Clearing away the demo's hub, peers and files…")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return code
 
 
-def run_screen(app: "KacheryApp") -> int:
+def with_options(args: Namespace, screen: ScreenConfig) -> ScreenConfig:
+    """The settings of the screen, with what the command line says in their place. Raises `UsageError` for no theme."""
+    if args.theme is not None and args.theme not in themes():
+        raise UsageError(f"there is no theme {args.theme!r}", "", theme_instead_of(args.theme))
+    return replace(
+        screen,
+        theme=args.theme or screen.theme,
+        read_only=args.read_only or screen.read_only,
+        mouse=args.mouse and screen.mouse,
+        ascii=args.ascii or screen.ascii,
+    )
+
+
+def themes() -> list[str]:
+    """The names of the themes that the screen can have."""
+    from textual.theme import BUILTIN_THEMES
+
+    return sorted(BUILTIN_THEMES)
+
+
+def theme_instead_of(name: str) -> str:
+    """What would do in the place of a theme that there is not."""
+    return nearest(name, themes()) or f"One of these would do: {', '.join(themes())}"
+
+
+def run_screen(app: "KacheryApp", screen: ScreenConfig) -> int:
     """Run the screen to its end. SIGINT, SIGTERM and SIGHUP leave it as the quit key does."""
 
     async def main() -> int:
@@ -94,7 +127,7 @@ def run_screen(app: "KacheryApp") -> int:
             app.leave()
 
         end_on_signals(leave)
-        await app.run_async()
+        await app.run_async(mouse=screen.mouse)
         return 128 + arrived[0] if arrived else app.return_code or 0
 
     return asyncio.run(main())

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kachery_tui.cli.output import emit, say
-from kachery_tui.cli.place import Place, default_label, find_place
+from kachery_tui.cli.place import Place, find_place
 from kachery_tui.config import NodeConfig, config_folder, save_node_config, storage_folder
-from kachery_tui.config.node import LONGEST_LABEL, is_label
+from kachery_tui.config.node import LONGEST_LABEL, default_label, is_label
 from kachery_tui.errors import UsageError
 from kachery_tui.protocol.roles import Role
 

@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import Final, Self
 
 from kachery_tui.child import Child
-from kachery_tui.config import NodeConfig, load_channel
+from kachery_tui.config import NodeConfig, ScreenConfig, load_channel
 from kachery_tui.demo.cues import Cue, CueKind, Offer
 from kachery_tui.demo.files import DENSITY, RATES
 from kachery_tui.demo.stage import BEN, CHANNEL, YOUR_PATIENCE
@@ -193,7 +193,7 @@ def _row(here: Here, uri: FileUri, side: Side, *steps: Step) -> bool:
     return found is not None
 
 
-def make_node(folder: Path) -> Node:
+def make_node(folder: Path, screen: ScreenConfig) -> Node:
     """The node that the screen shows, below the demo's folder."""
-    config = NodeConfig(folder / "you", "you", storage=folder / "you" / "storage")
+    config = NodeConfig(folder / "you", "you", storage=folder / "you" / "storage", screen=screen)
     return Node(config, Storage.open(folder / "you" / "storage"), ())

@@ -53,6 +53,14 @@ def test_roles_of_a_join_are_a_list() -> None:
 
 
 @pytest.mark.parametrize(
+    "line", ["--theme nord --ascii", "demo --theme nord --ascii f", "--theme nord demo f --ascii"]
+)
+def test_options_of_the_screen_stand_where_the_screen_is_asked_for(line: str) -> None:
+    args = parse(line.split())
+    assert (args.theme, args.ascii, args.read_only, args.mouse) == ("nord", True, False, True)
+
+
+@pytest.mark.parametrize(
     ("line", "named"),
     [
         ("lod x", "invalid choice: 'lod'"),
@@ -67,6 +75,11 @@ def test_roles_of_a_join_are_a_list() -> None:
         ("hub --port 70000", "70000 is no port"),
         ("hub --port many", "many"),
         ("store f --conf /c", "--conf"),
+        ("store f --ascii", "--ascii"),
+        ("--ascii store f", "--ascii is for the screen"),
+        ("--read-only node", "--read-only is for the screen"),
+        ("--no-mouse info", "--no-mouse is for the screen"),
+        ("--theme nord info", "--theme is for the screen"),
     ],
 )
 def test_misuse_ends_with_code_2_and_names_the_culprit(
