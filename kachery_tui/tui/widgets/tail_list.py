@@ -32,15 +32,25 @@ class TailList(RowList):
         self._view: Hashable = None
         self._shown = 0
 
-    def feed(self, view: Hashable, *, newest: int, rows: Callable[[], Rows]) -> None:
-        """Offer the state: `newest` is the number of its newest row; another `view` is shown from its end."""
+    def feed(
+        self,
+        view: Hashable,
+        *,
+        newest: int,
+        rows: Callable[[], Rows],
+        newer_than: Callable[[int], int] | None = None,
+    ) -> None:
+        """Offer the state: `newest` is the number of its newest row; another `view` is shown from its end.
+
+        `newer_than` counts the rows after the one of that number, where not every number is shown.
+        """
         if view != self._view:
             self._view, self.following = view, True
         if self.following:
             self._shown, self.unseen = newest, 0
             self.show(rows())
         else:
-            self.unseen = newest - self._shown
+            self.unseen = newest - self._shown if newer_than is None else newer_than(self._shown)
 
     def forget(self) -> None:
         """Show nothing."""
