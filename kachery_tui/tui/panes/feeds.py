@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from kachery_tui.filters import FieldKind, matches
+from kachery_tui.protocol.uris import SubfeedUri
 from kachery_tui.tui import present
 from kachery_tui.tui.cells import Cell, Line, Tone
 from kachery_tui.tui.here import PaneName
@@ -13,21 +15,37 @@ from kachery_tui.tui.widgets.columns import Column
 from kachery_tui.tui.widgets.row_list import ListedRows, RowList
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable, Iterator, Mapping
 
     from textual.app import ComposeResult
 
+    from kachery_tui.filters import Fact
     from kachery_tui.node.node import Node
     from kachery_tui.node.values import FeedInfo
 
 COLUMNS: Final = (
     Column("name", 16, share=1),
     Column("feed", 10, drop=2),
-    Column("whose", 6),
-    Column("subfeeds", 8, right=True, drop=3),
-    Column("messages", 8, right=True),
+    Column("whose", 9),
+    Column("subfeeds", 9, right=True, drop=3),
+    Column("messages", 9, right=True),
     Column("last", 10, right=True, drop=1),
 )
+
+EMPTY: Final = (
+    "The storage folder holds no feeds.",
+    "Feeds that kachery programs make or load in this folder",
+    "(`create_feed`, `load_feed`) show here by themselves.",
+)
+NOTHING_LEFT: Final = ("No feed is like that.", "Esc shows all again.")
+
+ORDERS: Final[Mapping[str, Callable[[FeedInfo], float | str]]] = {
+    "last": lambda feed: feed.last_at or 0.0,
+    "name": lambda feed: feed.name.lower(),
+    "messages": lambda feed: feed.messages,
+    "subfeeds": lambda feed: feed.subfeeds,
+}
+"""What is compared for each column that the feeds can be sorted by."""
 
 LOOK_SECONDS: Final = 10.0
 """Time between two looks into the folder, which other programs write to."""
@@ -37,6 +55,16 @@ class FeedsPane(Pane):
     """Own and others' feeds, as the storage folder has them."""
 
     NAME: ClassVar[PaneName] = PaneName.FEEDS
+    FIELDS: ClassVar[Mapping[str, FieldKind]] = {
+        "name": FieldKind.TEXT,
+        "feed": FieldKind.TEXT,
+        "own": FieldKind.FLAG,
+        "messages": FieldKind.NUMBER,
+        "subfeeds": FieldKind.NUMBER,
+        "last": FieldKind.TIME,
+    }
+    SORTS: ClassVar[tuple[str, ...]] = tuple(ORDERS)
+    MARKS: ClassVar[bool] = True
 
     def __init__(self, node: Node) -> None:
         super().__init__(node)
@@ -46,7 +74,7 @@ class FeedsPane(Pane):
 
     def contents(self) -> ComposeResult:
         """The list."""
-        yield RowList(COLUMNS, empty=("The storage folder holds no feeds.",), id="feeds")
+        yield RowList(COLUMNS, empty=EMPTY, id="feeds")
 
     @property
     def focus_target(self) -> RowList:
@@ -76,15 +104,27 @@ class FeedsPane(Pane):
         """How many there are."""
         if self._feeds is None:
             return (Cell("reading…", Tone.MUTED),)
+        if not self._feeds:
+            return (Cell("none"),)
+        feeds = present.count(len(self._feeds), "feed")
+        if self.filter:
+            return (Cell(f"{len(self.focus_target.rows):,} of {feeds}"),)
         own = sum(1 for feed in self._feeds if feed.own)
-        return (
-            Cell(f"{present.count(len(self._feeds), 'feed')}, {own} of this node" if self._feeds else "none"),
-        )
+        return (Cell(f"{feeds}, {own:,} of this node"),)
 
     def paint(self, now: float) -> None:
         """Show the list."""
-        rows = ListedRows(self._feeds or [], key=lambda feed: feed.feed_id, cells=feed_cells)
-        self.focus_target.show(rows)
+        shown = [feed for feed in self._feeds or [] if matches(self.filter, feed_facts(feed), now)]
+        # By name where the rest is equal, so that rows keep their places.
+        shown.sort(key=lambda feed: (feed.name.lower(), feed.feed_id))
+        shown.sort(key=ORDERS[self.sort], reverse=self.descending)
+        self.focus_target.empty = NOTHING_LEFT if self.filter else EMPTY
+        self.focus_target.show(ListedRows(shown, key=lambda feed: feed.feed_id, cells=feed_cells))
+
+
+def feed_uri(feed: FeedInfo) -> str:
+    """The URI by which others know a feed."""
+    return str(SubfeedUri(feed.feed_id))
 
 
 def feed_cells(feed: FeedInfo) -> Line:
@@ -92,8 +132,38 @@ def feed_cells(feed: FeedInfo) -> Line:
     return (
         Cell(feed.name or present.NOTHING, Tone.STRONG),
         Cell(present.short(feed.feed_id)),
-        Cell("own" if feed.own else "others'"),
+        Cell("● own", Tone.GOOD) if feed.own else Cell("○ others'", Tone.MUTED),
         Cell(f"{feed.subfeeds:,}"),
         Cell(f"{feed.messages:,}"),
         Cell(present.clock(feed.last_at, time.time())),
     )
+
+
+def feed_lines(feed: FeedInfo) -> Iterator[Line]:
+    """Everything that is known of a feed."""
+    yield (Cell(feed_uri(feed), Tone.STRONG),)
+    own = (
+        "this node: its private key is here"
+        if feed.own
+        else "others: this node can read it, and not add to it"
+    )
+    for head, text in (
+        ("name", feed.name or "none is known here"),
+        ("written by", own),
+        ("subfeeds", f"{feed.subfeeds:,}"),
+        ("messages", f"{feed.messages:,} in this folder"),
+        ("last", present.moment(feed.last_at) if feed.last_at is not None else "no message has a time"),
+    ):
+        yield (Cell(head.ljust(12), Tone.MUTED), Cell(text))
+
+
+def feed_facts(feed: FeedInfo) -> Mapping[str, Fact]:
+    """A feed for a filter."""
+    return {
+        "name": feed.name,
+        "feed": feed.feed_id,
+        "own": feed.own,
+        "messages": feed.messages,
+        "subfeeds": feed.subfeeds,
+        "last": feed.last_at,
+    }
