@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from textual.widgets import Button, Input
 from kachery_tui.errors import KacheryError
 from kachery_tui.tui.cells import Cell, Line, Tone
 from kachery_tui.tui.describe.requests import failure_lines
-from kachery_tui.tui.dialogs.paths import PathSuggester
+from kachery_tui.tui.dialogs.paths import PathSuggester, complete
 from kachery_tui.tui.dialogs.text_view import CellText
 from kachery_tui.tui.present import key_hint
 from kachery_tui.tui.widgets.columns import Column
@@ -65,6 +66,7 @@ class FirstStart(Screen["Node | None"]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Quit"),
         Binding("enter", "next", "Next", show=False),
+        Binding("tab", "complete_or_next", "Complete", show=False, priority=True),
     ]
 
     DEFAULT_CSS = """
@@ -150,11 +152,31 @@ class FirstStart(Screen["Node | None"]):
     def on_row_list_moved(self) -> None:
         """The row under the cursor is the answer. Ask for the channel file only of those who have one."""
         self._show_choices()
+        self._say("#trouble", ())
         self.query_one("#channel-file", Input).set_class(self._choice == JOIN, "-asked")
+
+    def on_input_changed(self) -> None:
+        """What was wrong may be mended now."""
+        if not self._busy:
+            self._say("#trouble", ())
 
     def action_next(self) -> None:
         """Go on to the next question."""
         self.focus_next()
+
+    async def action_complete_or_next(self) -> None:
+        """In a path that is not whole yet, go on to its next name; else to the next question."""
+        line = self.focused
+        if not (isinstance(line, Input) and line.suggester and line.value != str(self._suggestion.storage)):
+            self.focus_next()
+            return
+        value = line.value
+        completed = await asyncio.to_thread(_completed, value)
+        if completed is None:
+            self.focus_next()
+        elif line.value == value:
+            line.value = completed
+            line.cursor_position = len(completed)
 
     def on_input_submitted(self) -> None:
         """Enter goes on to the next question."""
@@ -202,8 +224,17 @@ class FirstStart(Screen["Node | None"]):
             raise KacheryError("the path cannot be understood", str(error)) from None
 
 
+def _completed(text: str) -> str | None:
+    """A longer path; none for what is there already, unless it is meant as the start of one."""
+    try:
+        is_whole = not text.endswith("/") and Path(text).expanduser().exists()
+    except (OSError, RuntimeError, ValueError):
+        return None
+    return None if is_whole else complete(text)
+
+
 _KEYS: tuple[Line, ...] = (
-    (*key_hint("Enter", "next   "), *key_hint("Tab", "next field   "), *key_hint("Esc", "quit")),
+    (*key_hint("Enter", "next   "), *key_hint("Tab", "next field, or the rest of a path   "), *key_hint("Esc", "quit")),
 )
 
 

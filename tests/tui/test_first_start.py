@@ -37,8 +37,11 @@ async def test_a_conversation_that_ends_in_a_running_node(tmp_path: Path, lab: P
             await me.press("enter")
             await me.reads("/nowhere.toml is no channel file", "it is not there", "Check the path")
             await me.press("shift+tab")
-            await me.type(str(lab))
-            await me.press("enter", "enter")
+            await me.type(str(lab)[:-4])
+            await until(lambda: "is no channel file" not in me.text())
+            await me.press("tab")
+            await me.reads(lab.name)
+            await me.press("tab", "enter")
             await me.reads("● lab connected")
             assert heard[-1] == Answers("box", tmp_path / "kachery-storage", lab, start_hub=False)
     finally:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shlex
+import stat
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kachery_tui.errors import KacheryError
 from kachery_tui.tui import present
 from kachery_tui.tui.actions.action import Action, Group
 from kachery_tui.tui.dialogs.ask import Ask
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-def _ask_for_path(screen: MainScreen, _here: Here, *, copy: bool, value: str = "") -> None:
+def _ask_for_path(screen: MainScreen, here: Here, *, copy: bool) -> None:
     about = (
         "copied into the storage folder; a path, ~ and Tab work"
         if copy
@@ -32,40 +33,77 @@ def _ask_for_path(screen: MainScreen, _here: Here, *, copy: bool, value: str = "
         Ask(
             "Store a file" if copy else "Link a file",
             about=f"{about}; relative to {Path.cwd()}",
-            value=value,
             takes="Store" if copy else "Link",
+            admit=_problem_of,
             suggester=PathSuggester(),
         ),
-        partial(_take_in, screen, copy=copy),
+        partial(_take_in, screen, here, copy=copy),
     )
 
 
-def _take_in(screen: MainScreen, text: str | None, *, copy: bool) -> None:
+async def _problem_of(text: str) -> str:
+    """Why a path cannot be taken in; empty if it can, as far as can be seen before it is read."""
+    return await asyncio.to_thread(_look_at, text)
+
+
+def _look_at(text: str) -> str:
+    try:
+        path = path_of(text)
+        # A pipe is not even opened: that would wait for somebody to write to it.
+        if not stat.S_ISREG(path.stat().st_mode):
+            return f"no ordinary file: {text}"
+        with path.open("rb"):
+            return ""
+    except RuntimeError as error:
+        return str(error)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        return f"{(reason or 'it cannot be read').lower()}: {text}"
+
+
+def path_of(text: str) -> Path:
+    """What was typed or pasted as a path; terminals quote what is dragged into them.
+
+    Raises `RuntimeError` where ~ leads nowhere.
+    """
+    path = Path(text).expanduser().absolute()
+    if path.exists():
+        return path
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        return path
+    unquoted = Path(words[0]).expanduser().absolute() if len(words) == 1 else path
+    return unquoted if unquoted.exists() else path
+
+
+def _take_in(screen: MainScreen, here: Here, text: str | None, *, copy: bool) -> None:
     if text is None:
         return
     with screen.told():
-        try:
-            path = Path(text).expanduser().absolute()
-        except RuntimeError as error:
-            raise KacheryError(f"{text} is no path", str(error)) from None
-        job = Job(path, "storing" if copy else "linking")
-        job.task = screen.run(_take_in_path(screen, job, copy=copy), "screen: take in a file")
+        path = path_of(text)
+        job = Job(
+            "storing" if copy else "linking",
+            path.name,
+            stop=f"{here.key_of('cancel')} in the cache stops it",
+        )
+        job.task = screen.run(_take_in_path(screen, job, path, copy=copy), "screen: take in a file")
 
 
-async def _take_in_path(screen: MainScreen, job: Job, *, copy: bool) -> None:
+async def _take_in_path(screen: MainScreen, job: Job, path: Path, *, copy: bool) -> None:
     screen.jobs.append(job)
     try:
-        job.size = await asyncio.to_thread(_size_of, job.path)
+        job.size = await asyncio.to_thread(_size_of, path)
         take = screen.node.store if copy else screen.node.link
-        stored = await take(job.path, progress=job.progress)
+        stored = await take(path, progress=job.progress)
     except asyncio.CancelledError:
-        screen.tell("nothing of it was kept", title=f"{job.verb} {job.path.name} was stopped")
+        screen.tell("nothing of it was kept", title=f"{job.verb} {path.name} was stopped")
         raise
     finally:
         screen.jobs.remove(job)
     added = f"{present.size(stored.added_bytes)} added" if stored.added_bytes else "already here, 0 B added"
-    _log.info("%s is in storage: %s (%s)", job.path, stored.uri, added)
-    screen.tell(f"{added}; it stands under the cursor in the cache", title=f"{job.path.name} is in storage")
+    _log.info("%s is in storage: %s (%s)", path, stored.uri, added)
+    screen.tell(f"{added}; it stands under the cursor in the cache", title=f"{path.name} is in storage")
     screen.show_entry(stored.uri.sha1)
 
 

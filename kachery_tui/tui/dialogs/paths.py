@@ -17,8 +17,8 @@ def complete(text: str) -> str | None:
     folder, _, start = text.rpartition("/")
     if not text or (not folder and "/" not in text and text.startswith("~")):
         return None
-    where = Path(f"{folder}/" if "/" in text else ".").expanduser()
     try:
+        where = Path(f"{folder}/" if "/" in text else ".").expanduser()
         with os.scandir(where) as names:
             found = sorted(
                 (entry for entry in islice(names, MOST_NAMES) if _fits(entry.name, start)),
@@ -27,7 +27,8 @@ def complete(text: str) -> str | None:
             if not found:
                 return None
             return text[: len(text) - len(start)] + found[0].name + ("/" if found[0].is_dir() else "")
-    except OSError:
+    except (OSError, RuntimeError, ValueError):
+        # No such folder, no such person's home, or a character that no path has.
         return None
 
 

@@ -25,6 +25,15 @@ FRAME: Final = 5
 """Lines of the terminal that are not the text: border, title, keys, and the covered footer."""
 
 
+_SIDES: Final = 5
+"""Cells of a line of the box that are not the text: border, padding, scrollbar."""
+
+
+def text_width(columns: int) -> int:
+    """How many cells wide a text is in a terminal of so many columns."""
+    return max(min(columns * 96 // 100, 120) - _SIDES, 1)
+
+
 class CellText(Toned, Static):
     """Lines of cells, wrapped where they are too long."""
 
