@@ -8,6 +8,7 @@ from kachery_tui.config.channels import (
     load_channels,
     save_roles,
 )
+from kachery_tui.config.checking import check_settings, line_of
 from kachery_tui.config.node import config_folder, load_node_config, save_node_config, storage_folder
 from kachery_tui.config.reading import ConfigError
 from kachery_tui.config.values import (
@@ -31,8 +32,10 @@ __all__ = [
     "PubSubConfig",
     "ScreenConfig",
     "channels_folder",
+    "check_settings",
     "config_folder",
     "install_channel",
+    "line_of",
     "load_channel",
     "load_channels",
     "load_node_config",

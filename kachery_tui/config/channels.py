@@ -49,7 +49,7 @@ def channels_folder(folder: Path) -> Path:
 
 
 def load_channels(folder: Path) -> LoadedChannels:
-    """Every channel file of a settings folder. Two files of one name are both refused."""
+    """Every channel file of a settings folder, with all that is wrong. Two files of one name are both refused."""
     try:
         files = _channel_files(channels_folder(folder))
     except ConfigError as error:
@@ -57,11 +57,9 @@ def load_channels(folder: Path) -> LoadedChannels:
     named: dict[str, list[ChannelConfig]] = {}
     errors: list[ConfigError] = []
     for file in files:
-        try:
-            channel = load_channel(file)
-        except ConfigError as error:
-            errors.append(error)
-        else:
+        channel, problems = _read_channel(file)
+        errors += problems
+        if channel is not None:
             named.setdefault(channel.name, []).append(channel)
     for name, (first, *others) in named.items():
         for other in others:
@@ -84,8 +82,24 @@ def _channel_files(folder: Path) -> list[Path]:
 
 
 def load_channel(file: Path) -> ChannelConfig:
-    """Read one channel file. Raises `ConfigError`."""
-    table = Table(file, read_toml(file), keys=_KEYS)
+    """Read one channel file. Raises the first `ConfigError`."""
+    channel, problems = _read_channel(file)
+    if channel is None:
+        raise problems[0]
+    return channel
+
+
+def _read_channel(file: Path) -> tuple[ChannelConfig | None, list[ConfigError]]:
+    """The channel, or all that is wrong with its file."""
+    try:
+        table = Table(file, read_toml(file), keys=_KEYS)
+    except ConfigError as error:
+        return None, [error]
+    channel = _channel(file, table)
+    return (None, table.problems) if table.problems else (channel, [])
+
+
+def _channel(file: Path, table: Table) -> ChannelConfig:
     provide = table.text("provide", "auto", '"auto" or "ask" would do', lambda text: text in set(Provide))
     return ChannelConfig(
         file=file,
@@ -133,8 +147,8 @@ def _roles(table: Table, key: str, default: list[str]) -> frozenset[Role]:
     found = table.texts(key, default, would_do)
     for name in found:
         if name not in known:
-            raise table.refuse(key, repr(name[:80]), nearest(name, known) or would_do)
-    return frozenset(Role(name) for name in found)
+            table.refuse(key, repr(name[:80]), nearest(name, known) or would_do)
+    return frozenset(Role(name) for name in found if name in known)
 
 
 def _pubsub(table: Table) -> PubSubConfig:
@@ -142,10 +156,10 @@ def _pubsub(table: Table) -> PubSubConfig:
         'An Ably key, "app.key:secret", or `key_env` with the name of a variable that holds it, would do'
     )
     key = table.secret("key", would_do, lambda text: _ABLY_KEY.fullmatch(text) is not None)
-    if key is None:
-        raise table.refuse("key", "nothing", would_do)
+    if not table.has("key") and not table.has("key_env"):
+        table.refuse("key", "nothing", would_do)
     return PubSubConfig(
-        key=key,
+        key=key or "",
         endpoint=table.text("endpoint", None, 'A host with a port, "host:9123", would do', _is_endpoint),
         tls=table.flag("tls", default=True),
     )
@@ -154,14 +168,13 @@ def _pubsub(table: Table) -> PubSubConfig:
 def _bucket(table: Table) -> BucketConfig:
     access_key = table.secret("access_key", "An S3 access key would do", _is_visible)
     secret_key = table.secret("secret_key", "An S3 secret key would do", _is_visible)
-    if (access_key is None) != (secret_key is None):
-        missing = "access_key" if access_key is None else "secret_key"
-        raise table.refuse(
-            missing, "nothing, though its counterpart is there", "Both, or `profile`, would do"
-        )
+    given = {key: table.has(key) or table.has(f"{key}_env") for key in ("access_key", "secret_key")}
+    for key, is_given in given.items():
+        if not is_given and any(given.values()):
+            table.refuse(key, "nothing, though its counterpart is there", "Both, or `profile`, would do")
     profile = table.text("profile", None, "The name of an AWS profile would do")
     if profile is not None and access_key is not None:
-        raise table.refuse("profile", "a profile and keys", "One of them would do")
+        table.refuse("profile", "a profile and keys", "One of them would do")
     url = "A URL that begins with http:// or https:// would do"
     endpoint = table.text("endpoint", None, url, _is_url)
     name = "The bucket's name, of letters, digits, `.`, `_` and `-`, would do"

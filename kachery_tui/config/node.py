@@ -54,12 +54,32 @@ def storage_folder(option: Path | None = None, config: NodeConfig | None = None)
 
 
 def load_node_config(folder: Path) -> NodeConfig:
-    """Read `config.toml` of a settings folder. Raises `ConfigError`, also when there is none."""
+    """Read `config.toml` of a settings folder. Raises the first `ConfigError`, also when there is no such file."""
+    table = _read(folder)
+    config = _node_config(folder, table)
+    table.settle()
+    return config
+
+
+def node_config_problems(folder: Path) -> list[ConfigError]:
+    """All that is wrong with `config.toml` of a settings folder."""
+    try:
+        table = _read(folder)
+    except ConfigError as error:
+        return [error]
+    _node_config(folder, table)
+    return table.problems
+
+
+def _read(folder: Path) -> Table:
     file = folder / "config.toml"
     if not os.path.lexists(file):
         do = "Run `kachery-tui init`, or start `kachery-tui` for a first setup"
         raise ConfigError(file, "", "no such file", do)
-    table = Table(file, read_toml(file), keys=_KEYS)
+    return Table(file, read_toml(file), keys=_KEYS)
+
+
+def _node_config(folder: Path, table: Table) -> NodeConfig:
     label = f"A name of 1 to {LONGEST_LABEL} printable characters would do"
     return NodeConfig(
         folder=folder,
@@ -135,7 +155,8 @@ def _storage(folder: Path, table: Table) -> Path | None:
     try:
         path = Path(text).expanduser()
     except RuntimeError:
-        raise table.refuse("storage", f"{text!r}, in which ~ is nobody's home", would_do) from None
+        table.refuse("storage", f"{text!r}, in which ~ is nobody's home", would_do)
+        return None
     return path if path.is_absolute() else folder / path
 
 

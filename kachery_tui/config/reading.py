@@ -112,14 +112,17 @@ def mode_of(file: Path) -> int:
 class Table:
     """One table of a TOML file, read key by key.
 
-    A key that no setting has is refused: at once where `keys` says which there are, so that a slip of the pen is named
-    rather than the setting that it hides; else by `close`, when all settings have been asked for.
+    What is wrong is collected, so that all of it can be said at once: a setting that is refused reads as its default,
+    and `settle` raises in the end. A key that no setting has is refused at once where `keys` says which there are, so
+    that a slip of the pen is named rather than the setting that it hides; else by `close`, when all settings have been
+    asked for.
     """
 
     def __init__(
         self, file: Path, values: Mapping[str, Any], prefix: str = "", keys: Collection[str] | None = None
     ) -> None:
         self.file = file
+        self.problems: list[ConfigError] = []
         self._values = values
         self._prefix = prefix
         self._known: set[str] = set(keys or ())
@@ -131,11 +134,16 @@ class Table:
         for key in self._values:
             if key not in self._known:
                 would_do = nearest(key, self._known) or f"Known here: {', '.join(sorted(self._known))}"
-                raise self.refuse(key, "a key that does not exist", would_do)
+                self.refuse(key, "a key that does not exist", would_do)
 
-    def refuse(self, key: str, found: str, would_do: str) -> ConfigError:
-        """The error to raise for `key`."""
-        return ConfigError(self.file, self._prefix + key, found, would_do)
+    def settle(self) -> None:
+        """Raise the first `ConfigError`, if anything was refused in this table or in one inside."""
+        if self.problems:
+            raise self.problems[0]
+
+    def refuse(self, key: str, found: str, would_do: str) -> None:
+        """Collect what is wrong with `key`; of one key, what is found first is what counts."""
+        self._collect(ConfigError(self.file, self._prefix + key, found, would_do))
 
     def has(self, key: str) -> bool:
         """Whether the file gives `key`."""
@@ -146,8 +154,12 @@ class Table:
         """A table inside; an empty one where the file has none."""
         value = self._get(key, {})
         if not isinstance(value, dict):
-            raise self.refuse(key, describe(value), f"A table, [{self._prefix}{key}], would do")
-        return Table(self.file, value, f"{self._prefix}{key}.", keys)
+            self.refuse(key, describe(value), f"A table, [{self._prefix}{key}], would do")
+            value = {}
+        inner = Table(self.file, value, f"{self._prefix}{key}.", keys)
+        self.problems += inner.problems
+        inner.problems = self.problems
+        return inner
 
     def text(
         self, key: str, default: str | None, would_do: str, is_valid: Callable[[str], bool] = bool
@@ -155,51 +167,59 @@ class Table:
         """A text that `is_valid` accepts (by default: one that is not empty)."""
         value = self._get(key, default)
         if value is not default and (not isinstance(value, str) or not is_valid(value)):
-            raise self.refuse(key, describe(value), would_do)
+            self.refuse(key, describe(value), would_do)
+            return default
         return value
 
     def needed(self, key: str, would_do: str, is_valid: Callable[[str], bool] = bool) -> str:
         """A text that must be there."""
         value = self.text(key, None, would_do, is_valid)
         if value is None:
-            raise self.refuse(key, "nothing", would_do)
-        return value
+            self.refuse(key, "nothing", would_do)
+        return value or ""
 
     def flag(self, key: str, *, default: bool) -> bool:
         """true or false."""
         value = self._get(key, default)
         if not isinstance(value, bool):
-            raise self.refuse(key, describe(value), "true or false would do")
+            self.refuse(key, describe(value), "true or false would do")
+            return default
         return value
 
     def number(self, key: str, default: float, low: float, high: float) -> float:
         """A number from `low` to `high`."""
         value = self._get(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise self.refuse(key, describe(value), f"A number from {low:g} to {high:g} would do")
+            self.refuse(key, describe(value), f"A number from {low:g} to {high:g} would do")
+            return default
         return float(value)
 
     def integer(self, key: str, default: int, low: int, high: int) -> int:
         """A whole number from `low` to `high`."""
         value = self._get(key, default)
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise self.refuse(key, describe(value), f"A whole number from {low} to {high} would do")
+            self.refuse(key, describe(value), f"A whole number from {low} to {high} would do")
+            return default
         return value
 
     def texts(self, key: str, default: list[str], would_do: str) -> list[str]:
         """A list of texts."""
         value = self._get(key, default)
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise self.refuse(key, describe(value), would_do)
+            self.refuse(key, describe(value), would_do)
+            return default
         return value
 
     def mapping(self, key: str, would_do: str, is_valid: Callable[[str], bool] = bool) -> Mapping[str, str]:
         """A table inside, of keys that the caller knows nothing about, each with a text that `is_valid` accepts."""
         inner = self.table(key)
+        texts = {}
         for name, value in inner._values.items():
-            if not isinstance(value, str) or not is_valid(value):
-                raise inner.refuse(name, describe(value), would_do)
-        return dict(inner._values)
+            if isinstance(value, str) and is_valid(value):
+                texts[name] = value
+            else:
+                inner.refuse(name, describe(value), would_do)
+        return texts
 
     def secret(self, key: str, would_do: str, is_valid: Callable[[str], bool] = bool) -> str | None:
         """A text that is nobody else's business: in the file itself, or in the environment variable `<key>_env` names.
@@ -209,25 +229,36 @@ class Table:
         named = self.text(f"{key}_env", None, "The name of an environment variable would do", _is_variable)
         if self.has(key):
             if named is not None:
-                raise self.refuse(key, f"both `{key}` and `{key}_env`", "One of them would do")
-            check_private(self.file, self._prefix + key)
+                self.refuse(key, f"both `{key}` and `{key}_env`", "One of them would do")
+            try:
+                check_private(self.file, self._prefix + key)
+            except ConfigError as error:
+                self._collect(error)
             value = self._values[key]
             if not isinstance(value, str) or not is_valid(value):
-                raise self.refuse(key, f"{kind_of(value)} of another form", would_do)
+                self.refuse(key, f"{kind_of(value)} of another form", would_do)
+                return None
             return value
         if named is None:
             return None
         value = os.environ.get(named, "")
         if not value:
             found = f"{named!r}, a variable that is not set"
-            raise self.refuse(f"{key}_env", found, f"Set it: export {named}=…")
+            self.refuse(f"{key}_env", found, f"Set it: export {named}=…")
+            return None
         if not is_valid(value):
-            raise self.refuse(f"{key}_env", f"{named!r}, a variable with a text of another form", would_do)
+            self.refuse(f"{key}_env", f"{named!r}, a variable with a text of another form", would_do)
+            return None
         return value
 
     def _get(self, key: str, default: object) -> Any:
         self._known.add(key)
         return self._values.get(key, default)
+
+    def _collect(self, error: ConfigError) -> None:
+        # What is in a table that is none, or in a setting that was refused already, follows from that.
+        if not any(f"{error.key}.".startswith(f"{known.key}.") for known in self.problems):
+            self.problems.append(error)
 
 
 def check_private(file: Path, key: str) -> None:

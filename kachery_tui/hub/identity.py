@@ -44,17 +44,18 @@ def load_identity(data: Path) -> HubIdentity:
     key = table.secret("key", would_do)
     secret_key = table.secret("secret_key", would_do)
     if key is None or ":" not in key:
-        raise table.refuse("key", "no key of a hub", would_do)
+        table.refuse("key", "no key of a hub", would_do)
     if secret_key is None:
-        raise table.refuse("secret_key", "nothing", would_do)
+        table.refuse("secret_key", "nothing", would_do)
     identity = HubIdentity(
-        key=key,
+        key=key or "",
         access_key=table.needed("access_key", would_do),
-        secret_key=secret_key,
+        secret_key=secret_key or "",
         port=table.integer("port", 0, 0, 65_535),
         s3_port=table.integer("s3_port", 0, 0, 65_535),
     )
     table.close()
+    table.settle()
     return identity
 
 
