@@ -1,12 +1,14 @@
 """How numbers, times, hashes and states read: pure functions, the same everywhere on the screen."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import groupby, pairwise
 from pathlib import PurePosixPath
 from typing import Final
 
-from kachery_tui.node.ledger import ChunkState, Side, Step
+from kachery_tui.node.ledger import ChunkState, Origin, Side, Step
 from kachery_tui.node.values import Connection, ConnectionState
 from kachery_tui.tui.cells import Cell, Line, Tone
 
@@ -45,12 +47,24 @@ _CONNECTIONS: Final[Mapping[ConnectionState, tuple[str, Tone]]] = {
 
 _SIDES: Final[Mapping[Side, str]] = {Side.MINE: "↓ mine", Side.THEIRS: "↑ theirs", Side.PUSH: "↑ push"}
 
-_CHUNKS: Final[Mapping[ChunkState, str]] = {
-    ChunkState.MISSING: "·",
-    ChunkState.ASKED: "?",
-    ChunkState.MOVING: "▒",
-    ChunkState.DONE: "█",
+_CHUNKS: Final[Mapping[ChunkState, tuple[str, Tone]]] = {
+    ChunkState.MISSING: ("·", Tone.MUTED),
+    ChunkState.ASKED: ("?", Tone.WARN),
+    ChunkState.MOVING: ("▒", Tone.BUSY),
+    ChunkState.DONE: ("█", Tone.GOOD),
 }
+
+ORIGINS: Final[Mapping[Origin, tuple[str, Tone]]] = {
+    Origin.DISK: ("═", Tone.NORMAL),
+    Origin.BUCKET: ("▓", Tone.BUSY),
+    Origin.PEER: ("█", Tone.GOOD),
+}
+"""What stands in a bar for bytes from each place: different also where there are no colours."""
+
+COMING: Final = ("▒", Tone.WARN)
+"""What stands in a bar for bytes that a peer has put into the bucket, and that are not here yet."""
+
+_EMPTY: Final = "░"
 
 
 def size(count: float | None) -> str:
@@ -99,9 +113,30 @@ def duration(seconds: float) -> str:
     return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
 
 
+def span(seconds: float) -> str:
+    """A span of time in seven cells at most, for columns: `35 ms`, `4.2 s`, `3m 05s`, `2h 10m`, `3d 4h`, `400 d`."""
+    words = duration(seconds)
+    whole = round(max(seconds, 0.0))
+    if whole >= 100 * 86_400:
+        return f"{whole // 86_400} d"
+    return (
+        words.replace(" min", "m").replace(" s", "s").replace(" h", "h").replace(" d", "d")
+        if whole >= 60
+        else words
+    )
+
+
 def eta(seconds: float | None) -> str:
-    """Time left, or a dash."""
-    return NOTHING if seconds is None or not math.isfinite(seconds) else duration(max(seconds, 1))
+    """Time left in few cells, or a dash."""
+    return NOTHING if seconds is None or not math.isfinite(seconds) else span(max(seconds, 1))
+
+
+def day(at: float, now: float) -> str:
+    """A moment in six cells at most: the time of day if it was today, the day if it was this year, else the year."""
+    moment, today = datetime.fromtimestamp(at).astimezone(), datetime.fromtimestamp(now).astimezone()
+    if moment.date() == today.date():
+        return moment.strftime("%H:%M")
+    return f"{moment.day} {moment:%b}" if moment.year == today.year else moment.strftime("%Y")
 
 
 def clock(at: float | None, now: float) -> str:
@@ -151,16 +186,71 @@ def bar(done: int, whole: int | None, width: int) -> str:
     return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width, "░")[:width]
 
 
-def chunk_map(chunks: Sequence[ChunkState], width: int) -> str:
+def bar_split(parts: Sequence[tuple[int, str, Tone]], whole: int | None, width: int) -> Line:
+    """A progress bar of `width` cells in whole cells: `parts` are bytes with the glyph and tone that stand for them.
+
+    Each part that has any bytes has a cell at least, as far as there are cells; the bar is full only when all is there.
+    """
+    there = [part for part in parts if part[0] > 0]
+    if whole is None or width <= 0:
+        return (Cell(" " * max(width, 0)),)
+    done = sum(amount for amount, _, _ in there)
+    is_full = done >= whole
+    most = width if is_full else width - 1
+    filled = width if is_full else min(max(done * width // whole, len(there)), most)
+    line, taken, seen = [], 0, 0
+    for number, (amount, glyph, tone) in enumerate(there, 1):
+        seen += amount
+        # Later parts need a cell each, too.
+        end = min(max(round(seen * filled / done), taken + 1), filled - (len(there) - number))
+        if end > taken:
+            line.append(Cell(glyph * (end - taken), tone))
+            taken = end
+    if is_full and not there:
+        line, taken = [Cell("█" * width, Tone.GOOD)], width
+    return (*line, Cell(_EMPTY * (width - taken), Tone.MUTED)) if taken < width else tuple(line)
+
+
+def legend(parts: Sequence[tuple[str, str, Tone]]) -> Line:
+    """What the glyphs of a bar or a map mean: each with its words."""
+    line: list[Cell] = []
+    for words, glyph, tone in parts:
+        line.extend((Cell(f"{'  ' if line else ''}{glyph} ", tone), Cell(words, Tone.MUTED)))
+    return tuple(line)
+
+
+def chunk_map(chunks: Sequence[ChunkState], width: int) -> Line:
     """A file's chunks in at most `width` cells; a cell that stands for several shows the least advanced of them."""
+    return _drawn(_thinned(chunks, width))
+
+
+def chunk_maps(chunks: Sequence[ChunkState], width: int, most: int) -> list[Line]:
+    """A file's chunks in at most `most` lines of `width` cells, as `chunk_map` shows them."""
+    states = _thinned(chunks, width * most)
+    return [_drawn(states[first : first + width]) for first in range(0, len(states), width)]
+
+
+def _thinned(chunks: Sequence[ChunkState], most: int) -> Sequence[ChunkState]:
+    if len(chunks) <= most:
+        return chunks
     order = list(ChunkState)
-    if len(chunks) <= width:
-        return "".join(_CHUNKS[state] for state in chunks)
-    cells = []
-    for cell in range(width):
-        first, last = cell * len(chunks) // width, (cell + 1) * len(chunks) // width
-        cells.append(_CHUNKS[min(chunks[first:last], key=order.index)])
-    return "".join(cells)
+    bounds = [cell * len(chunks) // most for cell in range(most + 1)]
+    return [min(chunks[first:last], key=order.index) for first, last in pairwise(bounds)]
+
+
+def _drawn(states: Sequence[ChunkState]) -> Line:
+    runs = groupby(_CHUNKS[state] for state in states)
+    return tuple(Cell(glyph * sum(1 for _ in alike), tone) for (glyph, tone), alike in runs)
+
+
+def chunk_legend(chunks: Sequence[ChunkState], cells: int) -> Line:
+    """What the glyphs of a map of that many cells mean, with how many chunks there are of each."""
+    counts = Counter(chunks)
+    parts = [
+        (f"{counts[state]:,} {state}", *_CHUNKS[state]) for state in reversed(ChunkState) if counts[state]
+    ]
+    each = f"  a cell is up to {-(-len(chunks) // cells)} chunks" if len(chunks) > cells else ""
+    return (*legend(parts), Cell(each, Tone.MUTED)) if each else legend(parts)
 
 
 def step(value: Step) -> Cell:

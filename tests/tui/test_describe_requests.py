@@ -1,59 +1,173 @@
 """What the panes say of requests."""
 
+import pytest
+
 from kachery_tui.errors import NobodyHasIt
 from kachery_tui.node.ledger import ChunkState, Ledger, Origin, Request, Side, Step
 from kachery_tui.protocol.uris import FileUri
-from kachery_tui.tui.describe.requests import request_cells, request_lines
+from kachery_tui.tui.cells import Cell, Row
+from kachery_tui.tui.describe.request_story import story_lines
+from kachery_tui.tui.describe.request_table import (
+    FIELDS,
+    SORTS,
+    TITLES,
+    in_order,
+    request_facts,
+    request_texts,
+)
+from kachery_tui.tui.describe.requests import BRIEF_LINES, brief_lines, request_cells, request_lines
 from tests.tui.words import PEER, label_of, text_of
 
 URI = FileUri("ab" * 20, "spikes.dat")
+NUMBER, WHOSE, FILE, BAR, PERCENT, STEP, RATE, LEFT, SIZE, STARTED, CHANNEL, WHO = range(12)
 
 
-def a_request(side: Side = Side.MINE) -> tuple[Ledger, Request]:
-    ledger = Ledger()
+def a_request(side: Side = Side.MINE, ledger: Ledger | None = None) -> tuple[Ledger, Request]:
+    ledger = Ledger() if ledger is None else ledger
     return ledger, ledger.open(side, "lab", URI.file_key, URI, Step.STORAGE)
 
 
-def test_a_download_on_its_way() -> None:
+def a_download() -> tuple[Ledger, Request]:
     ledger, row = a_request()
     ledger.enter(row, Step.DOWNLOADING)
     row.size, row.answered_by = 40_000_000, PEER
     row.chunks = [ChunkState.DONE, ChunkState.MOVING]
-    ledger.count(row, 20_000_000, Origin.PEER)
-    cells = [cell.text for cell in request_cells(row, label_of)]
-    assert cells[1:4] == ["↓ mine", "spikes.dat", "↓ downloading"]
-    assert cells[4:7] == ["█████░░░░░", "50 %", "40 MB"]
-    assert cells[-1] == "alice"
-    detail = text_of(request_lines(row, label_of, row.started))
+    ledger.count(row, 10_000_000, Origin.BUCKET)
+    ledger.count(row, 10_000_000, Origin.PEER)
+    return ledger, row
+
+
+def texts(cells: Row) -> list[str]:
+    return [text_of([(cell,) if isinstance(cell, Cell) else cell]) for cell in cells]
+
+
+def cells_of(row: Request, *, roomy: bool = False) -> list[str]:
+    return texts(request_cells(row, label_of, row.started, roomy=roomy))
+
+
+def test_a_download_on_its_way() -> None:
+    _, row = a_download()
+    cells = cells_of(row)
+    assert cells[WHOSE : STEP + 1] == ["↓ mine", "spikes.dat", "▓▓██░░░░", "50 %", "↓ downloading"]
+    assert cells[RATE].endswith("/s")
+    assert cells[LEFT]
+    assert cells[SIZE] == "40 MB"
+    assert cells[WHO] == "alice"
+
+
+def test_under_the_list_stands_what_matters_most() -> None:
+    _, row = a_download()
+    lines = list(request_lines(row, label_of, row.started, 60))
+    detail = text_of(lines)
     assert str(URI) in detail
     assert "answered by alice" in detail
-    assert "20 MB from peer" in detail
+    assert "40 MB:  ▓ bucket 10 MB  █ peer 10 MB" in detail
     assert "chunks 1 of 2  █▒" in detail
     assert "own storage" in detail
     assert "↓ downloading since" in detail
+
+
+def test_the_bar_of_an_ended_request_takes_no_room_from_names() -> None:
+    ledger, row = a_download()
+    ledger.end(row, Step.CANCELLED)
+    assert cells_of(row)[BAR : STEP + 1] == ["", "", "○ cancelled after 0 ms"]
+    assert cells_of(row, roomy=True)[BAR : PERCENT + 1] == ["▓▓██░░░░", "50 %"]
+    assert cells_of(row)[RATE : LEFT + 1] == ["", ""]
+
+
+def test_the_whole_story_has_clock_times_the_map_and_its_legend() -> None:
+    ledger, row = a_download()
+    ledger.note(row, "the bucket's object has the wrong hash")
+    story = text_of(story_lines(row, label_of, row.started, 80))
+    for part in (
+        str(URI),
+        PEER,
+        "20,000,000 B of 40,000,000 B",
+        "… own storage",
+        "↓ downloading         now",
+        "█ 1 done  ▒ 1 moving",
+        "\n█▒\n",
+        "the wrong hash",
+    ):
+        assert part in story
 
 
 def test_a_failure_says_what_why_and_what_to_do() -> None:
     ledger, row = a_request()
     ledger.note(row, "the bucket's object has the wrong hash")
     ledger.end(row, Step.FAILED, failure=NobodyHasIt("nobody has it", "asked alice and bob", "Ask its owner"))
-    detail = text_of(request_lines(row, label_of, row.started))
-    for part in (
-        "✗ failed",
-        "nobody has it",
-        "asked alice and bob",
-        "Ask its owner",
-        "the wrong hash",
-        "took",
+    reasons = ("nobody has it", "asked alice and bob", "Ask its owner")
+    for lines in (
+        request_lines(row, label_of, row.started, 80),
+        story_lines(row, label_of, row.started, 80),
     ):
-        assert part in detail
+        detail = text_of(lines)
+        assert all(part in detail for part in (*reasons, "✗ failed", "the wrong hash"))
+    brief = brief_lines(row, label_of, row.started, 80)
+    assert len(brief) <= BRIEF_LINES
+    assert all(reason in text_of(brief) for reason in reasons)
+
+
+def test_a_brief_word_keeps_the_newest_steps() -> None:
+    ledger, row = a_request()
+    for step in (Step.BUCKET, Step.ASKING, Step.PEER_UPLOADS, Step.DOWNLOADING, Step.VERIFYING, Step.DONE):
+        ledger.enter(row, step)
+    steps = text_of(brief_lines(row, label_of, row.started, 60)).split("\n")[2]
+    assert steps.startswith("steps  … › ")
+    assert "✓ done at" in steps
+    assert len(steps) <= 60
 
 
 def test_a_request_of_others_names_who_asked() -> None:
     ledger, row = a_request(Side.THEIRS)
     row.asked_by.append(PEER)
     ledger.enter(row, Step.WAITING)
-    cells = [cell.text for cell in request_cells(row, label_of)]
-    assert cells[3] == "! waits for your key"
-    assert cells[-1] == "alice"
-    assert "asked by alice" in text_of(request_lines(row, label_of, row.started))
+    cells = cells_of(row)
+    assert cells[STEP] == "! waits for your key"
+    assert cells[WHO] == "alice"
+    assert "asked by alice" in text_of(request_lines(row, label_of, row.started, 80))
+    assert PEER in text_of(story_lines(row, label_of, row.started, 80))
+
+
+@pytest.mark.parametrize("side", [Side.PUSH, Side.THEIRS])
+def test_what_the_bucket_had_already_says_so(side: Side) -> None:
+    ledger, row = a_request(side)
+    row.size = 10
+    ledger.count(row, 4, Origin.BUCKET)
+    ledger.count(row, 6, Origin.DISK)
+    assert cells_of(row)[BAR] == "█████▓▓▓"
+    assert "█ sent 6 B  ▓ already there 4 B" in text_of(request_lines(row, label_of, row.started, 80))
+    ledger.reopen(row, Step.CHECKING)
+    ledger.count(row, 10, Origin.BUCKET)
+    ledger.end(row, Step.DONE)
+    assert cells_of(row)[STEP] == "✓ already there"
+    assert request_facts(row, label_of)["step"] == "already there"
+    assert request_facts(row, label_of)["state"] == "done"
+
+
+def test_facts_fit_the_fields_and_texts_the_titles() -> None:
+    ledger, row = a_download()
+    assert request_facts(row, label_of).keys() == FIELDS.keys()
+    assert request_facts(row, label_of)["state"] == "active"
+    ledger.end(row, Step.FAILED, failure=NobodyHasIt("nobody has it", "asked alice"))
+    assert request_facts(row, label_of)["state"] == "failed"
+    told = dict(zip(TITLES, request_texts(row, label_of), strict=True))
+    assert told["from bucket"] == "10000000"
+    assert told["what"] == "nobody has it"
+    assert told["uri"] == str(URI)
+
+
+def test_orders_put_nothing_last_and_keep_the_newest_first_among_equals() -> None:
+    ledger = Ledger()
+    rows = [a_request(ledger=ledger)[1] for _ in range(4)]
+    for row, size in zip(rows, (5, None, 9, 5), strict=True):
+        row.size = size
+
+    def numbers(by: str, *, descending: bool) -> list[int]:
+        return [row.number for row in in_order(rows, by, label_of, descending=descending)]
+
+    assert numbers("size", descending=True) == [3, 4, 1, 2]
+    assert numbers("size", descending=False) == [4, 1, 3, 2]
+    assert numbers("#", descending=True) == [4, 3, 2, 1]
+    for by in SORTS:
+        assert sorted(numbers(by, descending=True)) == [1, 2, 3, 4]

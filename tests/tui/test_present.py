@@ -3,12 +3,15 @@
 import os
 import time
 from collections.abc import Iterator
+from itertools import product
 
 import pytest
 
-from kachery_tui.node.ledger import ChunkState, Step
+from kachery_tui.node.ledger import ChunkState, Origin, Step
 from kachery_tui.node.values import Connection, ConnectionState
 from kachery_tui.tui import present
+from kachery_tui.tui.cells import Line
+from kachery_tui.tui.glyphs import ASCII
 
 
 @pytest.fixture
@@ -63,6 +66,21 @@ def test_durations(seconds: float, text: str) -> None:
     assert present.duration(seconds) == text
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0351, "35 ms"),
+        (4.21, "4.2 s"),
+        (59.6, "1m 00s"),
+        (7_805, "2h 10m"),
+        (273_600, "3d 4h"),
+        (4e7, "462 d"),
+    ],
+)
+def test_spans_fit_a_column(seconds: float, text: str) -> None:
+    assert present.span(seconds) == text
+
+
 def test_rates_and_time_left() -> None:
     assert present.byte_rate(0.2) == "–"
     assert present.byte_rate(1_500_000) == "1.5 MB/s"
@@ -80,6 +98,9 @@ def test_times_of_day_stand_still() -> None:
     assert present.clock(noon, noon + 5) == present.clock(noon, noon + 600) == "22:13:20"
     assert present.clock(noon, noon + 86_400) == "2023-11-14"
     assert present.clock(None, noon) == "–"
+    assert present.day(noon, noon + 600) == "22:13"
+    assert present.day(noon, noon + 86_400) == "14 Nov"
+    assert present.day(noon, noon + 400 * 86_400) == "2023"
     assert present.moment(noon) == "2023-11-14 22:13:20"
 
 
@@ -106,11 +127,65 @@ def test_bars(done: int, whole: int | None, text: str) -> None:
     assert present.bar(done, whole, 4) == text
 
 
+def drawn(line: Line) -> str:
+    return "".join(cell.text for cell in line)
+
+
+DISK, BUCKET, PEER = (present.ORIGINS[origin] for origin in Origin)
+
+
+@pytest.mark.parametrize(
+    ("disk", "bucket", "peer", "whole", "text"),
+    [
+        (0, 0, 0, 100, "░░░░░░░░░░"),
+        (0, 0, 50, 100, "█████░░░░░"),
+        (20, 30, 10, 100, "══▓▓▓█░░░░"),
+        (20, 30, 50, 100, "══▓▓▓█████"),
+        # Whatever brought a byte can be seen, and all but one byte is not all.
+        (1, 1, 1, 1_000_000, "═▓█░░░░░░░"),
+        (1, 0, 999_998, 1_000_000, "═████████░"),
+        (999_998, 1, 1, 1_000_000, "════════▓█"),
+        (997_998, 1, 1, 1_000_000, "═══════▓█░"),
+        (7, 0, 0, 5, "══════════"),
+        (0, 0, 0, 0, "██████████"),
+        (5, 0, 0, None, "          "),
+    ],
+)
+def test_bars_split_by_origin(disk: int, bucket: int, peer: int, whole: int | None, text: str) -> None:
+    parts = [(disk, *DISK), (bucket, *BUCKET), (peer, *PEER)]
+    assert drawn(present.bar_split(parts, whole, 10)) == text
+
+
+@pytest.mark.parametrize("width", range(13))
+def test_a_split_bar_is_never_wider_than_its_place(width: int) -> None:
+    for amounts in product((0, 1, 40, 1_000), repeat=3):
+        parts = [(amount, *look) for amount, look in zip(amounts, (DISK, BUCKET, PEER), strict=True)]
+        line = present.bar_split(parts, 1_500, width)
+        assert len(drawn(line)) == width
+        assert ("░" in drawn(line)) == (sum(amounts) < 1_500 and width > 0)
+
+
+def test_origins_differ_by_glyph_and_by_tone_also_in_ascii() -> None:
+    glyphs, tones = zip(*present.ORIGINS.values(), strict=True)
+    assert len({*glyphs, present.COMING[0], "░"}) == 5
+    assert len({glyph.translate(ASCII) for glyph in glyphs}) == 3
+    assert len(set(tones)) == 3
+
+
 def test_a_map_of_many_chunks_shows_the_least_advanced() -> None:
     done, moving, missing = ChunkState.DONE, ChunkState.MOVING, ChunkState.MISSING
-    assert present.chunk_map([done, moving, ChunkState.ASKED, missing], 10) == "█▒?·"
-    assert present.chunk_map([done, done, done, moving, missing, done], 3) == "█▒·"
-    assert present.chunk_map([done] * 1_000_000, 5) == "█████"
+    assert drawn(present.chunk_map([done, moving, ChunkState.ASKED, missing], 10)) == "█▒?·"
+    assert drawn(present.chunk_map([done, done, done, moving, missing, done], 3)) == "█▒·"
+    assert drawn(present.chunk_map([done] * 1_000_000, 5)) == "█████"
+    lines = present.chunk_maps([done] * 5 + [missing] * 4, 4, 6)
+    assert [drawn(line) for line in lines] == ["████", "█···", "·"]
+    assert len(present.chunk_maps([done] * 10_000, 4, 6)) == 6
+
+
+def test_the_legend_of_a_map_counts_and_says_what_a_cell_is() -> None:
+    states = [ChunkState.DONE] * 1_200 + [ChunkState.ASKED]
+    assert drawn(present.chunk_legend(states, 2_000)) == "█ 1,200 done  ? 1 asked"
+    assert drawn(present.chunk_legend(states, 100)) == "█ 1,200 done  ? 1 asked  a cell is up to 13 chunks"
 
 
 def test_every_state_has_a_glyph_and_a_word() -> None:

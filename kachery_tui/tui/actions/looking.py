@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Final
 from kachery_tui.node.activity import StreamMessage
 from kachery_tui.node.ledger import Request
 from kachery_tui.node.log import LogLine
-from kachery_tui.node.values import Entry
+from kachery_tui.node.values import BucketFile, Entry, FeedInfo, TrashedFile
 from kachery_tui.tui.actions.action import AVAILABLE, Action
+from kachery_tui.tui.actions.requests import open_request
 from kachery_tui.tui.cells import Cell
-from kachery_tui.tui.describe.files import entry_lines
+from kachery_tui.tui.describe.files import bucket_lines, entry_lines, trashed_lines
 from kachery_tui.tui.describe.log import log_lines
-from kachery_tui.tui.describe.requests import request_lines
 from kachery_tui.tui.describe.streams import message_lines
 from kachery_tui.tui.dialogs.text_view import TextView
-from kachery_tui.tui.here import ChannelRow, Here, Lane, uri_of
+from kachery_tui.tui.here import ChannelRow, Here, Lane, Selection, uri_of
+from kachery_tui.tui.panes.feeds import feed_lines, feed_uri
 from kachery_tui.tui.panes.streams import StreamsPane
 
 if TYPE_CHECKING:
@@ -30,12 +31,7 @@ def _open(screen: MainScreen, here: Here) -> None:
         case Lane():
             screen.enter_messages()
         case Request() as row:
-            screen.view(
-                f"Request #{row.number}",
-                lambda: request_lines(row, node.label_of, screen.now),
-                copies=str(row.uri),
-                live=True,
-            )
+            open_request(screen, row)
         case StreamMessage() as message:
             streams = screen.pane
             stream = streams.stream_of_message if isinstance(streams, StreamsPane) else None
@@ -45,6 +41,14 @@ def _open(screen: MainScreen, here: Here) -> None:
         case Entry() as entry:
             uri = str(uri_of(node, entry))
             screen.view("File in storage", lambda: entry_lines(entry, uri, now), copies=uri)
+        case BucketFile() as file:
+            uri = str(uri_of(node, file))
+            screen.view("File in the bucket", lambda: bucket_lines(file, uri, here.channel), copies=uri)
+        case TrashedFile() as file:
+            uri = str(uri_of(node, file))
+            screen.view("File in the trash", lambda: trashed_lines(file, uri), copies=uri)
+        case FeedInfo() as feed:
+            screen.view("Feed", lambda: feed_lines(feed), copies=feed_uri(feed))
         case LogLine() as line:
             screen.view("Log line", lambda: log_lines(line), copies=line.text)
 
@@ -71,17 +75,24 @@ def _open_label(here: Here) -> str:
             return "Details"
 
 
+def _uri(here: Here, item: Selection) -> str:
+    """The URI of what a row stands for; empty if it has none."""
+    if isinstance(item, FeedInfo):
+        return feed_uri(item)
+    return str(uri_of(here.node, item) or "")
+
+
 def _uri_unavailable(here: Here) -> str:
-    return AVAILABLE if uri_of(here.node, here.selection) else "nothing with a URI is chosen"
+    return AVAILABLE if _uri(here, here.selection) else "nothing with a URI is chosen"
 
 
 def _copy(screen: MainScreen, here: Here) -> None:
-    uris = [str(uri) for item in here.targets if (uri := uri_of(here.node, item))]
+    uris = [uri for item in here.targets if (uri := _uri(here, item))]
     screen.app.copy_to_clipboard("\n".join(uris))
 
 
 def _show_uri(screen: MainScreen, here: Here) -> None:
-    uri = str(uri_of(here.node, here.selection))
+    uri = _uri(here, here.selection)
     screen.app.push_screen(
         TextView("URI, to select by mouse", lambda: ((Cell(uri),),), copies=uri, bare=True)
     )

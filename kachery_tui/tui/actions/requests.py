@@ -10,12 +10,21 @@ from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.roles import Role
 from kachery_tui.protocol.uris import FileUri
 from kachery_tui.tui.actions.action import AVAILABLE, Action, Group
+from kachery_tui.tui.describe.request_story import story_lines
 from kachery_tui.tui.dialogs.ask import Ask
 from kachery_tui.tui.header import waiting
 from kachery_tui.tui.here import Here, uri_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kachery_tui.tui.cells import Line
     from kachery_tui.tui.screen import MainScreen
+
+_VIEW_FRAME: Final = 6
+"""Cells of a text view that are not its text: borders, padding, scrollbar."""
+
+_VIEW_WIDEST: Final = 120
 
 _RETRYABLE: Final = frozenset({Step.FAILED, Step.CANCELLED, Step.DECLINED})
 
@@ -46,6 +55,16 @@ def _uri_problem(text: str) -> str:
     except ProtocolError as error:
         return str(error)
     return ""
+
+
+def open_request(screen: MainScreen, row: Request) -> None:
+    """Show everything that is known of a request, and keep it true."""
+
+    def lines() -> Iterator[Line]:
+        width = min(screen.app.size.width * 96 // 100, _VIEW_WIDEST) - _VIEW_FRAME
+        return story_lines(row, screen.node.label_of, screen.now, width)
+
+    screen.view(f"Request #{row.number}: {row.name}", lines, copies=str(row.uri), live=True)
 
 
 def _request(screen: MainScreen, here: Here) -> None:

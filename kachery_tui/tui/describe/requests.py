@@ -1,4 +1,4 @@
-"""What is said of a request: its row, and everything that is known of it."""
+"""What is said of a request: its row, a brief word, and what stands under the list."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -6,115 +6,218 @@ from typing import Final
 from kachery_tui.errors import KacheryError
 from kachery_tui.node.ledger import ENDS, ChunkState, Origin, Request, Side, Step
 from kachery_tui.tui import present
-from kachery_tui.tui.cells import Cell, Line, Tone, joined
+from kachery_tui.tui.cells import BLANK, Cell, Line, Row, Tone, joined, width_of
 from kachery_tui.tui.describe import LabelOf
 
-BAR_WIDTH: Final = 10
-MAP_WIDTH: Final = 48
+BAR_WIDTH: Final = 8
 STEPS_A_LINE: Final = 3
 
+BRIEF_LINES: Final = 4
 
-def request_cells(row: Request, label_of: LabelOf) -> Line:
-    """A request as a row: number, side, file, step, bar, percent, size, rate, time left, channel, peer."""
-    ended_well = row.step is Step.DONE
-    moving = row.is_active and row.done > 0
+HEAD: Final = 7
+"""Cells of the word that heads a line of the details."""
+
+_THEN: Final = " › "
+_SENT: Final = ("█", Tone.GOOD)
+_THERE: Final = ("▓", Tone.BUSY)
+
+
+# The row
+
+
+def request_cells(row: Request, label_of: LabelOf, now: float, *, roomy: bool = False) -> Row:
+    """A request as a row: number, side, file, bar, percent, step, rate, time left, size, started, channel, peer.
+
+    The bar of a request that has ended stands there only where there is room for it and for names, too.
+    """
+    shows_bar = bool(row.size) and bool(bytes_parts(row)) and (row.is_active or roomy)
+    rate = row.rate()
     return (
         Cell(str(row.number), Tone.MUTED),
         Cell(present.side(row.side)),
         Cell(row.name, Tone.STRONG),
-        present.step(row.step),
-        Cell(present.bar(row.done, row.size, BAR_WIDTH) if moving else "", Tone.BUSY),
-        Cell(present.percent(row.done, row.size) if moving else ""),
+        bar(row, BAR_WIDTH) if shows_bar else BLANK,
+        Cell(percent(row) if shows_bar else ""),
+        step_line(row, now),
+        Cell(present.byte_rate(rate) if rate >= 1 else ""),
+        Cell(_left(row)),
         Cell(present.size(row.size)),
-        Cell(present.byte_rate(row.rate()) if row.is_active else ""),
-        Cell(present.eta(row.eta()) if row.is_active else (_took(row) if ended_well else "")),
+        Cell(present.clock(row.started, now), Tone.MUTED),
         Cell(row.channel),
-        Cell(_peer(row, label_of)),
+        Cell(peer(row, label_of)),
     )
 
 
-def _took(row: Request) -> str:
-    return "" if row.ended is None else f"in {present.duration(row.ended - row.started)}"
+def step_line(row: Request, now: float) -> Line:
+    """The step of a row; of one that has ended also how long it took."""
+    if row.step is Step.DONE and was_there(row):
+        return (Cell("✓ already there", Tone.GOOD),)
+    if row.ended is None:
+        return (present.step(row.step),)
+    word = "in" if row.step is Step.DONE else "after"
+    return (present.step(row.step), Cell(f" {word} {present.span(row.ended - row.started)}", Tone.MUTED))
 
 
-def _peer(row: Request, label_of: LabelOf) -> str:
+def was_there(row: Request) -> bool:
+    """Whether nothing had to be sent because the bucket held all of it."""
+    return row.side is not Side.MINE and set(row.origins) == {Origin.BUCKET}
+
+
+def _left(row: Request) -> str:
+    left = row.eta()
+    return "" if left is None else present.eta(left)
+
+
+def percent(row: Request) -> str:
+    """How much of the file is there."""
+    return present.percent(row.done, row.size)
+
+
+def peer(row: Request, label_of: LabelOf) -> str:
+    """Who asked for it, or who answered."""
     if row.side is Side.THEIRS:
         return ", ".join(label_of(node_id) for node_id in row.asked_by)
     return label_of(row.answered_by) if row.answered_by else ""
 
 
-def request_lines(row: Request, label_of: LabelOf, now: float) -> Iterator[Line]:
-    """Everything that is known of a request; what matters most comes first."""
-    peer = _peer(row, label_of)
-    yield joined(
+# Where the bytes came from
+
+
+def bytes_parts(row: Request) -> list[tuple[int, str, str, Tone]]:
+    """The bytes of a row by where they came from (of an upload: whether they were sent), with words, glyph and tone."""
+    if row.side is Side.MINE:
+        parts = [(row.origins.get(origin, 0), str(origin), *present.ORIGINS[origin]) for origin in Origin]
+    else:
+        parts = [
+            (row.origins.get(Origin.DISK, 0), "sent", *_SENT),
+            (row.origins.get(Origin.BUCKET, 0), "already there", *_THERE),
+        ]
+    return [part for part in parts if part[0] > 0]
+
+
+def bar(row: Request, width: int) -> Line:
+    """The bar of a row, split by where the bytes came from."""
+    return present.bar_split(
+        [(count, glyph, tone) for count, _, glyph, tone in bytes_parts(row)], row.size, width
+    )
+
+
+def bytes_line(row: Request) -> Line:
+    """Where the bytes came from, with rate and time left, or how long it took."""
+    line: list[Line] = (
+        [(Cell(f"{present.size(row.size)}{':' if row.done else ''}"),)] if row.size is not None else []
+    )
+    line.extend(
+        (Cell(f"{glyph} ", tone), Cell(f"{words} {present.size(count)}"))
+        for count, words, glyph, tone in bytes_parts(row)
+    )
+    if row.rate() >= 1:
+        left = f", {_left(row)} left" if _left(row) else ""
+        line.append((Cell(f"{present.byte_rate(row.rate())}{left}"),))
+    if row.ended is not None:
+        line.append((Cell(f"took {present.duration(row.ended - row.started)}", Tone.MUTED),))
+    return joined(line)
+
+
+# A brief word
+
+
+def brief_lines(row: Request, label_of: LabelOf, now: float, width: int) -> list[Line]:
+    """The least that has to be said of the chosen row: which it is, then why it failed or how it goes."""
+    if row.failure is not None:
+        return [which(row, label_of), *failure_lines(row.failure)]
+    lines = [
+        which(row, label_of),
+        headed("bytes", bytes_line(row)),
+        headed("steps", steps_line(row, now, width - HEAD)),
+    ]
+    if row.notes:
+        lines.append(headed("note", (Cell(row.notes[-1], Tone.WARN),)))
+    elif row.path is not None:
+        lines.append(headed("path", (Cell(str(row.path)),)))
+    return lines
+
+
+def which(row: Request, label_of: LabelOf) -> Line:
+    """Which request it is, and who else has to do with it."""
+    who = peer(row, label_of)
+    verb = "asked" if row.side is Side.THEIRS else "answered"
+    return joined(
         (
-            (present.step(row.step),),
-            (Cell(f"{present.side(row.side)} #{row.number}"),),
+            (Cell(f"#{row.number} {present.side(row.side)}"),),
+            (Cell(row.name, Tone.STRONG),),
             (Cell(f"on {row.channel}"),) if row.channel else (),
-            (Cell(f"{'asked' if row.side is Side.THEIRS else 'answered'} by {peer}"),) if peer else (),
+            (Cell(f"{verb} by {who}"),) if who else (),
         )
     )
+
+
+def headed(word: str, line: Line) -> Line:
+    """A line with a word before it."""
+    return (Cell(word.ljust(HEAD), Tone.MUTED), *line)
+
+
+def steps_line(row: Request, now: float, width: int) -> Line:
+    """The newest steps that `width` cells have room for, with the time that each took.
+
+    The one that it is in shows since when, which stands still.
+    """
+    steps = list(_steps(row, now))
+    line = joined(steps, _THEN)
+    for first in range(1, len(steps)):
+        if width_of(line) <= width:
+            break
+        line = joined(((Cell("…", Tone.MUTED),), *steps[first:]), _THEN)
+    return line
+
+
+def _steps(row: Request, now: float) -> Iterator[Line]:
+    later = [*(at.at for at in row.steps[1:]), row.ended]
+    for entered, left in zip(row.steps, later, strict=True):
+        if entered.step in ENDS:
+            yield (present.step(entered.step), Cell(f" at {present.clock(entered.at, now)}", Tone.MUTED))
+        elif left is None:
+            yield (present.step(entered.step), Cell(f" since {present.clock(entered.at, now)}", Tone.MUTED))
+        else:
+            yield (Cell(str(entered.step)), Cell(f" {present.duration(left - entered.at)}", Tone.MUTED))
+
+
+# Under the list
+
+
+def request_lines(row: Request, label_of: LabelOf, now: float, width: int) -> Iterator[Line]:
+    """What stands under the list, in lines of `width` cells; what matters most comes first."""
+    yield joined(((present.step(row.step),), which(row, label_of)))
     yield (Cell(str(row.uri), Tone.STRONG),)
     if row.failure is not None:
         yield from failure_lines(row.failure)
-    yield _bytes_line(row)
+    yield headed("bytes", bytes_line(row))
     yield from _step_lines(row, now)
     if row.chunks:
-        done = sum(1 for state in row.chunks if state is ChunkState.DONE)
-        yield (
-            Cell(f"chunks {done} of {len(row.chunks)}  ", Tone.MUTED),
-            Cell(present.chunk_map(row.chunks, MAP_WIDTH), Tone.BUSY),
-        )
+        yield chunks_line(row, width)
     if row.path is not None:
-        yield (Cell("path  ", Tone.MUTED), Cell(str(row.path)))
-    for note in row.notes:
-        yield (Cell("note  ", Tone.MUTED), Cell(note, Tone.WARN))
+        yield headed("path", (Cell(str(row.path)),))
+    for note in row.notes[-2:]:
+        yield headed("note", (Cell(note, Tone.WARN),))
 
 
-def _bytes_line(row: Request) -> Line:
-    sources = ", ".join(
-        f"{present.size(row.origins[origin])} from {origin}" for origin in Origin if row.origins.get(origin)
-    )
-    if row.side is not Side.MINE:
-        sources = f"{present.size(row.done)} uploaded" if row.done else ""
-    return joined(
-        (
-            (Cell("size", Tone.MUTED), Cell(f"  {present.size(row.size)}")),
-            (Cell(sources),) if sources else (),
-            (Cell(f"{present.byte_rate(row.rate())}, {present.eta(row.eta())} left"),)
-            if row.rate() >= 1
-            else (),
-            (Cell(f"took {present.duration(row.ended - row.started)}"),) if row.ended is not None else (),
-        )
-    )
+def chunks_line(row: Request, width: int) -> Line:
+    """How many chunks are there, and their map in one line."""
+    done = sum(1 for state in row.chunks if state is ChunkState.DONE)
+    head = (Cell("chunks ", Tone.MUTED), Cell(f"{done} of {len(row.chunks)}  "))
+    return (*head, *present.chunk_map(row.chunks, max(width - width_of(head), 1)))
 
 
 def _step_lines(row: Request, now: float) -> Iterator[Line]:
-    """The steps and what each took, two in a line; the one that it is in shows since when, which stands still."""
-    later = [*(at.at for at in row.steps[1:]), row.ended]
-    parts: list[Line] = []
-    for entered, left in zip(row.steps, later, strict=True):
-        if entered.step in ENDS:
-            parts.append(
-                (present.step(entered.step), Cell(f" at {present.clock(entered.at, now)}", Tone.MUTED))
-            )
-        elif left is None:
-            parts.append(
-                (present.step(entered.step), Cell(f" since {present.clock(entered.at, now)}", Tone.MUTED))
-            )
-        else:
-            parts.append(
-                (Cell(str(entered.step)), Cell(f" {present.duration(left - entered.at)}", Tone.MUTED))
-            )
+    parts = list(_steps(row, now))
     for first in range(0, len(parts), STEPS_A_LINE):
-        head = "steps" if first == 0 else "     "
-        yield (Cell(f"{head} ", Tone.MUTED), *joined(parts[first : first + STEPS_A_LINE], " › "))
+        yield headed("steps" if first == 0 else "", joined(parts[first : first + STEPS_A_LINE], _THEN))
 
 
 def failure_lines(error: KacheryError) -> Iterator[Line]:
     """What failed, why, and what to do."""
-    yield (Cell("what  ", Tone.MUTED), Cell(error.what, Tone.BAD))
+    yield headed("what", (Cell(error.what, Tone.BAD),))
     if error.why:
-        yield (Cell("why   ", Tone.MUTED), Cell(error.why))
+        yield headed("why", (Cell(error.why),))
     if error.do:
-        yield (Cell("do    ", Tone.MUTED), Cell(error.do, Tone.STRONG))
+        yield headed("do", (Cell(error.do, Tone.STRONG),))

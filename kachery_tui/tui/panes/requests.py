@@ -1,12 +1,31 @@
-"""Requests: this node's and others', newest first, and everything about the chosen one."""
+"""Requests: this node's and others', newest first, and what there is to say of the chosen one."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+import time
+from typing import TYPE_CHECKING, ClassVar, Final
 
+from kachery_tui.filters import FieldKind, matches
 from kachery_tui.node.ledger import Request, Side
-from kachery_tui.tui.cells import Cell, Line, Tone
-from kachery_tui.tui.describe.requests import request_cells, request_lines
+from kachery_tui.tui import present
+from kachery_tui.tui.cells import Cell, Line, Tone, fit_line, joined, wrap_line
+from kachery_tui.tui.describe.request_table import (
+    FIELDS,
+    MOVING_SORTS,
+    SORTS,
+    TITLES,
+    in_order,
+    request_facts,
+    request_texts,
+)
+from kachery_tui.tui.describe.requests import (
+    BAR_WIDTH,
+    BRIEF_LINES,
+    HEAD,
+    brief_lines,
+    request_cells,
+    request_lines,
+)
 from kachery_tui.tui.header import waiting, waits
 from kachery_tui.tui.here import PaneName
 from kachery_tui.tui.panes.pane import Pane, tick
@@ -15,57 +34,91 @@ from kachery_tui.tui.widgets.columns import Column
 from kachery_tui.tui.widgets.row_list import ListedRows, RowList
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Mapping, Sequence
 
     from textual.app import ComposeResult
 
-COLUMNS = (
+    from kachery_tui.node.node import Node
+
+COLUMNS: Final = (
     Column("#", 4, right=True, drop=6),
     Column("whose", 8),
-    Column("file", 12, share=1),
-    Column("step", 20),
-    Column("progress", 10, drop=2),
-    Column("", 5, right=True),
-    Column("size", 7, right=True, drop=1),
-    Column("rate", 9, right=True),
-    Column("left", 10, right=True, drop=4),
-    Column("channel", 10, drop=5),
-    Column("peer", 18, drop=3),
+    Column("file", 12, share=1, spills=True),
+    Column("progress", BAR_WIDTH, drop=3),
+    Column("", 6, right=True),
+    Column("step", 14, spills=True),
+    Column("rate", 8, right=True, drop=4),
+    Column("left", 7, right=True, drop=1),
+    Column("size", 7, right=True, drop=2),
+    Column("started", 10, right=True, drop=8),
+    Column("channel", 10, drop=7),
+    Column("peer", 14, drop=5),
 )
 
-ROOM_FOR_DETAIL = 16
-"""Lines that the pane needs before the chosen request is told of under the list."""
+ROOMY_FROM: Final = 130
+"""Cells from which on names have room beside bars, also of requests that have ended."""
 
-HEADING_WORD = 6
-"""Cells of the word that heads a line of the detail."""
+LONG_STATUS_FROM: Final = 70
+"""Cells of the pane from which on its title has room for whose requests are under way."""
+
+DETAIL_FROM: Final = 16
+"""Lines that the pane needs before it says anything of the chosen request under the list."""
+
+TALL_FROM: Final = 28
+"""Lines of the terminal from which on that is more than a brief word: below, details are a screen of their own."""
+
+MOST_DETAIL: Final = 14
+
+SETTLES: Final = 2.0
+"""Seconds for which an order that changes by itself stands still: after each change, and after the cursor moved."""
+
+
+def detail_height(pane: int, terminal: int) -> int:
+    """Lines for the chosen request under the list, in a pane and a terminal of so many lines."""
+    if pane < DETAIL_FROM:
+        return 0
+    return BRIEF_LINES if terminal < TALL_FROM else min(pane // 2, MOST_DETAIL)
 
 
 class RequestsPane(Pane):
-    """The ledger, with the chosen row told in full underneath where there is room."""
+    """The ledger, with words about the chosen row underneath where there is room."""
 
     NAME: ClassVar[PaneName] = PaneName.REQUESTS
+    FIELDS: ClassVar[Mapping[str, FieldKind]] = FIELDS
+    SORTS: ClassVar[tuple[str, ...]] = SORTS
+    FAILURES: ClassVar[str] = "state:failed"
+    MARKS: ClassVar[bool] = True
 
     DEFAULT_CSS = """
-    RequestsPane {
-        & > #detail { height: 50%; max-height: 14; padding: 0 1; background: $boost; }
-        &.-short > #detail { display: none; }
-    }
+    RequestsPane > #detail { height: 0; padding: 0 1; background: $boost; }
     """
 
+    def __init__(self, node: Node) -> None:
+        super().__init__(node)
+        self._placed: dict[int, int] = {}
+        """Places of the rows, by number, in an order that changes by itself."""
+        self._placed_by: Hashable = None
+        self._still_until = 0.0
+        self._hidden = 0
+
     def contents(self) -> ComposeResult:
-        """The list and the detail."""
+        """The list and the words about the chosen row."""
         yield RowList(COLUMNS, empty=("No requests yet.", "r asks for a file by its URI."), id="rows")
-        yield CellLines(hanging=HEADING_WORD, id="detail")
+        yield CellLines(hanging=HEAD, id="detail")
 
     def on_resize(self) -> None:
-        """Leave the detail out where there is no room for it."""
+        """Say as much of the chosen request as there is room for."""
         super().on_resize()
-        self.set_class(self.size.height < ROOM_FOR_DETAIL, "-short")
+        self._detail.styles.height = detail_height(self.size.height, self.app.size.height)
 
     @property
     def focus_target(self) -> RowList:
         """The list."""
         return self.query_one("#rows", RowList)
+
+    @property
+    def _detail(self) -> CellLines:
+        return self.query_one("#detail", CellLines)
 
     @property
     def selection(self) -> Request | None:
@@ -74,43 +127,104 @@ class RequestsPane(Pane):
         return chosen
 
     def choose(self, number: int, now: float) -> None:
-        """Move the cursor to the request of that number."""
+        """Move the cursor to the request of that number; a filter that hides it is taken away."""
         self.paint(now)
-        self.focus_target.choose(number)
+        if not self.focus_target.choose(number) and self.filter:
+            self.set_filter("")
+            self.paint(now)
+            self.focus_target.choose(number)
         self.look_again()
 
     def stamp(self, now: float) -> Hashable:
-        """The ledger's version and the cursor; rates go on changing for a while after the last bytes."""
+        """The ledger's version and the cursor; rates go on changing for a while after the last bytes, ages always."""
         last = max((row.meter.last_at or 0 for row in self.node.ledger if row.is_active), default=None)
-        return self.node.ledger.version, self.focus_target.cursor_key, tick(last, now)
+        ages = any(term.kind is FieldKind.TIME for term in self.filter.terms)
+        return self.node.ledger.version, self.focus_target.cursor_key, int(now) if ages else tick(last, now)
 
     def status(self, now: float) -> Line:
-        """How many are under way, and how many wait."""
-        active = [row for row in self.node.ledger if row.is_active]
-        mine = sum(1 for row in active if row.side is Side.MINE)
+        """What the marked rows are together, what waits, what is under way, and the order if no title tells it."""
+        rows = list(self.node.ledger)
         number = waiting(self.node)
-        line = [Cell(f"under way: {mine} mine, {len(active) - mine} others'" if active else "none under way")]
-        if number:
-            line.append(Cell(f"  ! {waits(number)}: p provides, n declines", Tone.WARN))
-        return tuple(line)
+        size = sum(row.size or 0 for row in self.marked if isinstance(row, Request))
+        shown = f"{len(rows) - self._hidden:,} of {present.count(len(rows), 'request')}"
+        order = f"by {self.sort} {'▼' if self.descending else '▲'}"
+        is_told = self.sort in self.focus_target.shown_titles or self._is_newest_first
+        return joined(
+            (
+                (Cell(f"({present.size(size)})", Tone.BUSY),) if self.marked else (),
+                (Cell(f"! {waits(number)}", Tone.WARN),) if number else (),
+                (Cell(shown),) if self.filter else (),
+                (Cell(self._under_way(rows)),),
+                () if is_told else (Cell(order, Tone.MUTED),),
+            )
+        )
+
+    def _under_way(self, rows: Sequence[Request]) -> str:
+        active = [row for row in rows if row.is_active]
+        if not active:
+            return "" if self.filter else present.count(len(rows), "request") if rows else "none"
+        if self.filter or self.marked or self.size.width < LONG_STATUS_FROM:
+            return f"{len(active):,} under way"
+        mine = sum(1 for row in active if row.side is Side.MINE)
+        return f"under way: {mine:,} mine, {len(active) - mine:,} others'"
+
+    @property
+    def _is_newest_first(self) -> bool:
+        return self.sort == SORTS[0] and self.descending
 
     def paint(self, now: float) -> None:
-        """Show list and detail."""
-        newest_first = list(reversed(list(self.node.ledger)))
+        """Show list and words."""
+        label_of, roomy = self.node.label_of, self.size.width >= ROOMY_FROM
+        rows = list(self.node.ledger)
+        shown = rows
+        if self.filter:
+            shown = [row for row in rows if matches(self.filter, request_facts(row, label_of), now)]
+        self._hidden = len(rows) - len(shown)
         self.focus_target.show(
             ListedRows(
-                newest_first,
+                self._in_order(shown, now),
                 key=lambda row: row.number,
-                cells=lambda row: request_cells(row, self.node.label_of),
+                cells=lambda row: request_cells(row, label_of, now, roomy=roomy),
             )
         )
         self._show_detail(now)
 
+    def _in_order(self, rows: list[Request], now: float) -> list[Request]:
+        """The rows in the order chosen. One that changes by itself is kept for a while, so that rows can be hit."""
+        if self.sort not in MOVING_SORTS:
+            self._placed_by = None
+            return in_order(rows, self.sort, self.node.label_of, descending=self.descending)
+        placed_by = self.sort, self.descending, frozenset(row.number for row in rows)
+        if placed_by == self._placed_by and now < self._still_until:
+            return sorted(rows, key=lambda row: self._placed[row.number])
+        found = in_order(rows, self.sort, self.node.label_of, descending=self.descending)
+        self._placed = {row.number: place for place, row in enumerate(found)}
+        self._placed_by, self._still_until = placed_by, now + SETTLES
+        return found
+
     def _show_detail(self, now: float) -> None:
-        row = self.selection
-        lines = tuple(request_lines(row, self.node.label_of, now)) if row else ()
-        self.query_one("#detail", CellLines).show(lines)
+        row, width, height = self.selection, self._detail.content_size.width, self._detail.content_size.height
+        lines: list[Line] = []
+        if row is None or not height:
+            pass
+        elif height <= BRIEF_LINES:
+            lines = [fit_line(line, width) for line in brief_lines(row, self.node.label_of, now, width)][
+                :height
+            ]
+        else:
+            whole = request_lines(row, self.node.label_of, now, width)
+            lines = [part for line in whole for part in wrap_line(line, max(width, 1), indent=HEAD)]
+            if len(lines) > height:
+                lines[height - 1 :] = [(Cell("… all of it in the details", Tone.MUTED),)]
+        self._detail.show(tuple(lines))
 
     def on_row_list_moved(self, _event: RowList.Moved) -> None:
-        """Another row has another detail."""
+        """Another row has other words; while the cursor moves, rows stand still."""
+        self._still_until = max(self._still_until, time.time() + SETTLES)
         self.look_again()
+
+    async def table(self) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+        """The requests that are shown, with exact sizes and times."""
+        rows = self.focus_target.rows
+        items = [rows.item(index) for index in range(len(rows))]
+        return TITLES, [request_texts(row, self.node.label_of) for row in items if isinstance(row, Request)]

@@ -1,0 +1,86 @@
+"""Everything that is known of a request, in full: steps with clock times, bytes, chunks, who was asked."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from kachery_tui.node.ledger import ENDS, Request, Side
+from kachery_tui.tui import present
+from kachery_tui.tui.cells import BLANK, Cell, Line, Tone, fit, joined
+from kachery_tui.tui.describe import LabelOf
+from kachery_tui.tui.describe.requests import bar, bytes_line, bytes_parts, failure_lines, headed, peer
+
+MAP_LINES: Final = 6
+"""Lines of the chunk map at most; a cell stands for more chunks where they would not do."""
+
+_STEP_WIDTH: Final = 20
+
+
+def story_lines(row: Request, label_of: LabelOf, now: float, width: int) -> Iterator[Line]:
+    """All of it in lines of `width` cells."""
+    yield joined(((present.step(row.step),), (Cell(present.side(row.side)),), _where(row)))
+    yield (Cell(str(row.uri), Tone.STRONG),)
+    yield from _who(row, label_of)
+    if row.failure is not None:
+        yield BLANK_LINE
+        yield from failure_lines(row.failure)
+    yield BLANK_LINE
+    yield from _bytes(row, width)
+    yield from _steps(row, now)
+    yield from _chunks(row, width)
+    if row.path is not None:
+        yield BLANK_LINE
+        yield headed("path", (Cell(str(row.path)),))
+    if row.notes:
+        yield BLANK_LINE
+    for note in row.notes:
+        yield headed("note", (Cell(note, Tone.WARN),))
+
+
+BLANK_LINE: Final[Line] = (BLANK,)
+
+
+def _where(row: Request) -> Line:
+    if not row.channel:
+        return ()
+    only = ", the only one to be asked" if row.only_channel and row.side is Side.MINE else ""
+    return (Cell(f"on {row.channel}{only}"),)
+
+
+def _who(row: Request, label_of: LabelOf) -> Iterator[Line]:
+    if row.side is not Side.THEIRS:
+        if row.answered_by:
+            yield headed("from", (Cell(f"{peer(row, label_of)}  "), Cell(row.answered_by, Tone.MUTED)))
+        return
+    for number, node_id in enumerate(row.asked_by):
+        yield headed("" if number else "for", (Cell(f"{label_of(node_id)}  "), Cell(node_id, Tone.MUTED)))
+
+
+def _bytes(row: Request, width: int) -> Iterator[Line]:
+    yield headed("bytes", bytes_line(row))
+    if row.size is not None:
+        yield headed("", (Cell(f"{row.done:,} B of {row.size:,} B", Tone.MUTED),))
+    if row.size and bytes_parts(row):
+        share = present.percent(row.done, row.size)
+        yield headed("", (*bar(row, max(width - 12, 1)), Cell(f" {share}")))
+
+
+def _steps(row: Request, now: float) -> Iterator[Line]:
+    yield BLANK_LINE
+    later = [*(at.at for at in row.steps[1:]), row.ended]
+    for number, (entered, left) in enumerate(zip(row.steps, later, strict=True)):
+        step = present.step(entered.step)
+        took = "" if entered.step in ENDS else "now" if left is None else present.duration(left - entered.at)
+        line = (
+            Cell(f"{present.clock(entered.at, now)}  ", Tone.MUTED),
+            Cell(fit(step.text, _STEP_WIDTH), step.tone),
+            Cell(f"  {took}"),
+        )
+        yield headed("" if number else "steps", line)
+
+
+def _chunks(row: Request, width: int) -> Iterator[Line]:
+    if not row.chunks:
+        return
+    yield BLANK_LINE
+    yield headed("chunks", (BLANK, *present.chunk_legend(row.chunks, width * MAP_LINES)))
+    yield from present.chunk_maps(row.chunks, width, MAP_LINES)
