@@ -17,6 +17,7 @@ from kachery_tui.node.ledger import Ledger
 from kachery_tui.node.log import LogRing
 from kachery_tui.node.membership import Membership
 from kachery_tui.node.rates import RateMeter
+from kachery_tui.node.status import StatusWriter
 from kachery_tui.node.supervisor import Supervisor
 from kachery_tui.node.threads import in_thread, in_thread_with_progress
 from kachery_tui.node.values import Entry, Order, Stored, Totals
@@ -115,6 +116,7 @@ class Node:
             self.supervisor.spawn(self._follow_folder(), "storage scan", service=True)
             following = ChannelFiles(self.config.folder, self.memberships, self.join, self.leave)
             self.supervisor.spawn(following.run(), "channel files", service=True)
+            self.supervisor.spawn(StatusWriter(self).run(), "status file", service=True)
 
     async def close(self) -> None:
         """End everything: requests are cancelled (verified chunks stay), channels left, threads waited for."""
