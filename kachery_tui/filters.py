@@ -57,7 +57,7 @@ class Op(StrEnum):
 class Term:
     """One condition; any of `values` will do. A bare word has no field.
 
-    Texts are in lower case. Of a TIME the value is an age in seconds, and LESS means younger.
+    Of a TIME the value is an age in seconds, and LESS means younger.
     """
 
     field: str
@@ -137,11 +137,11 @@ def _term(piece: str, fields: Mapping[str, FieldKind]) -> Term:
     body = _URI.sub(r"\g<sha1>", body)
     found = _TERM.fullmatch(body)
     if found is None:
-        word = body.replace('"', "").lower()
+        word = body.replace('"', "")
         if not word:
             raise FilterError(f"{piece} says nothing", "", "Write a word after it")
-        if fields.get(word) is FieldKind.FLAG:
-            return Term(word, FieldKind.FLAG, Op.HAS, (True,), negated)
+        if fields.get(word.lower()) is FieldKind.FLAG:
+            return Term(word.lower(), FieldKind.FLAG, Op.HAS, (True,), negated)
         return Term("", FieldKind.TEXT, Op.HAS, (word,), negated)
     name, op = found["field"].lower(), Op(found["op"])
     kind = fields.get(name)
@@ -167,7 +167,7 @@ def _example(kind: FieldKind) -> str:
 
 def _value(name: str, kind: FieldKind, text: str) -> str | float | bool:
     if kind in (FieldKind.TEXT, FieldKind.CHOICE):
-        return text.lower()
+        return text
     if kind is FieldKind.FLAG:
         if text.lower() in _FLAGS:
             return _FLAGS[text.lower()]
@@ -184,7 +184,7 @@ def _value(name: str, kind: FieldKind, text: str) -> str | float | bool:
 def _holds(term: Term, facts: Mapping[str, Fact], now: float) -> bool:
     if not term.field:
         texts = (fact.lower() for fact in facts.values() if isinstance(fact, str))
-        return any(str(term.values[0]) in text for text in texts)
+        return any(str(term.values[0]).lower() in text for text in texts)
     fact = facts.get(term.field)
     if fact is None:
         return False
@@ -193,8 +193,9 @@ def _holds(term: Term, facts: Mapping[str, Fact], now: float) -> bool:
 
 def _compares(term: Term, fact: str | float | bool, value: str | float | bool, now: float) -> bool:
     if isinstance(fact, str):
+        text, wanted = fact.lower(), str(value).lower()
         is_part = term.op is Op.HAS and term.kind is FieldKind.TEXT
-        return str(value) in fact.lower() if is_part else str(value) == fact.lower()
+        return wanted in text if is_part else wanted == text
     if isinstance(fact, bool) or isinstance(value, (bool, str)):
         return fact is value
     amount = now - fact if term.kind is FieldKind.TIME else fact

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from kachery_tui.config import ChannelConfig, NodeConfig, save_roles
 from kachery_tui.errors import KacheryError, UsageError
+from kachery_tui.node.cache import Cache
 from kachery_tui.node.channel_files import ChannelFiles
 from kachery_tui.node.files import Files
 from kachery_tui.node.ledger import Ledger
@@ -20,7 +21,7 @@ from kachery_tui.node.rates import RateMeter
 from kachery_tui.node.status import StatusWriter
 from kachery_tui.node.supervisor import Supervisor
 from kachery_tui.node.threads import in_thread, in_thread_with_progress
-from kachery_tui.node.values import Entry, Order, Stored, Totals
+from kachery_tui.node.values import FeedInfo, Stored
 from kachery_tui.protocol.envelope import Envelope
 from kachery_tui.protocol.roles import Kind, Role
 from kachery_tui.storage.storage import Storage
@@ -65,6 +66,7 @@ class Node:
         self._provide = provide
         self._to_join = list(channels)
         self._memberships: dict[str, Membership] = {}
+        self._cache = Cache(storage, self.memberships)
         self._key: PrivateKey | None = None
         self._files: Files | None = None
         self._stop_scan = threading.Event()
@@ -86,6 +88,11 @@ class Node:
         if self._files is None:
             raise UsageError("the node has not started yet", "", "Wait a moment")
         return self._files
+
+    @property
+    def cache(self) -> Cache:
+        """The files that are at hand, in storage and in the channels' buckets, to look at and keep in order."""
+        return self._cache
 
     @property
     def storage_version(self) -> int:
@@ -192,47 +199,9 @@ class Node:
             lambda report: self.storage.link(path, progress=report), progress
         )
 
-    async def entries(
-        self,
-        *,
-        order: Order = "added",
-        descending: bool = True,
-        matching: str = "",
-        offset: int = 0,
-        limit: int = 200,
-    ) -> list[Entry]:
-        """A page of what storage holds."""
-        return await in_thread(
-            lambda: self.storage.index.page(
-                order=order, descending=descending, matching=matching, offset=offset, limit=limit
-            )
-        )
-
-    async def count(self, matching: str = "") -> int:
-        """How many files of storage match."""
-        return await in_thread(lambda: self.storage.index.count(matching))
-
-    async def totals(self) -> Totals:
-        """How much storage holds, and how much it may."""
-        return await in_thread(self.storage.totals)
-
-    async def trash(self, sha1: str) -> None:
-        """Move a file into the trash."""
-        await in_thread(lambda: self.storage.trash(sha1))
-
-    async def restore(self, sha1: str) -> None:
-        """Take a file out of the trash."""
-        await in_thread(lambda: self.storage.restore(sha1))
-
-    async def pin(self, sha1: str, *, pinned: bool) -> None:
-        """Keep a file from being evicted, or no longer."""
-        await in_thread(lambda: self.storage.pin(sha1, pinned))
-
-    async def verify(self, sha1: str, *, progress: Callable[[int], None] | None = None) -> bool:
-        """Hash a stored file again; whether its bytes still are what its name says."""
-        return await in_thread_with_progress(
-            lambda report: self.storage.verify(sha1, progress=report), progress
-        )
+    async def feeds(self) -> list[FeedInfo]:
+        """The feeds that the storage folder holds, this node's own and others'."""
+        return await in_thread(self.storage.feeds)
 
     def _deliver(self, membership: Membership, envelope: Envelope, message: int) -> None:
         """Hand a verified message to the exchange of its kind. Feeds and tasks are shown, and answered by nobody yet."""

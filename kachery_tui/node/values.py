@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from kachery_tui.channel.values import Connection, ConnectionState, Member
-from kachery_tui.storage.values import Entry, Found, Order, Stored, Totals
+from kachery_tui.storage.values import Entry, FeedInfo, Found, Order, Stored, Totals, TrashedFile
 
 __all__ = [
     "BucketFile",
@@ -47,16 +47,6 @@ class BucketPage:
 
 
 @dataclass(frozen=True, slots=True)
-class TrashedFile:
-    """A file in the trash: size in bytes, and when it went there, in Unix time."""
-
-    sha1: str
-    size: int
-    name: str
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
 class Trashed:
     """The newest files of the trash; `more` if there are others."""
 
@@ -76,15 +66,3 @@ class Horizon:
     room: int | None
     limit: int | None
     goal: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class FeedInfo:
-    """A feed that the storage folder holds; `own` if its private key is here. `last_at` is Unix time in seconds."""
-
-    feed_id: str
-    name: str
-    own: bool
-    subfeeds: int
-    messages: int
-    last_at: float | None

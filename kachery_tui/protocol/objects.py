@@ -3,9 +3,14 @@
 from kachery_tui.protocol.hashes import pathify
 
 
+def file_folder(channel: str) -> str:
+    """What the names of all file objects of a channel begin with."""
+    return f"{channel}/sha1/"
+
+
 def file_object(channel: str, sha1: str) -> str:
     """Where a file's, or a chunk's, bytes are."""
-    return f"{channel}/sha1/{pathify(sha1)}"
+    return f"{file_folder(channel)}{pathify(sha1)}"
 
 
 def subfeed_object(channel: str, feed_id: str, subfeed_hash: str, name: str) -> str:

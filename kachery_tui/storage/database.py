@@ -66,6 +66,18 @@ END;
 """
 
 
+# What came to the schema later and needs nothing of what is there to be built anew: names and origins would be lost.
+_ADDED = """
+CREATE TABLE IF NOT EXISTS trashed (
+    sha1 TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    added REAL NOT NULL,
+    origin TEXT NOT NULL,
+    manifest_sha1 TEXT
+);
+"""
+
+
 class Database:
     """One connection for reading and one for writing, each behind a lock; safe from any thread."""
 
@@ -205,6 +217,7 @@ def _connection(name: str) -> sqlite3.Connection:
 def _prepare(db: sqlite3.Connection) -> None:
     if _version(db) == SCHEMA_VERSION:
         db.execute("SELECT entries FROM totals").fetchone()
+        db.execute(_ADDED)
         return
     db.execute("BEGIN EXCLUSIVE")
     try:
@@ -213,7 +226,7 @@ def _prepare(db: sqlite3.Connection) -> None:
                 "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'trigger') AND name NOT LIKE 'sqlite_%'"
             ).fetchall():
                 db.execute(f'DROP {kind} IF EXISTS "{name}"')
-            for statement in _statements(_SCHEMA):
+            for statement in _statements(_SCHEMA + _ADDED):
                 db.execute(statement)
             db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         db.execute("COMMIT")

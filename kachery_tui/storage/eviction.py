@@ -6,7 +6,7 @@ from kachery_tui.errors import KacheryError
 from kachery_tui.storage.values import Entry
 
 # Down to which part of the limit, so that the next file does not evict again.
-_GOAL = 0.7
+GOAL = 0.7
 # The longest unused files, this many times what must go, are looked at; of those the largest go. So a large file goes
 # before many small ones, but never one that was used more recently than most.
 _CANDIDATES = 1.3
@@ -36,7 +36,7 @@ def excess_over(limit: int | None, held: int) -> float:
     """How many bytes must go: none up to the limit, and then down to 70 % of it."""
     if limit is None or held <= limit:
         return 0
-    return held - limit * _GOAL
+    return held - limit * GOAL
 
 
 def trash_all(entries: Iterable[Entry], put: Callable[[str], None]) -> list[Entry]:

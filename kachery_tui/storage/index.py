@@ -6,15 +6,19 @@ The folder is the truth; this is rebuilt from it whenever it is missing or behin
 import sqlite3
 import threading
 import time
-from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kachery_tui.errors import TryAgain
+from kachery_tui.filters import NO_FILTER, Filter
 from kachery_tui.storage.database import Database
+from kachery_tui.storage.index_query import column, ids_matching
 from kachery_tui.storage.values import Entry, Kind, Order, Totals
+
+if TYPE_CHECKING:
+    from array import array
 
 _COLUMNS = "sha1, size, name, added, used, origin, pinned, kind, manifest_sha1"
 # Names come from others, too; what is longer than a path can be is cut.
@@ -36,7 +40,7 @@ ON CONFLICT (sha1) DO UPDATE SET
 class _Matches:
     """The rows that a filter leaves, in order, as of one state of the database."""
 
-    key: tuple[str, Order, int, int]
+    key: tuple[Filter, Order, int, int]
     ids: "array[int]"
 
 
@@ -63,17 +67,23 @@ class Index:
     # -- looking --------------------------------------------------------------------------------------------
 
     def page(
-        self, *, order: Order, descending: bool = False, matching: str = "", offset: int = 0, limit: int = 200
+        self,
+        *,
+        order: Order,
+        descending: bool = False,
+        where: Filter = NO_FILTER,
+        offset: int = 0,
+        limit: int = 200,
     ) -> list[Entry]:
         """Up to `limit` entries from `offset` on.
 
-        `matching` keeps those whose name contains it (letter case aside) or whose sha1 begins with it.
+        `where` has terms on `ENTRY_FIELDS`; a bare word stands for a part of the name, or for how the sha1 begins.
         """
         state = self._notice()
         offset, limit = max(0, offset), max(0, limit)
         picked: Sequence[int]
-        if matching:
-            ids = self._matching(matching, order, state)
+        if where:
+            ids = self._matching(where, order, state)
             stop = len(ids) - offset
             picked = (
                 ids[max(0, stop - limit) : max(0, stop)][::-1] if descending else ids[offset : offset + limit]
@@ -82,13 +92,13 @@ class Index:
             picked = self._db.read(lambda db: _ids_at(db, order, descending, offset, limit))
         return self._entries(picked)
 
-    def count(self, matching: str = "") -> int:
+    def count(self, where: Filter = NO_FILTER) -> int:
         """How many entries `page` goes through in all."""
         state = self._notice()
-        if matching:
+        if where:
             # In whatever order the filter was last looked at: then it is counted already.
             cached = self._matches
-            return len(self._matching(matching, cached.key[1] if cached else "name", state))
+            return len(self._matching(where, cached.key[1] if cached else "name", state))
         return self._db.read(_count)
 
     def totals(self, limit: int | None = None) -> Totals:
@@ -145,6 +155,52 @@ class Index:
     def forget(self, sha1: str) -> None:
         """A file or link is gone."""
         self._db.write(lambda db: db.execute("DELETE FROM entries WHERE sha1 = ?", (sha1,)) and None)
+
+    def move_to_trash(self, sha1: str) -> None:
+        """A file or link went to the trash: what was known of it is kept apart, for it may come back."""
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute(
+                "INSERT OR REPLACE INTO trashed SELECT sha1, name, added, origin, manifest_sha1 FROM entries"
+                " WHERE sha1 = ?",
+                (sha1,),
+            )
+            db.execute("DELETE FROM entries WHERE sha1 = ?", (sha1,))
+
+        self._db.write(work)
+
+    def move_from_trash(self, sha1: str) -> None:
+        """A file or link that has just been recorded came out of the trash: what was known of it is known again."""
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute(
+                "UPDATE entries SET name = t.name, added = t.added, origin = t.origin,"
+                " manifest_sha1 = coalesce(t.manifest_sha1, entries.manifest_sha1)"
+                " FROM trashed AS t WHERE entries.sha1 = t.sha1 AND t.sha1 = ?",
+                (sha1,),
+            )
+            db.execute("DELETE FROM trashed WHERE sha1 = ?", (sha1,))
+
+        self._db.write(work)
+
+    def forget_trash(self) -> None:
+        """The trash was emptied."""
+        self._db.write(lambda db: db.execute("DELETE FROM trashed") and None)
+
+    def names_in_trash(self) -> dict[str, str]:
+        """What the files in the trash were called, as far as that is known."""
+        query = "SELECT sha1, name FROM trashed WHERE name != ''"
+        return {str(sha1): str(name) for sha1, name in self._fetch(query, ())}
+
+    def names(self, sha1s: Sequence[str]) -> dict[str, str]:
+        """The names of those of these files that are here; empty where nobody gave one."""
+        query = "SELECT name FROM entries WHERE sha1 = ?"
+
+        def work(db: sqlite3.Connection) -> dict[str, str]:
+            rows = ((sha1, db.execute(query, (sha1,)).fetchone()) for sha1 in sha1s)
+            return {sha1: str(row[0]) for sha1, row in rows if row is not None}
+
+        return self._db.read(work)
 
     def touch(self, sha1: str) -> None:
         """A file was used just now."""
@@ -239,11 +295,11 @@ class Index:
                 self._seen = state
         return state
 
-    def _matching(self, text: str, order: Order, state: tuple[int, int]) -> "array[int]":
-        key = (text, order, *state)
+    def _matching(self, where: Filter, order: Order, state: tuple[int, int]) -> "array[int]":
+        key = (where, order, *state)
         cached = self._matches
         if cached is None or cached.key != key:
-            cached = _Matches(key, self._db.read(lambda db: _ids_matching(db, text, order)))
+            cached = _Matches(key, self._db.read(lambda db: ids_matching(db, where, order, time.time())))
             self._matches = cached
         return cached.ids
 
@@ -270,27 +326,11 @@ def _ids_at(db: sqlite3.Connection, order: Order, descending: bool, offset: int,
     skip = total - offset - limit if from_end else offset
     way = "DESC" if descending != from_end else "ASC"
     rows = db.execute(
-        f"SELECT id FROM entries ORDER BY {_column(order)} {way}, id {way} LIMIT ? OFFSET ?",  # noqa: S608 -- closed set
+        f"SELECT id FROM entries ORDER BY {column(order)} {way}, id {way} LIMIT ? OFFSET ?",  # noqa: S608 -- closed set
         (limit, skip),
     ).fetchall()
     ids = [int(row[0]) for row in rows]
     return ids[::-1] if from_end else ids
-
-
-def _ids_matching(db: sqlite3.Connection, text: str, order: Order) -> "array[int]":
-    text = _text(text)
-    pattern = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-    prefix = text.lower()
-    # The + keeps SQLite from walking along an index, row by row all over the file.
-    way = f"ORDER BY +{_column(order)}, id"
-    query = f"SELECT id FROM entries WHERE name LIKE ? ESCAPE '\\' OR (sha1 >= ? AND sha1 < ?) {way}"  # noqa: S608
-    rows = db.execute(query, (pattern, prefix, prefix + "g"))
-    return array("q", (row[0] for row in rows))
-
-
-def _column(order: Order) -> str:
-    columns = {"name": "name", "size": "size", "added": "added", "used": "used"}
-    return columns[order]
 
 
 def _entry(row: Sequence[Any]) -> Entry:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -14,6 +15,7 @@ from kachery_tui.protocol.keys import PrivateKey
 from kachery_tui.protocol.manifest import Manifest
 from kachery_tui.protocol.messages import FileKey
 from kachery_tui.storage import cleanup, eviction, identity
+from kachery_tui.storage.feeds_reading import read_feeds
 from kachery_tui.storage.files import Files
 from kachery_tui.storage.incoming import Incoming
 from kachery_tui.storage.index import Index
@@ -24,7 +26,17 @@ from kachery_tui.storage.problems import explain
 from kachery_tui.storage.scan import Scan
 from kachery_tui.storage.settings import Settings
 from kachery_tui.storage.trash import Trash
-from kachery_tui.storage.values import ByteSource, Entry, Found, Progress, ScanResult, Stored, Totals
+from kachery_tui.storage.values import (
+    ByteSource,
+    Entry,
+    FeedInfo,
+    Found,
+    Progress,
+    ScanResult,
+    Stored,
+    Totals,
+    TrashedFile,
+)
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -201,6 +213,26 @@ class Storage:
             raise UsageError(f"cannot pin {sha1}", "it is not in storage")
         self._pins.set(sha1, pinned)
         self.index.set_pinned(sha1, pinned)
+
+    def feeds(self) -> list[FeedInfo]:
+        """The feeds that the folder holds, own ones first."""
+        return read_feeds(self.folder)
+
+    def trashed(self, limit: int) -> tuple[list[TrashedFile], bool]:
+        """What the trash holds, the newest first, `limit` at most, and whether there is more."""
+        return self._trash.newest(limit)
+
+    def next_to_go(self, limit: int) -> tuple[list[Entry], int]:
+        """The files that eviction would take, in its order of looking, `limit` at most; and how many bytes over
+        the size limit the storage is. A file that is pinned or in use is not among them."""
+        pinned = self._pins.all()
+        stays = (
+            entry
+            for entry in self.index.oldest()
+            if entry.size and entry.sha1 not in pinned and not self._files.is_used(entry.sha1)
+        )
+        excess = eviction.excess_over(self.limit_bytes(), self.index.totals().bytes)
+        return list(islice(stays, limit)), int(excess)
 
     def limit_bytes(self) -> int | None:
         """The size limit that `kachery.yaml` sets; UsageError says what is wrong with that file."""

@@ -1,13 +1,21 @@
 """The trash: where files go that are no longer wanted, and come back from."""
 
 import os
+from contextlib import suppress
+from heapq import nlargest
 from pathlib import Path
+from typing import Final
 
 from kachery_tui.errors import UsageError
+from kachery_tui.protocol.hashes import is_sha1
 from kachery_tui.storage.index import Index
 from kachery_tui.storage.layout import Layout
 from kachery_tui.storage.links import read_link
 from kachery_tui.storage.problems import explained
+from kachery_tui.storage.values import TrashedFile
+
+MOST_LOOKED_AT: Final = 100_000
+"""Files of the trash that are looked at to find the newest."""
 
 
 class Trash:
@@ -25,7 +33,7 @@ class Trash:
         if size is None and link is None:
             self._index.forget(sha1)
             raise UsageError(f"{sha1} is not in storage")
-        self._index.forget(sha1)
+        self._index.move_to_trash(sha1)
         if size is not None:
             self._index.add_trash(size)
 
@@ -39,7 +47,7 @@ class Trash:
         if link is not None and link.holds():
             self._index.record(sha1, link.size, "link", manifest_sha1=link.manifest_sha1)
         else:
-            self._index.forget(sha1)
+            self._index.move_to_trash(sha1)
         if size is None:
             raise UsageError(f"{sha1} is not in storage")
 
@@ -62,6 +70,25 @@ class Trash:
             )
         else:
             raise UsageError(f"{sha1} is not in the trash")
+        self._index.move_from_trash(sha1)
+
+    def newest(self, limit: int) -> tuple[list[TrashedFile], bool]:
+        """What the trash holds, the newest first, `limit` at most, and whether there is more."""
+        names = self._index.names_in_trash()
+        found: list[TrashedFile] = []
+        with explained("cannot look into the trash"):
+            for folder, _, files in os.walk(self._layout.trash):
+                for name in files:
+                    sha1 = name.removesuffix(".link")
+                    if len(found) >= MOST_LOOKED_AT or not is_sha1(sha1):
+                        continue
+                    place = Path(folder, name)
+                    # A rename leaves the time of the last change of the bytes as it was, and sets this one.
+                    with suppress(OSError):
+                        status = place.stat()
+                        found.append(_trashed(sha1, place, status, names.get(sha1, "")))
+        newest = nlargest(limit, {one.sha1: one for one in found}.values(), key=lambda one: one.at)
+        return newest, len(found) > limit
 
     def drop(self, sha1: str) -> None:
         """Remove what the trash has of a file that is in storage again."""
@@ -84,7 +111,15 @@ class Trash:
                     path.unlink(missing_ok=True)
                     freed += size
         self._index.set_trash(0)
+        self._index.forget_trash()
         return freed
+
+
+def _trashed(sha1: str, place: Path, status: os.stat_result, name: str) -> TrashedFile:
+    link = read_link(place) if place.suffix == ".link" else None
+    if link is None:
+        return TrashedFile(sha1, status.st_size, name, status.st_ctime)
+    return TrashedFile(sha1, link.size, name or link.path.name, status.st_ctime)
 
 
 def _move(place: Path, target: Path) -> int | None:

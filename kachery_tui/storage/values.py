@@ -83,3 +83,25 @@ class ScanResult:
     removed: int
     changed: int
     complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TrashedFile:
+    """A file in the trash: size in bytes, and when it went there, in Unix time."""
+
+    sha1: str
+    size: int
+    name: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class FeedInfo:
+    """A feed that the storage folder holds; `own` if its private key is here. `last_at` is Unix time in seconds."""
+
+    feed_id: str
+    name: str
+    own: bool
+    subfeeds: int
+    messages: int
+    last_at: float | None

@@ -13,7 +13,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from kachery_tui.filters import parse_filter
 from kachery_tui.storage import Entry, Index, Order
+from kachery_tui.storage.index_query import ENTRY_FIELDS
 
 BATCH = 2000
 
@@ -39,10 +41,10 @@ def main() -> None:
                     partial(index.page, order=order, offset=offset),
                 )
         for matching in ("session-1234", "raw", "no such", "abc"):
-            _tell(f"filter {matching!r}", partial(index.page, order="name", matching=matching))
+            _tell(f"filter {matching!r}", partial(index.page, order="name", where=parse_filter(matching, ENTRY_FIELDS)))
             _tell(
                 f"filter {matching!r} again",
-                partial(index.page, order="name", matching=matching, offset=500),
+                partial(index.page, order="name", where=parse_filter(matching, ENTRY_FIELDS), offset=500),
             )
         _tell("totals", index.totals)
         index.close()

@@ -1,6 +1,7 @@
 import random
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from kachery_tui.errors import KacheryError
+from kachery_tui.filters import Filter, matches, parse_filter
 from kachery_tui.storage import Entry, Index, Order, Storage
+from kachery_tui.storage.index_query import ENTRY_FIELDS
 
 
 @pytest.fixture
@@ -17,6 +20,10 @@ def index(tmp_path: Path) -> Iterator[Index]:
     opened = Index(tmp_path / "index.db")
     yield opened
     opened.close()
+
+
+def _where(word: str) -> Filter:
+    return parse_filter(f'"{word}"' if word else "", ENTRY_FIELDS)
 
 
 def _entries(count: int) -> list[Entry]:
@@ -48,38 +55,90 @@ def test_pages_join_to_the_whole_in_order(index: Index, matching: str) -> None:
         pages: list[Entry] = []
         for offset in range(0, 400, 20):
             pages += index.page(
-                order=order, descending=descending, matching=matching, offset=offset, limit=20
+                order=order, descending=descending, where=_where(matching), offset=offset, limit=20
             )
-        assert len(pages) == len(wanted) == index.count(matching)
+        assert len(pages) == len(wanted) == index.count(_where(matching))
         assert set(pages) == set(wanted)
         keys = [e.name.lower() if order == "name" else getattr(e, order) for e in pages]
         assert keys == sorted(keys, reverse=descending)
 
 
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("size>1k", {"b", "c"}),
+        ("size<=1000", {"a"}),
+        ("size>1k size<1M", {"b"}),
+        ("!size>1k", {"a"}),
+        ("size=1000,2000", {"a", "b"}),
+        ("name:notes", {"a", "b"}),
+        ("NOTES", {"a", "b"}),
+        ('name="notes b"', {"b"}),
+        ("from:ana,lab", {"a", "c"}),
+        ("from=lab", {"c"}),
+        ("pinned", {"b"}),
+        ("!pinned state:file", {"a"}),
+        ("state:link,void", {"c"}),
+        ("added<2h", {"a"}),
+        ("added>2h used<2h", {"b"}),
+        ("sha1:bb", {"b"}),
+        ("sha1://" + "c" * 40 + "/x", {"c"}),
+        ("name:'; --", set()),
+        ("name:%", set()),
+    ],
+)
+def test_filters_leave_what_they_say(index: Index, text: str, left: set[str]) -> None:
+    now = time.time()
+    entries = [
+        Entry("a" * 40, 1_000, "notes a", now - 60, now - 60, "/home/ana", False, "file", None),
+        Entry("b" * 40, 2_000, "Notes b", now - 9_000, now - 60, "", True, "file", None),
+        Entry("c" * 40, 3_000_000, "scan", now - 9_000, now - 9_000, "lab", False, "link", None),
+    ]
+    index.apply(entries, [], [], [])
+    where = parse_filter(text, ENTRY_FIELDS)
+    assert {entry.sha1[0] for entry in index.page(order="name", where=where)} == left
+    assert index.count(where) == len(left)
+    facts = {
+        entry.sha1[0]: {
+            "name": entry.name,
+            "size": float(entry.size),
+            "added": entry.added,
+            "used": entry.used,
+            "from": entry.origin,
+            "state": entry.kind,
+            "pinned": entry.pinned,
+            "sha1": entry.sha1,
+        }
+        for entry in entries
+    }
+    in_memory = {key for key, fact in facts.items() if matches(where, fact, now)}
+    assert in_memory == left
+
+
 def test_a_hash_matches_by_its_beginning(index: Index) -> None:
     entries = _entries(50)
     index.apply(entries, [], [], [])
-    assert index.page(order="size", matching=entries[7].sha1[:12]) == [entries[7]]
-    assert index.page(order="size", matching=entries[7].sha1.upper()) == [entries[7]]
+    assert index.page(order="size", where=_where(entries[7].sha1[:12])) == [entries[7]]
+    assert index.page(order="size", where=_where(entries[7].sha1.upper())) == [entries[7]]
 
 
 def test_pages_beyond_the_end_are_empty(index: Index) -> None:
     index.apply(_entries(5), [], [], [])
     for matching in ("", "a"):
-        assert index.page(order="name", offset=5, matching=matching) == []
-        assert index.page(order="name", offset=10**12, matching=matching) == []
-        assert index.page(order="name", limit=0, matching=matching) == []
-        assert index.page(order="name", offset=99, descending=True, matching=matching) == []
+        assert index.page(order="name", offset=5, where=_where(matching)) == []
+        assert index.page(order="name", offset=10**12, where=_where(matching)) == []
+        assert index.page(order="name", limit=0, where=_where(matching)) == []
+        assert index.page(order="name", offset=99, descending=True, where=_where(matching)) == []
 
 
 def test_a_filter_follows_what_changes(index: Index) -> None:
     entries = _entries(5)
     index.apply(entries[:3], [], [], [])
-    assert index.count("-") == 3
+    assert index.count(_where("-")) == 3
     index.apply(entries[3:], [], [], [])
-    assert index.count("-") == 5
+    assert index.count(_where("-")) == 5
     index.forget(entries[0].sha1)
-    assert len(index.page(order="size", matching="-")) == 4
+    assert len(index.page(order="size", where=_where("-"))) == 4
 
 
 def test_recording_again_keeps_what_was_known(index: Index) -> None:
@@ -145,7 +204,7 @@ def test_many_threads_at_once(index: Index) -> None:
             for entry in entries[part::8]:
                 index.record(entry.sha1, entry.size, "file", name=entry.name)
                 index.page(order="used", limit=5)
-                index.count("alpha")
+                index.count(_where("alpha"))
         except Exception as error:  # noqa: BLE001 -- shown by the assertion
             problems.append(error)
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from kachery_tui.errors import KacheryError, NotAllowed, UsageError
+from kachery_tui.filters import parse_filter
 from kachery_tui.protocol.messages import ChunkOf, FileKey
 from kachery_tui.storage import ByteSource, SourceChanged, Storage
+from kachery_tui.storage.index_query import ENTRY_FIELDS
 from tests.storage.helpers import assert_true_to_names, chunked, put_by_hand, sha1_of, tmp_files
 
 
@@ -75,7 +77,8 @@ def test_names_that_are_no_text_are_stored(storage: Storage, tmp_path: Path) -> 
     linked = tmp_path / os.fsdecode(b"th\xe9.txt")
     linked.write_bytes(b"y")
     assert storage.find(storage.link(linked).uri.sha1) is not None
-    assert [entry.size for entry in storage.index.page(order="name", matching=os.fsdecode(b"\xe9"))] == [1, 1]
+    where = parse_filter(os.fsdecode(b"\xe9"), ENTRY_FIELDS)
+    assert [entry.size for entry in storage.index.page(order="name", where=where)] == [1, 1]
 
 
 def test_odd_sources_are_refused(storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,10 @@ async def test_request_by_paste(tmp_path: Path, lab: Path, size: tuple[int, int]
             await me.reads("Request a file", "brain.nwb")
             await me.press("enter")
             await me.reads("✓ done", "brain.nwb", "5.0 kB")
-            await me.reads("own storage", "asking", "peer", "alice")
+            await me.reads("answered by alice")
+            await me.press("enter")
+            await me.reads("Request #1: brain.nwb", "own storage", "? asking", "5,000 B of 5,000 B", "alice")
+            await me.press("escape")
             found = me.node.storage.find(stored.uri.sha1)
             assert found is not None
             assert found.path.read_bytes() == b"x" * 5_000
@@ -127,7 +130,7 @@ async def test_store_a_file_and_push_it(tmp_path: Path, lab: Path, size: tuple[i
         await me.type(str(tmp_path / "missing.csv"))
         await me.press("enter")
         await me.reads("missing.csv")
-        assert (await me.node.totals()).files == 0
+        assert (await me.node.cache.totals()).files == 0
         await me.press("s")
         await me.type(str(path))
         await me.press("enter")

@@ -1,144 +1,406 @@
-"""Cache: what this node's storage holds, a page at a time."""
+"""Cache: the files of this node's storage, the channel's bucket, the trash, and what eviction would take next."""
 
 from __future__ import annotations
 
+import logging
 import time
+from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from kachery_tui.tui import present
-from kachery_tui.tui.cells import Cell, Line, Tone
-from kachery_tui.tui.describe.files import entry_cells
-from kachery_tui.tui.here import PaneName
+from kachery_tui.filters import NO_FILTER, matches
+from kachery_tui.node.cache import ENTRY_FIELDS
+from kachery_tui.node.values import BucketFile, Entry, TrashedFile
+from kachery_tui.tui.cells import Cell, Line, Tone, joined
+from kachery_tui.tui.describe import files
+from kachery_tui.tui.here import Abilities, PaneName
+from kachery_tui.tui.panes.cache_rows import BucketListing, EntryPages, Snapshot, Wish
 from kachery_tui.tui.panes.pane import Pane
 from kachery_tui.tui.widgets.columns import Column
-from kachery_tui.tui.widgets.paged_rows import PAGE, PagedRows
-from kachery_tui.tui.widgets.row_list import RowList
+from kachery_tui.tui.widgets.row_list import MOST_MARKS, NO_ROWS, ListedRows, RowList
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Mapping, Sequence
 
     from textual.app import ComposeResult
 
+    from kachery_tui.errors import KacheryError
+    from kachery_tui.filters import FieldKind, Filter
     from kachery_tui.node.node import Node
-    from kachery_tui.node.values import Entry, Totals
+    from kachery_tui.node.values import Horizon, Order, Totals, Trashed
+    from kachery_tui.tui.memory import PaneMemory
+    from kachery_tui.tui.widgets.row_list import Rows
 
-COLUMNS = (
-    Column("name", 18, share=1),
-    Column("size", 7, right=True),
-    Column("added", 10, right=True),
-    Column("last used", 10, right=True, drop=2),
-    Column("from", 14, drop=3),
-    Column("state", 11, drop=1),
-)
+_log = logging.getLogger(__name__)
 
-RELOAD_SECONDS: Final = 0.5
-"""The least time between two looks into the index, however fast it changes."""
+
+class CacheView(StrEnum):
+    """What the pane shows."""
+
+    STORAGE = "storage"
+    BUCKET = "bucket"
+    TRASH = "trash"
+    HORIZON = "horizon"
+
+
+COLUMNS: Final[Mapping[CacheView, tuple[Column, ...]]] = {
+    CacheView.STORAGE: (
+        Column("name", 16, share=1),
+        Column("size", 7, right=True),
+        Column("added", 10, right=True, drop=2),
+        Column("used", 10, right=True, drop=3),
+        Column("from", 12, drop=4),
+        Column("pinned", 6, drop=1),
+        Column("state", 6),
+    ),
+    CacheView.BUCKET: (
+        Column("name", 18, share=1),
+        Column("size", 7, right=True),
+        Column("changed", 10, right=True, drop=1),
+        Column("on disk", 7),
+        Column("sha1", 40, drop=2),
+    ),
+    CacheView.TRASH: (
+        Column("name", 18, share=1),
+        Column("size", 7, right=True),
+        Column("trashed", 10, right=True),
+        Column("sha1", 40, drop=1),
+    ),
+    CacheView.HORIZON: (
+        Column("#", 4, right=True, drop=2),
+        Column("name", 16, share=1, spills=True),
+        Column("size", 7, right=True),
+        Column("used", 10, right=True, drop=1),
+        Column("freed", 7, right=True),
+        Column("", 11),
+    ),
+}
+
+EMPTY: Final[Mapping[CacheView, tuple[str, ...]]] = {
+    CacheView.STORAGE: (
+        "The storage folder holds no files yet.",
+        "Store copies one into it, Link remembers where one lies,",
+        "Request asks for one by its URI.",
+    ),
+    CacheView.BUCKET: ("The bucket holds no files yet.", "Push uploads one from storage."),
+    CacheView.TRASH: ("The trash is empty.",),
+    CacheView.HORIZON: (
+        "Nothing would be evicted.",
+        "A line `maxCacheSizeGiB: 100` in kachery.yaml in the storage folder sets a limit.",
+    ),
+}
+
+NOTHING_LEFT: Final = ("No file is like that.", "Esc shows all again.")
+
+ORDERS: Final[Mapping[str, Order]] = {"added": "added", "name": "name", "size": "size", "used": "used"}
+"""The order for each column that the files can be sorted by."""
+
+MOST_EXPORTED: Final = 100_000
+"""Rows of a table that are handed on in one go; all are in memory meanwhile, some 60 MB."""
+
+EXPORTED_AT_ONCE: Final = 5_000
+
+HORIZON_ROWS: Final = 500
 
 
 class CachePane(Pane):
-    """The index of the storage folder, newest first. Only the pages in view are ever read."""
+    """One list for each view, of which one shows. Each keeps its place, its marks and its filter."""
 
     NAME: ClassVar[PaneName] = PaneName.CACHE
+    FIELDS: ClassVar[Mapping[str, FieldKind]] = ENTRY_FIELDS
+    SORTS: ClassVar[tuple[str, ...]] = tuple(ORDERS)
+    FAILURES: ClassVar[str] = "state:void"
+    MARKS: ClassVar[bool] = True
 
     def __init__(self, node: Node) -> None:
         super().__init__(node)
-        self._totals: Totals | None = None
-        self._loaded_version = -1
-        self._loaded_at = 0.0
-        self._loading = False
-        self._wanted: set[tuple[int, int]] = set()
+        self.view = CacheView.STORAGE
+        self._lists = {
+            view: RowList(
+                COLUMNS[view], empty=EMPTY[view], id="entries" if view is CacheView.STORAGE else view
+            )
+            for view in CacheView
+        }
+        self._storage = EntryPages(
+            node, self._entry_cells, in_view=lambda: self._lists[CacheView.STORAGE].rows_in_view,
+            arrived=self._arrived,
+        )  # fmt: skip
+        self._bucket = BucketListing(
+            node, lambda file: files.bucket_cells(file, time.time()), arrived=self._arrived
+        )
+        self._trash: Snapshot[Trashed] = Snapshot(
+            node, "the trash", lambda: node.cache.trashed(), self._arrived
+        )
+        self._horizon: Snapshot[Horizon] = Snapshot(
+            node, "what goes next", lambda: node.cache.horizon(HORIZON_ROWS), self._arrived
+        )
+        self._filters: dict[CacheView, Filter] = {}
+        self._shown: Wish | None = None
         self._revision = 0
         self._to_choose = ""
+        self._anchor: Hashable | None = None
 
     def contents(self) -> ComposeResult:
-        """The list."""
-        yield RowList(
-            COLUMNS,
-            empty=("The storage folder holds no files yet.", "s stores one, r asks for one."),
-            id="entries",
-        )
+        """A list for each view."""
+        for view, row_list in self._lists.items():
+            row_list.display = view is self.view
+            yield row_list
 
     @property
     def focus_target(self) -> RowList:
-        """The list."""
-        return self.query_one("#entries", RowList)
+        """The list of the view that shows."""
+        return self._lists[self.view]
 
     @property
-    def selection(self) -> Entry | None:
+    def selection(self) -> Entry | BucketFile | TrashedFile | None:
         """The file under the cursor."""
-        rows = self.focus_target.rows
-        if not isinstance(rows, PagedRows):
-            return None
-        entry: Entry | None = rows.item(self.focus_target.cursor)
-        return entry
+        item = self.body.rows.item(self.body.cursor)
+        if isinstance(item, files.Doomed):
+            return item.entry
+        return item if isinstance(item, Entry | BucketFile | TrashedFile) else None
+
+    @property
+    def marked(self) -> tuple[Entry | BucketFile | TrashedFile, ...]:
+        """The marked files."""
+        marked = (
+            item.entry if isinstance(item, files.Doomed) else item for item in self.body.marked.values()
+        )
+        return tuple(item for item in marked if isinstance(item, Entry | BucketFile | TrashedFile))
 
     def choose_when_there(self, sha1: str) -> None:
-        """Move the cursor to a file as soon as the list has it."""
+        """Move the cursor to a file as soon as the list of the storage has it."""
         self._to_choose = sha1
+        self._storage.read_at_once()
+
+    # Views
+
+    def show_view(self, view: CacheView) -> None:
+        """Show another view; what it reads is read anew."""
+        self._filters[self.view] = self.filter
+        self.view = view
+        self.filter = self._filters.get(view, NO_FILTER)
+        for one, row_list in self._lists.items():
+            row_list.display = one is view
+        self._bucket.outdate()
+        self._trash.outdate()
+        self._horizon.outdate()
+        self.look_again()
+
+    @property
+    def can(self) -> Abilities:
+        """Storage and trash can be filtered, the storage be sorted."""
+        is_storage, is_trash = self.view is CacheView.STORAGE, self.view is CacheView.TRASH
+        return Abilities(
+            filters=is_storage or is_trash,
+            sorts=is_storage,
+            marks=True,
+            filter_text=self.filter.text,
+            failures=self.FAILURES if is_storage else "",
+        )
+
+    def hand_over(self, left: PaneMemory) -> None:
+        """Write down filter and order of the storage."""
+        super().hand_over(left)
+        left.filter = (
+            self.filter if self.view is CacheView.STORAGE else self._filters.get(CacheView.STORAGE, NO_FILTER)
+        ).text
+
+    # Looking
 
     def stamp(self, now: float) -> Hashable:
-        """The index's version; a change that came too soon after the last look is looked at later."""
-        self._reload_if_due(now)
-        return self._revision
+        """How often something was read. What is out of date begins to be read here."""
+        match self.view:
+            case CacheView.STORAGE:
+                self._storage.ask(Wish(self.filter, ORDERS[self.sort], self.descending))
+                self._storage.look()
+            case CacheView.BUCKET:
+                self._bucket.ask(self.channel)
+                self._bucket.look()
+            case CacheView.TRASH:
+                self._trash.look()
+            case CacheView.HORIZON:
+                self._horizon.look()
+        if self._to_choose:
+            self._storage.look()
+        return self.view, self._revision, self._storage.is_answered, len(self.body.marked), self.channel
 
-    def status(self, now: float) -> Line:
-        """How much the storage holds, against its limit."""
-        if self._totals is None:
-            return (Cell("reading the index…", Tone.MUTED),)
-        totals = self._totals
-        held = f"{present.count(totals.files, 'file')}, {present.size(totals.bytes)}"
-        parts = [Cell(held)]
-        if totals.limit:
-            used = present.percent(totals.bytes, totals.limit)
-            parts.append(Cell(f" of {present.size(totals.limit)} ({used})"))
-        if totals.links:
-            parts.append(Cell(f", {present.count(totals.links, 'link')}"))
-        if totals.trash_bytes:
-            parts.append(Cell(f", {present.size(totals.trash_bytes)} in trash", Tone.MUTED))
-        return tuple(parts)
+    def _arrived(self) -> None:
+        """Something was read. It shows at once: where somebody scrolls, the next look would be late."""
+        self._revision += 1
+        if self.is_attached and self.display and self.app.screen is self.screen:
+            self.look(time.time())
 
     def paint(self, now: float) -> None:
         """Show what was read."""
-        self.focus_target.repaint()
+        self.body.sorted_by = (self.sort, self.descending) if self.view is CacheView.STORAGE else None
+        problem = self._problem
+        if problem is not None:
+            words = (f"✗ {problem.what}", problem.why, problem.do)
+            self.body.empty = tuple(word for word in words if word)
+        else:
+            self.body.empty = NOTHING_LEFT if self.filter else EMPTY[self.view]
+        match self.view:
+            case CacheView.STORAGE:
+                self._paint_storage()
+            case CacheView.BUCKET:
+                self.body.show(self._bucket.rows or NO_ROWS)
+            case CacheView.TRASH:
+                self.body.show(
+                    ListedRows(
+                        self._trashed(now),
+                        key=lambda file: file.sha1,
+                        cells=lambda file: files.trashed_cells(file, now),
+                    )
+                )
+            case CacheView.HORIZON:
+                self.body.show(self._horizon_rows(now))
 
-    def _reload_if_due(self, now: float) -> None:
-        due = self.node.storage_version != self._loaded_version and now - self._loaded_at >= RELOAD_SECONDS
-        if due and not self._loading:
-            self._loading = True
-            self.node.supervisor.spawn(self._reload(self.node.storage_version), "screen: read the index")
-
-    async def _reload(self, version: int) -> None:
-        """Read anew what is in view, and only then let go of what is shown."""
-        try:
-            rows: PagedRows[Entry] = PagedRows(
-                await self.node.count(), key=lambda entry: entry.sha1, cells=self._cells, want=self._fetch
-            )
-            view = self.focus_target.rows_in_view
-            for page in range(view.start // PAGE, max(view.stop - 1, view.start) // PAGE + 1):
-                rows.put(page, await self.node.entries(offset=page * PAGE, limit=PAGE))
-            self._totals = await self.node.totals()
-            self._loaded_version = version
-            if self.is_attached:
-                self.focus_target.show(rows)
-                if self._to_choose and self.focus_target.choose(self._to_choose):
-                    self._to_choose = ""
-        finally:
-            self._loaded_at, self._loading = time.time(), False
-            self._revision += 1
-
-    def _fetch(self, rows: PagedRows[Entry], page: int) -> None:
-        wanted = (id(rows), page)
-        if wanted in self._wanted:
+    def _paint_storage(self) -> None:
+        rows, body = self._storage.rows, self.body
+        if rows is None:
+            body.show(NO_ROWS)
             return
-        self._wanted.add(wanted)
-        self.node.supervisor.spawn(self._load_page(rows, page, wanted), "screen: read a page of the index")
+        body.show(rows)
+        if self._shown != self._storage.shown:
+            # Another filter or order: the row that was chosen, if it is at hand, else the top.
+            self._shown = self._storage.shown
+            if body.cursor_key is None or not body.choose(body.cursor_key):
+                body.action_first()
+        if self._to_choose and body.choose(self._to_choose):
+            self._to_choose = ""
 
-    async def _load_page(self, rows: PagedRows[Entry], page: int, wanted: tuple[int, int]) -> None:
-        try:
-            rows.put(page, await self.node.entries(offset=page * PAGE, limit=PAGE))
-            self._revision += 1
-        finally:
-            self._wanted.discard(wanted)
+    def _trashed(self, now: float) -> list[TrashedFile]:
+        """The files of the trash that the filter leaves."""
+        found = self._trash.value.entries if self._trash.value else ()
+        if not self.filter:
+            return list(found)
+        return [file for file in found if matches(self.filter, _facts(file), now)]
 
-    def _cells(self, entry: Entry) -> Line:
-        return entry_cells(entry, time.time())
+    def _horizon_rows(self, now: float) -> Rows:
+        horizon = self._horizon.value
+        if horizon is None or horizon.limit is None:
+            return NO_ROWS
+        return ListedRows(
+            files.eviction_rows(horizon),
+            key=lambda row: row.entry.sha1 if isinstance(row, files.Doomed) else None,
+            cells=lambda row: files.eviction_cells(row, horizon.over, now),
+        )
+
+    def _entry_cells(self, entry: Entry) -> Line:
+        return files.entry_cells(entry, time.time())
+
+    # The title
+
+    @property
+    def _problem(self) -> KacheryError | None:
+        readers = {
+            CacheView.STORAGE: self._storage,
+            CacheView.BUCKET: self._bucket,
+            CacheView.TRASH: self._trash,
+            CacheView.HORIZON: self._horizon,
+        }
+        return readers[self.view].problem
+
+    def status(self, now: float) -> Line:
+        """Which view this is, and how much there is."""
+        marked = self.marked
+        parts = [(files.marked_size([file.size for file in marked], MOST_MARKS),)] if marked else []
+        problem = self._problem
+        if problem is not None:
+            parts.append((Cell(f"{self.view}: ✗ {problem.what}", Tone.BAD),))
+        else:
+            parts.append(self._view_status(now))
+        return joined(parts, "")
+
+    def _view_status(self, now: float) -> Line:
+        reading = (Cell(f"{self.view}: reading…", Tone.MUTED),)
+        match self.view:
+            case CacheView.STORAGE:
+                return self._storage_status(self._storage.totals)
+            case CacheView.BUCKET:
+                rows = self._bucket.rows
+                if not self.channel:
+                    return (Cell("bucket: on no channel", Tone.MUTED),)
+                if rows is None:
+                    return (Cell(f"bucket of {self.channel}: listing…", Tone.MUTED),)
+                return files.bucket_status(self.channel, len(rows.items), self._bucket.others, more=rows.more)
+            case CacheView.TRASH:
+                trash = self._trash.value
+                if trash is None:
+                    return reading
+                whole = self._storage.totals.trash_bytes if self._storage.totals and trash.more else None
+                return files.trash_status(self._trashed(now), more=trash.more, bytes_=whole)
+            case CacheView.HORIZON:
+                horizon = self._horizon.value
+                return reading if horizon is None else files.eviction_status(horizon)
+
+    def _storage_status(self, totals: Totals | None) -> Line:
+        if totals is None:
+            return (Cell("storage: reading the index…", Tone.MUTED),)
+        if not self._storage.is_answered:
+            word = "filtering…" if self.filter else "reading…"
+            return (Cell(f"storage: {word}", Tone.BUSY),)
+        rows = self._storage.rows
+        return files.storage_status(totals, len(rows) if rows is not None and self.filter else None)
+
+    # Marks and tables reach rows that were never in view
+
+    def mark(self) -> None:
+        """Mark the row under the cursor, or unmark it, and go on to the next."""
+        self._anchor = self.body.cursor_key
+        super().mark()
+
+    def mark_range(self) -> None:
+        """Mark the rows from the one marked last to the cursor."""
+        start = self.body.rows.index(self._anchor) if self._anchor is not None else None
+        self._anchor = self.body.cursor_key
+        if self.view is not CacheView.STORAGE or start is None:
+            super().mark_range()
+            return
+        first, last = sorted((start, self.body.cursor))
+        self._mark_entries(first, last - first + 1)
+
+    def mark_all(self) -> None:
+        """Mark every row that the filter leaves, as many as can be; if some are marked, unmark all."""
+        if self.view is not CacheView.STORAGE or self.body.marked:
+            super().mark_all()
+        else:
+            self._mark_entries(0, MOST_MARKS)
+
+    def _mark_entries(self, offset: int, limit: int) -> None:
+        self.node.supervisor.spawn(self._read_marks(offset, min(limit, MOST_MARKS)), "screen: mark rows")
+
+    async def _read_marks(self, offset: int, limit: int) -> None:
+        wish = self._storage.wish
+        entries = await self.node.cache.entries(
+            order=wish.order, descending=wish.descending, where=wish.where, offset=offset, limit=limit
+        )
+        if wish != self._storage.wish or self.view is not CacheView.STORAGE:
+            return
+        for entry in entries[: MOST_MARKS - len(self.body.marked)]:
+            self.body.marked[entry.sha1] = entry
+        self.body.repaint()
+        self._arrived()
+
+    async def table(self) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+        """The rows that the filter leaves, up to `MOST_EXPORTED`, with exact numbers; of another view those read."""
+        if self.view is not CacheView.STORAGE:
+            return self.body.table()
+        wish = self._storage.wish
+        table: list[Sequence[str]] = []
+        while len(table) < MOST_EXPORTED:
+            entries = await self.node.cache.entries(
+                order=wish.order,
+                descending=wish.descending,
+                where=wish.where,
+                offset=len(table),
+                limit=EXPORTED_AT_ONCE,
+            )
+            table.extend(files.entry_facts(entry) for entry in entries)
+            if len(entries) < EXPORTED_AT_ONCE:
+                return files.FACT_TITLES, table
+        _log.warning("only the first %d rows are in the table; a filter brings others", MOST_EXPORTED)
+        return files.FACT_TITLES, table
+
+
+def _facts(file: TrashedFile) -> Mapping[str, str | float | bool | None]:
+    return {"name": file.name, "size": file.size, "sha1": file.sha1}
