@@ -8,7 +8,8 @@ from kachery_tui.errors import UsageError
 from kachery_tui.filters import parse_filter
 from kachery_tui.node.cache import ENTRY_FIELDS
 from kachery_tui.node.ledger import Step
-from tests.nodes import put_file, running_node, until
+from kachery_tui.node.values import BucketFile
+from tests.nodes import put_file, running_node
 
 
 async def test_trash_and_back_keeps_what_was_known(tmp_path: Path) -> None:
@@ -92,10 +93,10 @@ async def test_the_bucket_page_by_page_with_what_is_also_here(tmp_path: Path, la
                 (await node.store(put_file(tmp_path, f"file-{number}.dat", bytes([number]) * 10))).uri
             )
             row = node.files.push(uris[-1], "lab")
-            await until(lambda row=row: not row.is_active)
+            await row.finished.wait()
             assert row.step is Step.DONE
         await node.cache.trash(uris[0].sha1)
-        files = []
+        files: list[BucketFile] = []
         token: str | None = None
         for _ in range(3):
             page = await node.cache.bucket_page("lab", token=token, limit=2)
