@@ -9,14 +9,18 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from textual.pilot import Pilot
+from textual.widgets import Input
 
-from kachery_tui.demo.show import Backstage, DemoApp, make_node
+from kachery_tui.config import ScreenConfig
+from kachery_tui.demo.show import NOBODYS, Backstage, DemoApp, make_node
 from kachery_tui.node.ledger import Request, Side
 from kachery_tui.node.node import Node
+from kachery_tui.protocol.roles import Role
 from kachery_tui.tui.screen import MainScreen
 
 SIZES: Final = ((140, 45), (80, 24))
@@ -70,30 +74,50 @@ class Photographer:
         await self.press("enter")
         await self.until(lambda: self._hint_uri() != first)
         while uri := self._hint_uri():
-            await self._request(uri)
+            await self._request()
+            await self.until(partial(self._hint_is_not, uri))
         await self.until(lambda: self._node.files.waiting > 0)
         await self.press("p")
         await self.take("waiting")
         await self.press("p")
         await self.until(lambda: not any(row.is_active for row in self._node.ledger))
+        await self._request(str(NOBODYS))
+        await self.press("w")
+        await self.take("why")
+        await self.press("escape")
         await self.take("requests")
-        for key, name in (("1", "channels"), ("2", "streams"), ("4", "cache"), ("5", "log")):
+        await self.press("1", "down", "down", "down", "g")
+        await self.until(self._role_is_in_force)
+        await self.take("channels")
+        for key, name in (("2", "streams"), ("4", "cache"), ("5", "feeds"), ("6", "log")):
             await self.press(key)
             await self.take(name)
-        await self.press("2", "enter", "enter")
+        await self.press("4", "b")
+        await self.take("bucket")
+        await self.press("b", "2", "enter", "enter")
         await self.take("envelope")
-        await self.press("escape", "question_mark")
+        await self.press("escape", "escape", "question_mark")
         await self.take("help")
 
-    async def _request(self, uri: str) -> None:
+    def _role_is_in_force(self) -> bool:
+        return any(Role.REQUEST_FEEDS in one.in_force for one in self._node.memberships.values())
+
+    async def _request(self, uri: str = "") -> None:
+        """Ask for the file that the tour suggests, or for another."""
         known = len(self.mine())
-        await self.press("r", "enter")
+        await self.press("r")
+        if uri:
+            self._app.screen.query_one(Input).value = uri
+        await self.press("enter")
         await self.until(lambda: len(self.mine()) > known)
         row = self.mine()[-1]
         await self.until(lambda: not row.is_active or ((row.size or 0) > LARGE and row.done > LARGE))
         if row.is_active:
             await self.take("download")
-        await self.until(lambda: not row.is_active and self._hint_uri() != uri)
+        await self.until(lambda: not row.is_active)
+
+    def _hint_is_not(self, uri: str) -> bool:
+        return self._hint_uri() != uri
 
     def _hint_uri(self) -> str:
         """What the tour's current hint asks for."""
@@ -106,7 +130,7 @@ async def shoot(size: tuple[int, int]) -> None:
     folder = Path(tempfile.mkdtemp(prefix="kachery-demo-"))
     try:
         with Backstage(folder, []) as backstage:
-            node = make_node(folder)
+            node = make_node(folder, ScreenConfig())
             app = DemoApp(node, backstage)
             async with app.run_test(size=size) as pilot:
                 await Photographer(app, pilot, node).tour()

@@ -13,7 +13,7 @@ import pytest
 from tests.cli.commands import processes_of, wait_until
 from tests.terminal import Terminal
 
-READY = "1/2  press r, then Enter"
+READY = "1/8  r, then Enter"
 
 
 @contextmanager
@@ -25,26 +25,41 @@ def demo(folder: Path, *paths: Path) -> Iterator[Terminal]:
         yield terminal
 
 
-def test_the_tour_goes_both_ways_and_nothing_stays(tmp_path: Path) -> None:
+def test_the_tour_leads_through_everything_and_nothing_stays(tmp_path: Path) -> None:
     folder = tmp_path / "tmp"
     with demo(folder) as terminal:
         terminal.wait_for(READY)
         assert len(processes_of(folder)) >= 4
-        terminal.press("r")
-        terminal.wait_for("Request a file")
-        terminal.press("\r")
-        terminal.wait_for("2/2  press r, then Enter")
-        before = terminal.mark
-        terminal.press("r")
-        terminal.wait_for("Request a file", since=before)
-        terminal.press("\r")
+        for number in (1, 2):
+            before = terminal.mark
+            terminal.press("r")
+            terminal.wait_for("Request a file", since=before)
+            terminal.press("\r")
+            terminal.wait_for(f"{number + 1}/8", since=before)
+        assert "recording.npy" in terminal.text()
         terminal.wait_for("now the other way", since=before)
-        assert "recording.npy" in terminal.text(before)
         terminal.wait_for("1 waits for your key", since=before)
         terminal.press("p")
         terminal.wait_for("Decline", since=before)
         terminal.press("p")
+        terminal.wait_for("4/8  roles decide")
         terminal.wait_for("ben@cluster has it, verified")
+        terminal.press("1jjjg")
+        terminal.wait_for("5/8  find a file again")
+        terminal.press("4/")
+        terminal.wait_for("filter /")
+        terminal.press("hodgki\r")
+        terminal.wait_for("6/8  when something fails")
+        before = terminal.mark
+        terminal.press("r")
+        terminal.wait_for("Request a file", since=before)
+        terminal.press("\r")
+        terminal.wait_for("7/8  it failed")
+        before = terminal.mark
+        terminal.press("w")
+        terminal.wait_for("answer_timeout", since=before)
+        terminal.press("\x1b")
+        terminal.wait_for("8/8  that was the tour")
         terminal.press("q")
         assert terminal.end() == 0
     assert list(folder.iterdir()) == []
@@ -79,11 +94,11 @@ def test_the_peers_provide_what_is_named(tmp_path: Path) -> None:
     second.write_text("two")
     with demo(tmp_path / "tmp", first, second) as terminal:
         terminal.wait_for(READY)
-        assert "first_file.txt (3 B; only ana@microscope has it)" in terminal.text()
+        assert "asks for first file.txt (3 B; only ana@microscope" in terminal.text()
         terminal.press("r")
         terminal.wait_for("Request a file")
         terminal.press("\r")
-        terminal.wait_for("second.txt (3 B; only ben@cluster has it)")
+        terminal.wait_for("asks for second.txt (3 B; only ben@cluster")
         terminal.press("q")
         assert terminal.end() == 0
     assert first.read_text() == "one"
