@@ -1,6 +1,7 @@
 """What is at hand: storage, trash, what eviction would take, and the channels' buckets."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -8,8 +9,10 @@ from kachery_tui.errors import UsageError
 from kachery_tui.filters import parse_filter
 from kachery_tui.node.cache import ENTRY_FIELDS
 from kachery_tui.node.ledger import Step
-from kachery_tui.node.values import BucketFile
 from tests.nodes import put_file, running_node
+
+if TYPE_CHECKING:
+    from kachery_tui.node.values import BucketFile
 
 
 async def test_trash_and_back_keeps_what_was_known(tmp_path: Path) -> None:
