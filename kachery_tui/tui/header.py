@@ -134,6 +134,16 @@ def tabs_line(node: Node, current: PaneName, key_of: Callable[[str], str]) -> Li
     return joined((tuple(_tab(node, key_of(f"pane-{name}"), name, current)) for name in PaneName), "")
 
 
+def tab_at(node: Node, current: PaneName, key_of: Callable[[str], str], x: int) -> PaneName | None:
+    """The pane whose tab stands at column `x` of the line."""
+    end = 0
+    for name in PaneName:
+        end += width_of(_tab(node, key_of(f"pane-{name}"), name, current))
+        if x < end:
+            return name
+    return None
+
+
 def _tab(node: Node, key: str, name: PaneName, current: PaneName) -> Iterable[Cell]:
     mark = f"({n}!)" if name is PaneName.REQUESTS and (n := waiting(node)) else ""
     text = f"{key} {name.capitalize()}{mark}"

@@ -18,7 +18,7 @@ from kachery_tui.tui.actions import ACTIONS, BY_ID
 from kachery_tui.tui.actions.requests import ask_for_uri
 from kachery_tui.tui.cells import Cell, Tone, plain, plain_lines
 from kachery_tui.tui.dialogs.text_view import TextView
-from kachery_tui.tui.header import header_line, is_started, tabs_line, title
+from kachery_tui.tui.header import header_line, is_started, tab_at, tabs_line, title
 from kachery_tui.tui.here import ChannelRow, Here, PaneName
 from kachery_tui.tui.jumps import jump_problem, jump_to
 from kachery_tui.tui.layout import LEAST_HEIGHT, LEAST_WIDTH, LEFT, arrange, too_small
@@ -498,6 +498,18 @@ class MainScreen(Screen[None]):
             self._before, self._current = self._current, pane.NAME
             self._arrange()
             self.look()
+
+    def on_click(self, event: events.Click) -> None:
+        """A tab or a pane's title was clicked."""
+        if event.widget is self.query_one("#tabs"):
+            name = tab_at(self.node, self._current, self._keymap.key_of, event.x)
+            if name is not None:
+                self.go(name)
+            return
+        clicked = event.widget.ancestors_with_self if event.widget is not None else ()
+        pane = next((one for one in clicked if isinstance(one, Pane)), None)
+        if pane is not None and pane.NAME is not self._current:
+            self.go(pane.NAME)
 
     def on_resize(self) -> None:
         """Another size may show other panes."""

@@ -9,9 +9,12 @@ import pytest
 from textual.screen import Screen
 
 from kachery_tui.errors import UsageError
+from kachery_tui.node.ledger import Side, Step
+from kachery_tui.protocol.uris import FileUri
 from kachery_tui.tui.app import KacheryApp
 from kachery_tui.tui.here import PaneName
 from kachery_tui.tui.screen import MainScreen
+from kachery_tui.tui.widgets.cell_line import CellLine
 from tests.nodes import until
 from tests.tui.screens import NARROW, WIDE, Person, at_the_screen, unstarted_node
 
@@ -61,6 +64,7 @@ async def test_a_defect_is_told_until_it_is_dismissed(tmp_path: Path) -> None:
         me.node.supervisor.failures.clear()
 
 
+URI = FileUri("ab" * 20, "spikes.dat")
 TOGETHER = set(PaneName) - {PaneName.LOG}
 
 
@@ -99,8 +103,46 @@ async def test_the_mouse_reaches_panes_rows_and_keys(tmp_path: Path) -> None:
         await me.pilot.click("#pane-cache")
         await me.pilot.click("#entries")
         assert me.main._current is PaneName.CACHE
-        await me.pilot.click("#footer", offset=(3, 0))
+        footer = me.main.query_one("#footer", CellLine)
+        at = "".join(cell.text for cell in footer.line).index("s Store")
+        await me.pilot.click("#footer", offset=(at, 0))
         await me.reads("Store a file")
+
+
+async def test_the_mouse_reaches_tabs_and_titles(tmp_path: Path) -> None:
+    async with at_the_screen(unstarted_node(tmp_path / "me", None), NARROW) as me:
+        at = me.text().splitlines()[1].index("5 Feeds")
+        await me.pilot.click("#tabs", offset=(at + 2, 0))
+        assert visible(me) == {PaneName.FEEDS}
+        await me.pilot.resize_terminal(*WIDE)
+        await until(lambda: visible(me) == TOGETHER)
+        await me.pilot.click("#pane-channels > .pane--title")
+        assert me.main._current is PaneName.CHANNELS
+
+
+async def test_pace_and_hold_and_jump_and_what_does_nothing(tmp_path: Path) -> None:
+    async with at_the_screen(unstarted_node(tmp_path / "me", None), NARROW) as me:
+        await me.press("f")
+        await me.reads("‖ held: +0 (f goes on)")
+        row = me.node.ledger.open(Side.MINE, "", URI.file_key, URI, Step.STORAGE)
+        await me.reads("held: +1")
+        assert "spikes.dat" not in me.text()
+        await me.press("f")
+        await me.reads("spikes.dat")
+        me.node.ledger.end(row, Step.FAILED)
+        await me.press("colon")
+        await me.reads("jump :")
+        await me.press(*"nowhere")
+        await me.reads("no pane or channel nowhere")
+        await me.press("escape")
+        await me.press("4", "colon", "1", "enter")
+        assert visible(me) == {PaneName.REQUESTS}
+        await me.press("minus")
+        assert visible(me) == {PaneName.CACHE}
+        await me.press("greater_than_sign")
+        await me.reads("16 looks a second")
+        await me.press("J")
+        await me.reads("J does nothing here")
 
 
 async def test_the_log_holds_what_is_logged_and_nothing_is_printed(
