@@ -52,6 +52,7 @@ def _parser() -> ArgumentParser:
     parser.set_defaults(theme=None, read_only=False, mouse=True, ascii=False)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_setup(commands)
+    _add_channel(commands)
     _add_files(commands)
     _add_services(commands)
     return parser
@@ -119,9 +120,7 @@ def _command(
 
 
 def _add_setup(commands: "Commands") -> None:
-    init = _command(commands, "init", "setup:init", "write config.toml and make the node's key", data=True)
-    init.add_argument("--label", help="what others see this node as (default: USER@HOST)")
-    init.add_argument("--owner", default="", help="whom the node belongs to, for instance a mail address")
+    _add_init(commands)
     _command(
         commands,
         "info",
@@ -130,6 +129,37 @@ def _add_setup(commands: "Commands") -> None:
         data=True,
     )
 
+    _command(commands, "status", "status:status", "say how the running node stands", data=True).add_argument(
+        "--oneline", action="store_true", help="in one short line, for a status bar"
+    )
+    _command(
+        commands, "keys", "keys:keys", "list what can be done on the screen, and by which key", data=True
+    )
+    text = "say where the settings are, check them, make them"
+    config = commands.add_parser(
+        "config", help=text, description=text, parents=[_everywhere()], allow_abbrev=False
+    )
+    actions = config.add_subparsers(title="actions", metavar="ACTION", required=True)
+    _command(
+        actions, "path", "settings:path", "print the files and folders in use, with what they are", data=True
+    )
+    _command(
+        actions,
+        "check",
+        "settings:check",
+        "print all that is wrong with config.toml and the channel files; exit code 2 if anything is",
+        data=True,
+    )
+    _add_init(actions)
+
+
+def _add_init(commands: "Commands") -> None:
+    init = _command(commands, "init", "setup:init", "write config.toml and make the node's key", data=True)
+    init.add_argument("--label", help="what others see this node as (default: USER@HOST)")
+    init.add_argument("--owner", default="", help="whom the node belongs to, for instance a mail address")
+
+
+def _add_channel(commands: "Commands") -> None:
     text = "join, list, leave channels, and set roles on them"
     channel = commands.add_parser(
         "channel", help=text, description=text, parents=[_everywhere()], allow_abbrev=False

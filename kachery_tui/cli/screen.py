@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+import os
 import shutil
 import signal
 import sys
 import tempfile
 from argparse import Namespace
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,10 +39,13 @@ def show(args: Namespace) -> int:
 
         return converse(args)
     place = find_place(args)
+    if place.config.screen.fps is not None:
+        # Textual reads it once, when it is imported.
+        os.environ["TEXTUAL_FPS"] = str(place.config.screen.fps)
     screen = with_options(args, place.config.screen)
-    if screen.theme is not None and screen.theme not in themes():
-        file = place.folder / "config.toml"
-        raise ConfigError(file, "screen.theme", repr(screen.theme), theme_instead_of(screen.theme))
+    problem = theme_problem(place.folder / "config.toml", screen.theme)
+    if problem is not None:
+        raise problem
     place = replace(place, config=replace(place.config, screen=screen))
     storage = Storage.open(place.storage)
     hub = LocalHub()
@@ -93,8 +98,8 @@ def demo(args: Namespace) -> int:
 
 def with_options(args: Namespace, screen: ScreenConfig) -> ScreenConfig:
     """The settings of the screen, with what the command line says in their place. Raises `UsageError` for no theme."""
-    if args.theme is not None and args.theme not in themes():
-        raise UsageError(f"there is no theme {args.theme!r}", "", theme_instead_of(args.theme))
+    if args.theme is not None and (instead := _theme_instead_of(args.theme)):
+        raise UsageError(f"there is no theme {args.theme!r}", "", instead)
     return replace(
         screen,
         theme=args.theme or screen.theme,
@@ -104,16 +109,22 @@ def with_options(args: Namespace, screen: ScreenConfig) -> ScreenConfig:
     )
 
 
-def themes() -> list[str]:
-    """The names of the themes that the screen can have."""
+def theme_problem(file: Path, theme: str | None) -> ConfigError | None:
+    """What is wrong with the theme that a settings file names, if anything."""
+    if theme is None or not (instead := _theme_instead_of(theme)):
+        return None
+    return ConfigError(file, "screen.theme", f"{theme!r}, which is no theme", instead)
+
+
+def _theme_instead_of(name: str) -> str:
+    """What would do in the place of a theme; empty if there is that theme."""
+    # Settles how Textual paints, which Textual reads once, when it is imported itself.
+    import_module("kachery_tui.tui")
     from textual.theme import BUILTIN_THEMES
 
-    return sorted(BUILTIN_THEMES)
-
-
-def theme_instead_of(name: str) -> str:
-    """What would do in the place of a theme that there is not."""
-    return nearest(name, themes()) or f"One of these would do: {', '.join(themes())}"
+    if name in BUILTIN_THEMES:
+        return ""
+    return nearest(name, BUILTIN_THEMES) or f"One of these would do: {', '.join(sorted(BUILTIN_THEMES))}"
 
 
 def run_screen(app: "KacheryApp", screen: ScreenConfig) -> int:

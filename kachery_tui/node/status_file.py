@@ -78,7 +78,7 @@ class NodeStatus:
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in the file."""
-        return asdict(self)
+        return _renamed(asdict(self)) | {"channels": [_renamed(asdict(channel)) for channel in self.channels]}
 
 
 def birth_of(pid: int) -> str:
@@ -113,13 +113,19 @@ def read_status(folder: Path) -> NodeStatus | None:
         ) from None
 
 
+def _renamed(value: dict[str, Any]) -> dict[str, Any]:
+    """With the names that JSON has elsewhere in this program."""
+    names = {"node_id": "nodeId", "in_force": "inForce"}
+    return {names.get(key, key): each for key, each in value.items()}
+
+
 def _parsed(value: Any) -> NodeStatus:
     if not isinstance(value, dict):
         raise TypeError("no object")
     channels = _of(value, "channels", list)
     return NodeStatus(
         label=_text(value, "label"),
-        node_id=_text(value, "node_id"),
+        node_id=_text(value, "nodeId"),
         pid=_of(value, "pid", int),
         born=_text(value, "born"),
         host=_text(value, "host"),
@@ -147,7 +153,7 @@ def _parsed_channel(value: Any) -> ChannelStatus:
         since=_number(value, "since"),
         asked=_texts(value, "asked"),
         granted=_texts(value, "granted"),
-        in_force=_texts(value, "in_force"),
+        in_force=_texts(value, "inForce"),
     )
 
 

@@ -40,7 +40,11 @@ def loaded_by(shell: Shell, arguments: Sequence[str]) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "line", ["--help", "store --help", "store f", "link f", "info", "channel list", "load URI", "cat URI"]
+    "line",
+    [
+        *("--help", "store --help", "store f", "link f", "info", "channel list", "load URI", "cat URI"),
+        *("config path", "status --help"),
+    ],
 )
 def test_simple_commands_load_neither_screen_nor_sdk(shell: Shell, line: str) -> None:
     (shell.folder / "f").write_bytes(b"f")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from kachery_tui.errors import KacheryError
 from kachery_tui.node.status import StatusWriter
-from kachery_tui.node.status_file import FILE_NAME, NodeStatus, birth_of, read_status
+from kachery_tui.node.status_file import FILE_NAME, ChannelStatus, NodeStatus, birth_of, read_status
 from kachery_tui.protocol.uris import FileUri
 from tests.nodes import put_file, running_node, until
 
@@ -155,7 +155,9 @@ def write(folder: Path, value: object) -> Path:
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
-    assert read_status(write(tmp_path, SOME.to_json())) == SOME
+    channel = ChannelStatus("lab", "connected", "", 3.5, ("request-files",), ("request-files",), ())
+    status = replace(SOME, channels=(channel,), limit=5)
+    assert read_status(write(tmp_path, status.to_json())) == status
 
 
 @pytest.mark.parametrize(
