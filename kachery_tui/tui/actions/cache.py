@@ -2,9 +2,367 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING:
-    from kachery_tui.tui.actions.action import Action
+from kachery_tui.errors import KacheryError
+from kachery_tui.node.values import BucketFile, Entry, TrashedFile
+from kachery_tui.tui import present
+from kachery_tui.tui.actions.action import AVAILABLE, Action, Group
+from kachery_tui.tui.describe.files import entry_title, sum_words
+from kachery_tui.tui.dialogs.confirm import Confirm
+from kachery_tui.tui.dialogs.path_view import PathView
+from kachery_tui.tui.here import Here, PaneName
+from kachery_tui.tui.jobs import Job
+from kachery_tui.tui.notices import Notice
+from kachery_tui.tui.panes.cache import CachePane, CacheView
+from kachery_tui.tui.undo import Undo
 
-ACTIONS: Final[tuple[Action, ...]] = ()
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from kachery_tui.tui.screen import MainScreen
+
+    File = Entry | BucketFile | TrashedFile
+
+_CACHE: Final = frozenset({PaneName.CACHE})
+
+
+def _entries(here: Here) -> list[Entry]:
+    return [item for item in here.targets if isinstance(item, Entry)]
+
+
+def _name(file: File) -> str:
+    if isinstance(file, Entry):
+        return entry_title(file).text
+    return file.name or present.short(file.sha1, 16)
+
+
+def _names(files: Sequence[File]) -> str:
+    """One file by its name, several by their number."""
+    return _name(files[0]) if len(files) == 1 else present.count(len(files), "file")
+
+
+def _bytes(files: Sequence[File]) -> int:
+    """What files take in the storage folder: links take nothing."""
+    return sum(file.size for file in files if not (isinstance(file, Entry) and file.kind != "file"))
+
+
+def _run(
+    screen: MainScreen,
+    here: Here,
+    job: Job,
+    work: Callable[[Job], Awaitable[None]],
+) -> None:
+    """Run work that the line above the footer tells of, and that can be stopped."""
+    job.stop = f"{here.key_of('cancel')} stops it"
+
+    async def run() -> None:
+        screen.jobs.append(job)
+        try:
+            await work(job)
+        finally:
+            screen.jobs.remove(job)
+
+    job.task = screen.run(run(), f"screen: {job.verb}")
+
+
+async def _each(job: Job, files: Sequence[File], act: Callable[[str], Awaitable[None]]) -> None:
+    """Do something to each of some files."""
+    for nth, file in enumerate(files, 1):
+        job.turn_to(nth, _name(file))
+        await act(file.sha1)
+
+
+# Pins
+
+
+def _pin(screen: MainScreen, here: Here) -> None:
+    entries = _entries(here)
+    pinned = not all(entry.pinned for entry in entries)
+    todo = [entry for entry in entries if entry.pinned is not pinned]
+
+    async def pin(job: Job, *, to: bool) -> None:
+        await _each(job, todo, lambda sha1: screen.node.cache.pin(sha1, pinned=to))
+
+    async def work(job: Job) -> None:
+        try:
+            await pin(job, to=pinned)
+        finally:
+            # What was done before it was stopped, or failed, can be taken back as well.
+            done = todo[: job.nth]
+            verb = "pinning" if pinned else "unpinning"
+            screen.undo.push(
+                Undo(f"{verb} {_names(done)}", partial(pin, Job("", of=len(todo)), to=not pinned))
+            )
+            screen.clear_marks()
+        if len(todo) > 1:
+            screen.tell(sum_words(len(todo), _bytes(todo)), title="Pinned" if pinned else "Unpinned")
+
+    _run(screen, here, Job("pinning" if pinned else "unpinning", of=len(todo)), work)
+
+
+def _pin_unavailable(here: Here) -> str:
+    return AVAILABLE if _entries(here) else "choose a file of the storage"
+
+
+def _pin_label(here: Here) -> str:
+    entries = _entries(here)
+    return "Unpin" if entries and all(entry.pinned for entry in entries) else "Pin"
+
+
+# Verifying
+
+
+def _verifiable(here: Here) -> list[Entry]:
+    return [entry for entry in _entries(here) if entry.kind != "void"]
+
+
+def _verify(screen: MainScreen, here: Here) -> None:
+    entries = _verifiable(here)
+    damaged: list[Entry] = []
+
+    async def work(job: Job) -> None:
+        for nth, entry in enumerate(entries, 1):
+            job.turn_to(nth, _name(entry), entry.size)
+            if not await screen.node.cache.verify(entry.sha1, progress=job.progress):
+                damaged.append(entry)
+                screen.notices.post(f"verify {entry.sha1}", Notice(_damage(entry, here)))
+        screen.clear_marks()
+        good = len(entries) - len(damaged)
+        if good:
+            words = f"{_names(entries)}: every byte is as the URI says"
+            if damaged:
+                words = f"{present.count(good, 'file')} of {len(entries)} as their URIs say"
+            screen.tell(words, title="✓ Verified")
+
+    _run(screen, here, Job("verifying", of=len(entries)), work)
+
+
+def _damage(entry: Entry, here: Here) -> str:
+    trash, request = here.key_of("trash"), here.key_of("request")
+    mend = f"Move it to the trash ({trash}), then ask for it again ({request})"
+    if entry.kind == "link":
+        mend = f"Move the link to the trash ({trash}); what it leads to was changed"
+    return (
+        f"✗ {_name(entry)} is damaged: its bytes are not those of its URI. {mend}. It is not sent to others"
+    )
+
+
+def _verify_unavailable(here: Here) -> str:
+    if not _entries(here):
+        return "choose a file of the storage"
+    return AVAILABLE if _verifiable(here) else "the linked file changed or is gone"
+
+
+# The trash
+
+
+def _trash_or_restore(screen: MainScreen, here: Here) -> None:
+    trashed = [item for item in here.targets if isinstance(item, TrashedFile)]
+    if trashed:
+        _run(screen, here, Job("restoring", of=len(trashed)), partial(_restore, screen, trashed))
+        return
+    entries = [entry for entry in _entries(here) if not entry.pinned]
+    pinned = len(_entries(here)) - len(entries)
+    links = sum(1 for entry in entries if entry.kind != "file")
+    about = [
+        f"{present.count(links, 'link')} among them: what they lead to stays where it is." if links else "",
+        f"{present.count(pinned, 'pinned file')} will stay." if pinned else "",
+        f"Until the trash is emptied, {here.key_of('undo')} brings back what was trashed last.",
+    ]
+    what = sum_words(len(entries), _bytes(entries)) if len(entries) > 1 else _one(entries[0])
+
+    def answered(yes: bool | None) -> None:
+        if yes:
+            _run(screen, here, Job("trashing", of=len(entries)), partial(_trash, screen, entries))
+
+    screen.app.push_screen(
+        Confirm(f"Move {what} to the trash?", about=" ".join(part for part in about if part)), answered
+    )
+
+
+def _one(entry: Entry) -> str:
+    kind = "the link " if entry.kind != "file" else ""
+    return f"{kind}{_name(entry)} ({present.size(_bytes([entry]))})"
+
+
+async def _trash(screen: MainScreen, entries: Sequence[Entry], job: Job) -> None:
+    gone: list[Entry] = []
+
+    async def trash(sha1: str) -> None:
+        await screen.node.cache.trash(sha1)
+        gone.append(entries[len(gone)])
+
+    async def restore() -> None:
+        for entry in gone:
+            await screen.node.cache.restore(entry.sha1)
+
+    try:
+        await _each(job, entries, trash)
+    finally:
+        if gone:
+            screen.undo.push(Undo(f"trashing {_names(gone)}", restore))
+        screen.clear_marks()
+    screen.tell(sum_words(len(gone), _bytes(gone)), title="In the trash")
+
+
+async def _restore(screen: MainScreen, files: Sequence[TrashedFile], job: Job) -> None:
+    back: list[TrashedFile] = []
+
+    async def restore(sha1: str) -> None:
+        await screen.node.cache.restore(sha1)
+        back.append(files[len(back)])
+
+    async def trash() -> None:
+        for file in back:
+            await screen.node.cache.trash(file.sha1)
+
+    try:
+        await _each(job, files, restore)
+    finally:
+        if back:
+            screen.undo.push(Undo(f"restoring {_names(back)}", trash))
+        screen.clear_marks()
+    screen.tell(sum_words(len(back), _bytes(back)), title="Back in storage")
+
+
+def _trash_unavailable(here: Here) -> str:
+    if any(isinstance(item, TrashedFile) for item in here.targets):
+        return AVAILABLE
+    entries = _entries(here)
+    if not entries:
+        return "choose a file of the storage"
+    if all(entry.pinned for entry in entries):
+        return f"it is pinned: {here.key_of('pin')} unpins it"
+    return AVAILABLE
+
+
+def _trash_label(here: Here) -> str:
+    return "Restore" if isinstance(here.selection, TrashedFile) else "Trash"
+
+
+def _empty(screen: MainScreen, _here: Here) -> None:
+    async def ask() -> None:
+        totals, trashed = await asyncio.gather(screen.node.cache.totals(), screen.node.cache.trashed())
+        if not trashed.entries:
+            screen.tell("there is nothing in it", title="The trash is empty")
+            return
+        number = len(trashed.entries)
+        files = f"more than {number:,} files" if trashed.more else present.count(number, "file")
+        screen.app.push_screen(
+            Confirm(
+                f"Remove all that is in the trash: {files}, {present.size(totals.trash_bytes)}?",
+                about="They are gone for good: this cannot be undone.",
+                grave=True,
+            ),
+            answered,
+        )
+
+    def answered(yes: bool | None) -> None:
+        if yes:
+            screen.run(empty(), "screen: empty the trash")
+
+    async def empty() -> None:
+        freed = await screen.node.cache.empty_trash()
+        _pane(screen).show_view(CacheView.TRASH)
+        screen.tell(f"{present.size(freed)} freed", title="The trash is empty")
+
+    screen.run(ask(), "screen: look into the trash")
+
+
+# Where a file is
+
+
+def _path(screen: MainScreen, here: Here) -> None:
+    file = here.selection
+
+    async def show() -> None:
+        if not isinstance(file, Entry | BucketFile):
+            return
+        path = await screen.node.cache.path_of(file.sha1)
+        if path is None:
+            raise KacheryError(f"{_name(file)} is not on this disk", "it was moved or removed meanwhile")
+        screen.app.push_screen(PathView(_name(file), path))
+
+    screen.run(show(), "screen: find a file")
+
+
+def _path_unavailable(here: Here) -> str:
+    match here.selection:
+        case Entry(kind="void"):
+            return "the linked file changed or is gone"
+        case BucketFile(on_disk=False):
+            return f"it is not on this disk; {here.key_of('request')} loads it"
+        case Entry() | BucketFile():
+            return AVAILABLE
+        case _:
+            return "choose a file of the storage"
+
+
+# Views
+
+
+def _pane(screen: MainScreen) -> CachePane:
+    pane = screen.pane_of(PaneName.CACHE)
+    assert isinstance(pane, CachePane)
+    return pane
+
+
+def _view(screen: MainScreen, _here: Here, *, view: CacheView) -> None:
+    """Show a view, or from it go back to the storage."""
+    pane = _pane(screen)
+    pane.show_view(CacheView.STORAGE if pane.view is view else view)
+    screen.go(PaneName.CACHE)
+
+
+def _bucket_unavailable(here: Here) -> str:
+    return AVAILABLE if here.channel else "this node is on no channel yet"
+
+
+def _bucket_label(here: Here) -> str:
+    return "Storage" if isinstance(here.selection, BucketFile) else "Bucket"
+
+
+def _trash_view_label(here: Here) -> str:
+    return "Storage" if isinstance(here.selection, TrashedFile) else "Trash bin"
+
+
+ACTIONS: Final = (
+    Action(
+        "pin", "P", "Pin", "Keep the file from eviction and from the trash; again, do not", _pin,
+        _pin_unavailable, Group.STORAGE, panes=_CACHE, changes=True, needs_node=True, label_here=_pin_label,
+    ),
+    Action(
+        "verify", "V", "Verify", "Read the file through: are its bytes those of its URI?", _verify,
+        _verify_unavailable, Group.STORAGE, panes=_CACHE, needs_node=True,
+    ),
+    Action(
+        "trash", "d", "Trash", "Move the file to the trash; in the trash, back to storage", _trash_or_restore,
+        _trash_unavailable, Group.STORAGE, panes=_CACHE, changes=True, needs_node=True,
+        label_here=_trash_label,
+    ),
+    Action(
+        "bucket-view", "b", "Bucket", "Show what the channel's bucket has; again, the storage",
+        partial(_view, view=CacheView.BUCKET), _bucket_unavailable, Group.STORAGE, panes=_CACHE,
+        needs_node=True, label_here=_bucket_label,
+    ),
+    Action(
+        "trash-view", "D", "Trash bin", "Show what is in the trash; again, the storage",
+        partial(_view, view=CacheView.TRASH), group=Group.STORAGE, panes=_CACHE, needs_node=True,
+        label_here=_trash_view_label,
+    ),
+    Action(
+        "horizon", "H", "Next to go", "Show what eviction would take, in its order; again, the storage",
+        partial(_view, view=CacheView.HORIZON), group=Group.STORAGE, panes=_CACHE, needs_node=True,
+    ),
+    Action(
+        "path", "o", "Path", "Show where on disk the file is, to copy or to open it", _path,
+        _path_unavailable, Group.STORAGE, panes=_CACHE, needs_node=True,
+    ),
+    Action(
+        "empty-trash", "E", "Empty trash", "Remove for good what is in the trash", _empty,
+        group=Group.STORAGE, panes=_CACHE, changes=True, needs_node=True, footer=False,
+    ),
+)  # fmt: skip

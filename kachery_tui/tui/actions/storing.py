@@ -85,7 +85,7 @@ def _take_in(screen: MainScreen, here: Here, text: str | None, *, copy: bool) ->
         job = Job(
             "storing" if copy else "linking",
             path.name,
-            stop=f"{here.key_of('cancel')} in the cache stops it",
+            stop=f"{here.key_of('cancel')} stops it",
         )
         job.task = screen.run(_take_in_path(screen, job, path, copy=copy), "screen: take in a file")
 

@@ -127,9 +127,7 @@ class CachePane(Pane):
         self._bucket = BucketListing(
             node, lambda file: files.bucket_cells(file, time.time()), arrived=self._arrived
         )
-        self._trash: Snapshot[Trashed] = Snapshot(
-            node, "the trash", lambda: node.cache.trashed(), self._arrived
-        )
+        self._trash: Snapshot[Trashed] = Snapshot(node, "the trash", node.cache.trashed, self._arrived)
         self._horizon: Snapshot[Horizon] = Snapshot(
             node, "what goes next", lambda: node.cache.horizon(HORIZON_ROWS), self._arrived
         )
@@ -210,7 +208,7 @@ class CachePane(Pane):
         """How often something was read. What is out of date begins to be read here."""
         match self.view:
             case CacheView.STORAGE:
-                self._storage.ask(Wish(self.filter, ORDERS[self.sort], self.descending))
+                self._storage.ask(self._wish)
                 self._storage.look()
             case CacheView.BUCKET:
                 self._bucket.ask(self.channel)
@@ -222,6 +220,11 @@ class CachePane(Pane):
         if self._to_choose:
             self._storage.look()
         return self.view, self._revision, self._storage.is_answered, len(self.body.marked), self.channel
+
+    @property
+    def _wish(self) -> Wish:
+        """Which files of the storage filter and order ask for."""
+        return Wish(self.filter, ORDERS[self.sort], self.descending)
 
     def _arrived(self) -> None:
         """Something was read. It shows at once: where somebody scrolls, the next look would be late."""
@@ -303,7 +306,9 @@ class CachePane(Pane):
     def status(self, now: float) -> Line:
         """Which view this is, and how much there is."""
         marked = self.marked
-        parts = [(files.marked_size([file.size for file in marked], MOST_MARKS),)] if marked else []
+        parts: list[Line] = (
+            [(files.marked_size([file.size for file in marked], MOST_MARKS),)] if marked else []
+        )
         problem = self._problem
         if problem is not None:
             parts.append((Cell(f"{self.view}: ✗ {problem.what}", Tone.BAD),))
@@ -370,11 +375,11 @@ class CachePane(Pane):
         self.node.supervisor.spawn(self._read_marks(offset, min(limit, MOST_MARKS)), "screen: mark rows")
 
     async def _read_marks(self, offset: int, limit: int) -> None:
-        wish = self._storage.wish
+        wish = self._wish
         entries = await self.node.cache.entries(
             order=wish.order, descending=wish.descending, where=wish.where, offset=offset, limit=limit
         )
-        if wish != self._storage.wish or self.view is not CacheView.STORAGE:
+        if wish != self._wish or self.view is not CacheView.STORAGE:
             return
         for entry in entries[: MOST_MARKS - len(self.body.marked)]:
             self.body.marked[entry.sha1] = entry
@@ -385,7 +390,7 @@ class CachePane(Pane):
         """The rows that the filter leaves, up to `MOST_EXPORTED`, with exact numbers; of another view those read."""
         if self.view is not CacheView.STORAGE:
             return self.body.table()
-        wish = self._storage.wish
+        wish = self._wish
         table: list[Sequence[str]] = []
         while len(table) < MOST_EXPORTED:
             entries = await self.node.cache.entries(

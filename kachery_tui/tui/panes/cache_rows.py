@@ -143,17 +143,21 @@ class EntryPages(Reader):
     async def _answer(self, wish: Wish) -> bool:
         """Read what a wish needs; whether it still is the wish."""
         version = self._node.storage_version
-        count = await self._node.cache.count(wish.where)
-        rows: PagedRows[Entry] = PagedRows(
-            count, key=lambda entry: entry.sha1, cells=self._cells, want=self._want
-        )
-        for page in self._pages_in_view(count) if wish == self.shown else (0,):
+        pages: dict[int, list[Entry]] = {}
+        for page in self._pages_in_view(len(self.rows or ())) if wish == self.shown else (0,):
             if wish != self.wish:
                 return False
-            rows.put(page, await self._page(wish, page))
+            pages[page] = await self._page(wish, page)
+        # Counted last: the index has by then found what the filter leaves, and need not look for it a second time.
+        count = await self._node.cache.count(wish.where)
         totals = await self._node.cache.totals()
         if wish != self.wish:
             return False
+        rows: PagedRows[Entry] = PagedRows(
+            count, key=lambda entry: entry.sha1, cells=self._cells, want=self._want
+        )
+        for page, entries in pages.items():
+            rows.put(page, entries)
         self.rows, self.totals, self.shown, self._version = rows, totals, wish, version
         return True
 
