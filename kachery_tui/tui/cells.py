@@ -53,13 +53,40 @@ Row = tuple[Cell | Line, ...]
 BLANK: Final = Cell("")
 
 
-@lru_cache(maxsize=4096)
+class Mask:
+    """Whether hashes and URIs are hidden: one switch for the whole screen. A URI is all that it takes to get a file."""
+
+    on: bool = False
+
+    @classmethod
+    def over(cls, text: str) -> str:
+        """`text` as it is shown: while the mask is on, with no hash, and nothing from a `sha1://` on."""
+        return _HASH.sub(_hidden, _URI.sub(_hidden, text)) if cls.on else text
+
+
+_URI: Final = re.compile(
+    r"(?P<head>sha1://)(?![0-9a-f]{2}…[0-9a-f]{2}\s*$)(?P<hash>[0-9a-f]*).*", re.DOTALL | re.IGNORECASE
+)
+"""To the end of the text, since a name in a URI may have spaces in it; one that is masked already stays so."""
+
+_HASH: Final = re.compile(r"(?P<head>)(?<![0-9A-Za-z])(?P<hash>[0-9a-fA-F]{12,})(?![0-9A-Za-z])")
+
+
+def _hidden(found: re.Match[str]) -> str:
+    return f"{found['head']}{found['hash'][:2]}…{found['hash'][-2:]}"
+
+
 def plain(text: str) -> str:
-    """`text` as one line that does to a terminal what it seems to.
+    """`text` as one line that does to a terminal what it seems to, masked where it has to be.
 
     Control characters, bidirectional overrides, invisible and unassigned characters become `REPLACEMENT`; line ends
     and tabs become spaces, odd spaces ordinary ones, piles of combining marks are cut down.
     """
+    return _cleaned(Mask.over(text))
+
+
+@lru_cache(maxsize=4096)
+def _cleaned(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     kept: list[str] = []
@@ -90,7 +117,7 @@ def plain_lines(text: str) -> list[str]:
 def clip(text: str, width: int) -> str:
     """`text`, cleaned, in at most `width` terminal cells; what was cut shows as an ellipsis."""
     # No character takes less than a third of a cell once marks are bounded, so the rest need not be looked at.
-    text = plain(text[: width * (MOST_MARKS + 1) + 1])
+    text = plain(Mask.over(text)[: width * (MOST_MARKS + 1) + 1])
     if cell_len(text) <= width:
         return text
     return set_cell_size(text, width - 1) + "…" if width > 0 else ""

@@ -9,6 +9,7 @@ from rich.cells import cell_len
 
 from kachery_tui.tui.cells import (
     Cell,
+    Mask,
     Tone,
     clip,
     fit,
@@ -107,3 +108,24 @@ def test_wrapping_breaks_a_word_that_is_too_long() -> None:
 
 def test_joining_leaves_out_what_is_empty() -> None:
     assert joined(((Cell("a"),), (), (Cell("b"),)), " ") == (Cell("a"), Cell(" "), Cell("b"))
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("ab" * 20, "ab…ab"),
+        (f"node {'c1' * 32} said", "node c1…c1 said"),
+        ("abcdef012345…", "ab…45…"),
+        (f"sha1://{'0f' * 20}/a name?manifest={'12' * 20}", "sha1://0f…0f"),
+        ("sha1://0f…0f", "sha1://0f…0f"),
+        ("sha1://0f0f…", "sha1://0f…0f"),
+        ("feed://" + "12" * 32, "feed://12…12"),
+        ("deadbeef.dat on lab", "deadbeef.dat on lab"),
+    ],
+)
+def test_a_mask_hides_hashes_and_uris(monkeypatch: pytest.MonkeyPatch, text: str, masked: str) -> None:
+    assert plain(text) == text
+    monkeypatch.setattr(Mask, "on", True)
+    assert plain(text) == plain(plain(text)) == masked
+    assert fit(text, 80).rstrip() == masked
+    assert fit(text, 10) == fit(masked, 10)

@@ -6,7 +6,17 @@ A module for each subject. Keys are plain: Ctrl+S and Ctrl+Q stop a terminal, Ct
 from collections.abc import Mapping
 from typing import Final
 
-from kachery_tui.tui.actions import cache, channels, lists, looking, panes, program, requests, storing
+from kachery_tui.tui.actions import (
+    cache,
+    channels,
+    lists,
+    looking,
+    panes,
+    pictures,
+    program,
+    requests,
+    storing,
+)
 from kachery_tui.tui.actions.action import Action, Group
 from kachery_tui.tui.here import Here
 
@@ -20,6 +30,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *storing.ACTIONS,
     *lists.ACTIONS,
     *panes.ACTIONS,
+    *pictures.ACTIONS,
     *program.ACTIONS,
 )
 

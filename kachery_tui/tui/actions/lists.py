@@ -1,15 +1,24 @@
-"""What can be done with any list: filter, sort, mark, hold still."""
+"""What can be done with any list: filter, sort, mark, hold still, export."""
 
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from kachery_tui.node.threads import in_thread
+from kachery_tui.tui import present
 from kachery_tui.tui.actions.action import AVAILABLE, Action
+from kachery_tui.tui.dialogs.ask import Ask
+from kachery_tui.tui.dialogs.confirm import Confirm
+from kachery_tui.tui.dialogs.paths import PathSuggester
+from kachery_tui.tui.export import name_problem, place_problem, target, write_table
 from kachery_tui.tui.here import PaneName
+from kachery_tui.tui.prompts import ask_for_filter
 
 if TYPE_CHECKING:
     from kachery_tui.tui.here import Here
+    from kachery_tui.tui.panes.pane import Pane
     from kachery_tui.tui.screen import MainScreen
 
 
@@ -17,7 +26,7 @@ _MARKABLE: Final = frozenset({PaneName.REQUESTS, PaneName.CACHE})
 
 
 def _filter(screen: MainScreen, _here: Here) -> None:
-    screen.ask_for_filter()
+    ask_for_filter(screen)
 
 
 def _filter_unavailable(here: Here) -> str:
@@ -76,6 +85,45 @@ def _hold_label(here: Here) -> str:
     return "Go on" if here.held else "Hold still"
 
 
+def _export(screen: MainScreen, _here: Here) -> None:
+    pane = screen.pane
+
+    def go_on(text: str | None) -> None:
+        if text is not None:
+            screen.run(_export_to(screen, pane, target(text)), "screen: export")
+
+    screen.app.push_screen(
+        Ask(
+            f"Export the rows of {pane.NAME}",
+            about=f"as CSV or JSON, by the ending .csv or .json; ~ and Tab work; relative to {Path.cwd()}",
+            value=f"{pane.NAME}.csv",
+            takes="Export",
+            check=name_problem,
+            admit=lambda text: in_thread(lambda: place_problem(text)),
+            suggester=PathSuggester(),
+        ),
+        go_on,
+    )
+
+
+async def _export_to(screen: MainScreen, pane: Pane, path: Path) -> None:
+    if not await in_thread(path.exists):
+        await _write(screen, pane, path)
+        return
+
+    def go_on(yes: bool | None) -> None:
+        if yes:
+            screen.run(_write(screen, pane, path), "screen: export")
+
+    screen.app.push_screen(Confirm(f"{path} is there already. Overwrite it?"), go_on)
+
+
+async def _write(screen: MainScreen, pane: Pane, path: Path) -> None:
+    table = await pane.table()
+    await in_thread(lambda: write_table(path, table))
+    screen.tell(str(path), title=f"{present.count(len(table[1]), 'row')} exported")
+
+
 ACTIONS: Final = (
     Action(
         "filter", "/", "Filter", "Show only rows like…: words, name:x, size>1G, !state:done", _filter,
@@ -109,5 +157,8 @@ ACTIONS: Final = (
     Action(
         "hold", "f", "Hold still", "Hold the screen still, counting what comes; again, go on", _hold,
         label_here=_hold_label, footer=False,
+    ),
+    Action(
+        "export", "X", "Export rows", "Write the rows that are shown to a CSV or JSON file", _export, footer=False,
     ),
 )  # fmt: skip

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kachery_tui.node.ledger import Request, Step
+from kachery_tui.node.ledger import Request, Side, Step
 from kachery_tui.node.values import BucketFile, Entry
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.roles import Role
 from kachery_tui.protocol.uris import FileUri
+from kachery_tui.tui import present
 from kachery_tui.tui.actions.action import AVAILABLE, Action, Group
 from kachery_tui.tui.describe.request_story import story_lines
 from kachery_tui.tui.dialogs.ask import Ask
@@ -16,7 +17,7 @@ from kachery_tui.tui.header import waiting
 from kachery_tui.tui.here import Here, uri_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from kachery_tui.tui.cells import Line
     from kachery_tui.tui.screen import MainScreen
@@ -93,16 +94,33 @@ def _rows(here: Here) -> list[Request]:
     return [item for item in here.targets if isinstance(item, Request)]
 
 
+def _with_each(screen: MainScreen, rows: Sequence[Request], act: Callable[[int], object], done: str) -> None:
+    """Act on all rows, also where one of them refuses; with several, say how many it was done to."""
+    count = 0
+    for row in rows:
+        with screen.told():
+            act(row.number)
+            count += 1
+    if len(rows) > 1:
+        screen.tell(f"{present.count(count, 'request')} {done}")
+    screen.clear_marks()
+
+
+def _counted(label: str, number: int) -> str:
+    return f"{label} {number:,}" if number > 1 else label
+
+
+# Answering
+
+
 def _waiting_rows(here: Here) -> list[Request]:
     return [row for row in _rows(here) if row.step is Step.WAITING]
 
 
 def _provide(screen: MainScreen, here: Here) -> None:
     rows = _waiting_rows(here)
-    for row in rows:
-        screen.node.files.answer(row.number, yes=True)
     if rows:
-        screen.clear_marks()
+        _with_each(screen, rows, lambda number: screen.node.files.answer(number, yes=True), "provided")
         return
     waiting_row = next((row for row in screen.node.ledger if row.step is Step.WAITING), None)
     if waiting_row is not None:
@@ -114,17 +132,27 @@ def _provide_unavailable(here: Here) -> str:
 
 
 def _provide_label(here: Here) -> str:
-    return "Go to waiting" if waiting(here.node) and not _waiting_rows(here) else "Provide"
+    rows = _waiting_rows(here)
+    return "Go to waiting" if waiting(here.node) and not rows else _counted("Provide", len(rows))
 
 
 def _decline(screen: MainScreen, here: Here) -> None:
-    for row in _waiting_rows(here):
-        screen.node.files.answer(row.number, yes=False)
-    screen.clear_marks()
+    _with_each(
+        screen, _waiting_rows(here), lambda number: screen.node.files.answer(number, yes=False), "declined"
+    )
 
 
 def _decline_unavailable(here: Here) -> str:
-    return AVAILABLE if _waiting_rows(here) else "choose a request that waits for you"
+    if _waiting_rows(here):
+        return AVAILABLE
+    return "none of the marked rows waits for you" if here.marked else "choose a request that waits for you"
+
+
+def _decline_label(here: Here) -> str:
+    return _counted("Decline", len(_waiting_rows(here)))
+
+
+# Breaking off, trying again
 
 
 def _active_rows(here: Here) -> list[Request]:
@@ -133,10 +161,8 @@ def _active_rows(here: Here) -> list[Request]:
 
 def _cancel(screen: MainScreen, here: Here) -> None:
     rows = _active_rows(here)
-    for row in rows:
-        screen.node.files.cancel(row.number)
     if rows:
-        screen.clear_marks()
+        _with_each(screen, rows, screen.node.files.cancel, "cancelled")
     else:
         screen.stop_job()
 
@@ -144,13 +170,16 @@ def _cancel(screen: MainScreen, here: Here) -> None:
 def _cancel_unavailable(here: Here) -> str:
     if here.storing or _active_rows(here):
         return AVAILABLE
+    if here.marked and _rows(here):
+        return "the marked requests have ended"
     if isinstance(here.selection, Request):
         return f"this request has ended ({here.selection.step})"
     return f"choose a request that is under way ({here.key_of('pane-requests')})"
 
 
 def _cancel_label(here: Here) -> str:
-    return "Stop storing" if here.storing and not _active_rows(here) else "Cancel"
+    rows = _active_rows(here)
+    return "Stop storing" if here.storing and not rows else _counted("Cancel", len(rows))
 
 
 def _retryable_rows(here: Here) -> list[Request]:
@@ -159,54 +188,92 @@ def _retryable_rows(here: Here) -> list[Request]:
 
 def _retry(screen: MainScreen, here: Here) -> None:
     rows = _retryable_rows(here)
-    for row in rows:
-        screen.node.files.retry(row.number)
-    screen.clear_marks()
+    _with_each(screen, rows, screen.node.files.retry, "tried again")
     if len(rows) == 1:
         screen.show_request(rows[0].number)
 
 
 def _retry_unavailable(here: Here) -> str:
-    if not isinstance(here.selection, Request):
-        return f"choose a request that failed ({here.key_of('pane-requests')})"
     if _retryable_rows(here):
         return AVAILABLE
+    if here.marked and _rows(here):
+        return "none of the marked requests has failed"
+    if not isinstance(here.selection, Request):
+        return f"choose a request that failed ({here.key_of('pane-requests')})"
     if here.selection.is_active:
         return "it is still under way"
     return f"it ended well; {here.key_of('request')} asks anew"
 
 
-def _pushable(here: Here) -> list[FileUri]:
-    """The files chosen that this node may have: an entry of the storage, or a request's row about a file that is here."""
-    uris = []
+def _retry_label(here: Here) -> str:
+    return _counted("Retry", len(_retryable_rows(here)))
+
+
+# Pushing
+
+
+def _pushable(here: Here) -> list[tuple[FileUri, str]]:
+    """The chosen files that are here, each with the channel to push it to.
+
+    They are an entry of the storage, a file that a request brought, or one that others asked for, or that was pushed,
+    of this node: those go to the channel that the row is about.
+    """
+    found = []
     for item in here.targets:
-        if (isinstance(item, Entry) and item.kind != "void") or isinstance(item, Request):
-            uri = uri_of(here.node, item)
-            if uri is not None:
-                uris.append(uri)
-    return uris
+        is_here = (isinstance(item, Entry) and item.kind != "void") or (
+            isinstance(item, Request) and (item.side is not Side.MINE or item.step is Step.DONE)
+        )
+        uri = uri_of(here.node, item) if is_here else None
+        if uri is not None:
+            of_row = item.channel if isinstance(item, Request) and item.side is not Side.MINE else ""
+            found.append((uri, of_row if of_row in here.node.memberships else here.channel))
+    return found
 
 
 def _push(screen: MainScreen, here: Here) -> None:
-    uris = _pushable(here)
-    rows = [screen.node.files.push(uri, here.channel) for uri in uris]
+    rows: list[Request] = []
+    for uri, channel in _pushable(here):
+        with screen.told():
+            rows.append(screen.node.files.push(uri, channel))
     screen.clear_marks()
     if len(rows) == 1:
         screen.show_request(rows[0].number)
-    else:
-        screen.tell(f"{len(rows)} files go to the bucket of {here.channel}", title="Pushing")
+    elif rows:
+        channels = ", ".join(sorted({row.channel for row in rows}))
+        screen.tell(f"{present.count(len(rows), 'file')} to the bucket of {channels}", title="Pushing")
 
 
 def _push_unavailable(here: Here) -> str:
-    if isinstance(here.selection, Entry) and here.selection.kind == "void" and not here.marked:
-        return "the linked file changed or is gone"
-    if not _pushable(here):
-        return f"choose a file ({here.key_of('pane-cache')}) or a request ({here.key_of('pane-requests')})"
-    if here.channel not in here.node.memberships:
-        return "this node is on no channel yet"
-    if Role.PROVIDE_FILES not in here.node.memberships[here.channel].in_force:
-        return f"needs provide-files in force on {here.channel}"
+    found = _pushable(here)
+    if not found:
+        return _why_none_is_pushable(here)
+    memberships = here.node.memberships
+    for _, channel in found:
+        if channel not in memberships:
+            return "this node is on no channel yet"
+        if Role.PROVIDE_FILES not in memberships[channel].in_force:
+            return f"needs {Role.PROVIDE_FILES} in force on {channel}"
     return AVAILABLE
+
+
+def _why_none_is_pushable(here: Here) -> str:
+    if here.marked:
+        return "none of the marked files is here"
+    match here.selection:
+        case Entry():
+            return "the linked file changed or is gone"
+        case Request(is_active=True):
+            return "the file is not here yet"
+        case Request():
+            return "this request did not bring the file"
+        case _:
+            return (
+                f"choose a file ({here.key_of('pane-cache')}) or a request ({here.key_of('pane-requests')})"
+            )
+
+
+def _push_label(here: Here) -> str:
+    return _counted("Push", len(_pushable(here)))
 
 
 ACTIONS: Final = (
@@ -220,7 +287,7 @@ ACTIONS: Final = (
     ),
     Action(
         "decline", "n", "Decline", "Do not send it", _decline,
-        _decline_unavailable, Group.REQUESTS, changes=True, needs_node=True,
+        _decline_unavailable, Group.REQUESTS, changes=True, needs_node=True, label_here=_decline_label,
     ),
     Action(
         "cancel", "x", "Cancel", "Stop the request; verified chunks are kept", _cancel,
@@ -228,10 +295,10 @@ ACTIONS: Final = (
     ),
     Action(
         "retry", "R", "Retry", "Try again, from what is verified already", _retry,
-        _retry_unavailable, Group.REQUESTS, changes=True, needs_node=True,
+        _retry_unavailable, Group.REQUESTS, changes=True, needs_node=True, label_here=_retry_label,
     ),
     Action(
         "push", "u", "Push", "Upload the file to the channel's bucket now, and announce it", _push,
-        _push_unavailable, Group.REQUESTS, changes=True, needs_node=True,
+        _push_unavailable, Group.REQUESTS, changes=True, needs_node=True, label_here=_push_label,
     ),
 )  # fmt: skip

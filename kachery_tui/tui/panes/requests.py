@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from kachery_tui.filters import FieldKind, matches
 from kachery_tui.node.ledger import Request, Side
 from kachery_tui.tui import present
-from kachery_tui.tui.cells import Cell, Line, Tone, fit_line, joined, wrap_line
+from kachery_tui.tui.cells import Cell, Line, Tone, fit_line, joined
 from kachery_tui.tui.describe.request_table import (
     FIELDS,
     MOVING_SORTS,
@@ -98,13 +98,14 @@ class RequestsPane(Pane):
         self._placed: dict[int, int] = {}
         """Places of the rows, by number, in an order that changes by itself."""
         self._placed_by: Hashable = None
+        self._placed_at = 0
         self._still_until = 0.0
         self._hidden = 0
 
     def contents(self) -> ComposeResult:
         """The list and the words about the chosen row."""
         yield RowList(COLUMNS, empty=("No requests yet.", "r asks for a file by its URI."), id="rows")
-        yield CellLines(hanging=HEAD, id="detail")
+        yield CellLines(hanging=HEAD, more=(Cell("… more in the details", Tone.MUTED),), id="detail")
 
     def on_resize(self) -> None:
         """Say as much of the chosen request as there is room for."""
@@ -139,7 +140,8 @@ class RequestsPane(Pane):
         """The ledger's version and the cursor; rates go on changing for a while after the last bytes, ages always."""
         last = max((row.meter.last_at or 0 for row in self.node.ledger if row.is_active), default=None)
         ages = any(term.kind is FieldKind.TIME for term in self.filter.terms)
-        return self.node.ledger.version, self.focus_target.cursor_key, int(now) if ages else tick(last, now)
+        moves = int(now) if ages else tick(last, now)
+        return self.node.ledger.version, self.focus_target.cursor_key, moves, self._is_order_due(now)
 
     def status(self, now: float) -> Line:
         """What the marked rows are together, what waits, what is under way, and the order if no title tells it."""
@@ -189,6 +191,10 @@ class RequestsPane(Pane):
         )
         self._show_detail(now)
 
+    def _is_order_due(self, now: float) -> bool:
+        is_old = self._placed_at != self.node.ledger.version
+        return self._placed_by is not None and is_old and now >= self._still_until
+
     def _in_order(self, rows: list[Request], now: float) -> list[Request]:
         """The rows in the order chosen. One that changes by itself is kept for a while, so that rows can be hit."""
         if self.sort not in MOVING_SORTS:
@@ -200,23 +206,20 @@ class RequestsPane(Pane):
         found = in_order(rows, self.sort, self.node.label_of, descending=self.descending)
         self._placed = {row.number: place for place, row in enumerate(found)}
         self._placed_by, self._still_until = placed_by, now + SETTLES
+        self._placed_at = self.node.ledger.version
         return found
 
     def _show_detail(self, now: float) -> None:
         row, width, height = self.selection, self._detail.content_size.width, self._detail.content_size.height
-        lines: list[Line] = []
+        lines: tuple[Line, ...] = ()
         if row is None or not height:
             pass
         elif height <= BRIEF_LINES:
-            lines = [fit_line(line, width) for line in brief_lines(row, self.node.label_of, now, width)][
-                :height
-            ]
+            brief = brief_lines(row, self.node.label_of, now, width)
+            lines = tuple(fit_line(line, width) for line in brief)
         else:
-            whole = request_lines(row, self.node.label_of, now, width)
-            lines = [part for line in whole for part in wrap_line(line, max(width, 1), indent=HEAD)]
-            if len(lines) > height:
-                lines[height - 1 :] = [(Cell("… all of it in the details", Tone.MUTED),)]
-        self._detail.show(tuple(lines))
+            lines = tuple(request_lines(row, self.node.label_of, now, width))
+        self._detail.show(lines)
 
     def on_row_list_moved(self, _event: RowList.Moved) -> None:
         """Another row has other words; while the cursor moves, rows stand still."""

@@ -38,16 +38,18 @@ class CellLine(Toned):
 class CellLines(Toned):
     """Several lines that show what they are given, wrapped to the width that there is.
 
-    `hanging` is by how many cells the second and later lines of a wrapped one stand in.
+    `hanging` is by how many cells the second and later lines of a wrapped one stand in. Where there is no room for all,
+    the last line that there is room for is `more`, unless that is empty.
     """
 
     DEFAULT_CSS = """
     CellLines { height: 1fr; width: 1fr; }
     """
 
-    def __init__(self, *, hanging: int = 0, id: str | None = None) -> None:  # noqa: A002 - Textual's word
+    def __init__(self, *, hanging: int = 0, more: Line = (), id: str | None = None) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id)
         self._hanging = hanging
+        self._more = more
         self.lines: tuple[Line, ...] = ()
         self._wrapped: list[Line] = []
 
@@ -55,20 +57,23 @@ class CellLines(Toned):
         """Show `lines` from now on; only those that changed are painted."""
         if lines != self.lines:
             self.lines = lines
-            self._wrap()
+            self.wrap_anew()
 
     def on_resize(self) -> None:
         """Another width breaks lines elsewhere."""
-        self._wrap()
+        self.wrap_anew()
 
     def _wrap_to(self, width: int) -> list[Line]:
         return [part for line in self.lines for part in wrap_line(line, max(width, 1), indent=self._hanging)]
 
-    def _wrap(self) -> None:
-        width = self.size.width
+    def wrap_anew(self) -> None:
+        """Break the lines anew, and paint those that changed."""
+        width, height = self.size
         before = self._wrapped
         self._wrapped = self._wrap_to(width)
-        for y in range(self.size.height):
+        if self._more and len(self._wrapped) > height > 0:
+            self._wrapped[height - 1 :] = [self._more]
+        for y in range(height):
             if before[y : y + 1] != self._wrapped[y : y + 1]:
                 self.refresh(Region(0, y, width, 1))
 
