@@ -234,7 +234,11 @@ def _completed(text: str) -> str | None:
 
 
 _KEYS: tuple[Line, ...] = (
-    (*key_hint("Enter", "next   "), *key_hint("Tab", "next field, or the rest of a path   "), *key_hint("Esc", "quit")),
+    (
+        *key_hint("Enter", "next   "),
+        *key_hint("Tab", "next field, or the rest of a path   "),
+        *key_hint("Esc", "quit"),
+    ),
 )
 
 

@@ -44,9 +44,9 @@ def _open(screen: MainScreen, here: Here) -> None:
         case BucketFile() as file:
             uri = str(uri_of(node, file))
             screen.view("File in the bucket", lambda: bucket_lines(file, uri, here.channel), copies=uri)
-        case TrashedFile() as file:
-            uri = str(uri_of(node, file))
-            screen.view("File in the trash", lambda: trashed_lines(file, uri), copies=uri)
+        case TrashedFile() as trashed:
+            uri = str(uri_of(node, trashed))
+            screen.view("File in the trash", lambda: trashed_lines(trashed, uri), copies=uri)
         case FeedInfo() as feed:
             screen.view("Feed", lambda: feed_lines(feed), copies=feed_uri(feed))
         case LogLine() as line:
