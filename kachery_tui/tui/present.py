@@ -1,6 +1,7 @@
 """How numbers, times, hashes and states read: pure functions, the same everywhere on the screen."""
 
 import math
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -17,6 +18,12 @@ NOTHING: Final = "–"
 
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
+
+SPARK_SECONDS: Final = 60
+"""How far back a sparkline goes."""
+
+_BARS: Final = " ▁▂▃▄▅▆▇█"
+_BAR_STEPS: Final = (1, 3, 9, 27, 81, 243, 729, 2187)
 
 _STEPS: Final[Mapping[Step, tuple[str, Tone]]] = {
     Step.STORAGE: ("…", Tone.BUSY),
@@ -147,6 +154,28 @@ def clock(at: float | None, now: float) -> str:
     if moment.date() == datetime.fromtimestamp(now).astimezone().date():
         return moment.strftime("%H:%M:%S")
     return moment.strftime("%Y-%m-%d")
+
+
+def last(at: float | None, now: float) -> str:
+    """When something happened last, in at most eight cells: the time of day if it was today, else how many days ago.
+
+    It stands still until midnight, unlike an age, which would have an idle screen written to.
+    """
+    if at is None:
+        return NOTHING
+    moment = datetime.fromtimestamp(at).astimezone()
+    days = (datetime.fromtimestamp(now).astimezone().date() - moment.date()).days
+    return f"{days:,} d ago" if days > 0 else moment.strftime("%H:%M:%S")
+
+
+def spark(amounts: Sequence[int], cells: int) -> str:
+    """Amounts by the second as a line of `cells` bars: blank for nothing, each height about thrice the one below.
+
+    The scale is the same everywhere, so that lines can be compared, and what stands does not change as more comes.
+    """
+    step = max(len(amounts) // max(cells, 1), 1)
+    sums = (sum(amounts[first : first + step]) for first in range(0, step * cells, step))
+    return "".join(_BARS[bisect_right(_BAR_STEPS, amount)] for amount in sums)
 
 
 def moment(at: float) -> str:

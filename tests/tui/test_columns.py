@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kachery_tui.tui.panes import cache, channels, log, requests, streams
+from kachery_tui.tui.panes import cache, channels, log, requests
 from kachery_tui.tui.widgets.columns import GAP, Column, widths
 
 COLUMNS = (Column("a", 4), Column("b", 6, share=1), Column("c", 5, drop=1), Column("d", 5, drop=2))
@@ -29,8 +29,6 @@ def test_the_width_is_never_exceeded_while_anything_can_go(available: int) -> No
 def test_every_list_fits_80_columns() -> None:
     for columns in (
         channels.COLUMNS,
-        streams.LANES,
-        streams.MESSAGES,
         requests.COLUMNS,
         cache.COLUMNS,
         log.COLUMNS,

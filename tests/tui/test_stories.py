@@ -91,11 +91,11 @@ async def test_grant_a_role_and_see_the_stream_open(tmp_path: Path, lab: Path, s
     node = unstarted_node(tmp_path / "me", lab, roles=[Role.REQUEST_FILES])
     async with at_the_screen(node, size) as me:
         await me.press("1", "down", "down")
-        await me.reads("would ↑", "g Ask for role")
+        await me.reads("g asks for it: will listen on lab-requestFiles", "g Ask for role")
         await me.press("g")
         membership = me.node.memberships["lab"]
         await until(lambda: Role.PROVIDE_FILES in membership.in_force)
-        await me.reads("g Drop role")
+        await me.reads("g Give up role", "✓ in force: listens on lab-requestFiles")
         assert load_channel(membership.config.file).roles == {Role.REQUEST_FILES, Role.PROVIDE_FILES}
         await me.press("2", "down")
         await me.reads("requestFiles")
@@ -173,9 +173,9 @@ async def test_the_raw_envelope(tmp_path: Path, lab: Path, size: tuple[int, int]
     async with at_the_screen(unstarted_node(tmp_path / "me", lab), size) as me:
         await me.press("2")
         me.node.files.request("sha1://" + "ab" * 20)
-        await me.reads("requestFile ", "↑ ✓ sent")
+        await me.reads("requestFile ", "✓ sent", "↑ me")
         await me.press("enter", "up", "enter")
-        await me.reads("Envelope", '"fromNodeId"', me.node.node_id[:40], '"sha1": "abababab')
+        await me.reads("Message on lab-requestFiles", '"fromNodeId"', me.node.node_id[:40], '"sha1": "abababab')
         await me.press("escape", "escape")
         assert me.main.focused is me.main.pane.focus_target
 

@@ -1,4 +1,4 @@
-"""Channels: asking for roles and giving them up, and which channel is looked at."""
+"""Channels: asking for roles and giving them up, what there is to know of one, and which is looked at."""
 
 from __future__ import annotations
 
@@ -6,12 +6,37 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from kachery_tui.tui.actions.action import AVAILABLE, Action, Group
+from kachery_tui.tui.describe.roles import channel_lines, meaning, why_not
 from kachery_tui.tui.here import ChannelRow, Here, PaneName
 from kachery_tui.tui.undo import Undo
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kachery_tui.protocol.roles import Role
+    from kachery_tui.tui.cells import Line
     from kachery_tui.tui.screen import MainScreen
+
+PATIENCE: Final = 5.0
+"""Seconds until a role that is not in force by then is told to be waiting; a service takes far less."""
+
+
+def open_row(screen: MainScreen, row: ChannelRow) -> None:
+    """Tell all about a channel; ask for a role of it, or give it up."""
+    if row.role is not None:
+        screen.action_act("role")
+        return
+
+    def lines() -> Iterator[Line]:
+        membership = screen.node.memberships.get(row.channel)
+        return iter(()) if membership is None else channel_lines(membership)
+
+    screen.view(f"Channel {row.channel}", lines, live=True)
+
+
+def open_label(here: Here, row: ChannelRow) -> str:
+    """What opening a row is called."""
+    return "Details" if row.role is None else _role_label(here)
 
 
 def _role(screen: MainScreen, here: Here) -> None:
@@ -23,21 +48,33 @@ def _role(screen: MainScreen, here: Here) -> None:
 
 async def _set_role(screen: MainScreen, channel: str, role: Role, *, asked: bool) -> None:
     await screen.node.set_role(channel, role, asked=asked)
-    done = f"{'asking for' if asked else 'dropping'} {role} on {channel}"
+    done = f"{'asking for' if asked else 'giving up'} {role} on {channel}"
     screen.undo.push(Undo(done, partial(screen.node.set_role, channel, role, asked=not asked)))
+    membership = screen.node.memberships.get(channel)
+    if membership is None:
+        return
+    if not asked:
+        screen.tell(
+            f"does not {meaning(channel, role).replace(' and ', ' nor ')} by it", title=f"{role} is given up"
+        )
+    elif role not in membership.granted or not await membership.wait_role(role, PATIENCE):
+        screen.tell(why_not(membership, role), title=f"{role} is asked for, not in force")
+    else:
+        screen.tell(f"asked, granted, and now it may {meaning(channel, role)}", title=f"{role} is in force")
 
 
 def _role_unavailable(here: Here) -> str:
-    if not isinstance(here.selection, ChannelRow):
+    row = here.selection
+    if not isinstance(row, ChannelRow):
         return f"choose a role in the channels pane ({here.key_of('pane-channels')})"
-    return AVAILABLE if here.selection.role else "choose a role, not the channel"
+    return AVAILABLE if row.role else "choose a role, not the channel"
 
 
 def _role_label(here: Here) -> str:
     row = here.selection
     if isinstance(row, ChannelRow) and row.role and row.channel in here.node.memberships:
-        return "Drop role" if row.role in here.node.memberships[row.channel].asked else "Ask for role"
-    return "Ask/drop role"
+        return "Give up role" if row.role in here.node.memberships[row.channel].asked else "Ask for role"
+    return "Ask/give up role"
 
 
 def _next_channel(screen: MainScreen, here: Here) -> None:
@@ -53,7 +90,7 @@ def _next_channel_unavailable(here: Here) -> str:
 
 ACTIONS: Final = (
     Action(
-        "role", "g", "Ask/drop role", "Ask for the role on this channel, or give it up", _role,
+        "role", "g", "Ask/give up role", "Ask for the role on this channel, or give it up", _role,
         _role_unavailable, Group.CHANNELS, panes=frozenset({PaneName.CHANNELS}), changes=True, needs_node=True,
         label_here=_role_label, also="space",
     ),

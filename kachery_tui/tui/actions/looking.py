@@ -8,16 +8,15 @@ from kachery_tui.node.activity import StreamMessage
 from kachery_tui.node.ledger import Request
 from kachery_tui.node.log import LogLine
 from kachery_tui.node.values import BucketFile, Entry, FeedInfo, TrashedFile
+from kachery_tui.tui.actions import channels, streams
 from kachery_tui.tui.actions.action import AVAILABLE, Action
 from kachery_tui.tui.actions.requests import open_request
 from kachery_tui.tui.cells import Cell
 from kachery_tui.tui.describe.files import bucket_lines, entry_lines, trashed_lines
 from kachery_tui.tui.describe.log import log_lines
-from kachery_tui.tui.describe.streams import message_lines
 from kachery_tui.tui.dialogs.text_view import TextView
 from kachery_tui.tui.here import ChannelRow, Here, Lane, Selection, uri_of
 from kachery_tui.tui.panes.feeds import feed_lines, feed_uri
-from kachery_tui.tui.panes.streams import StreamsPane
 
 if TYPE_CHECKING:
     from kachery_tui.tui.screen import MainScreen
@@ -26,18 +25,14 @@ if TYPE_CHECKING:
 def _open(screen: MainScreen, here: Here) -> None:
     node, now = screen.node, screen.now
     match here.selection:
-        case ChannelRow():
-            screen.action_act("role")
+        case ChannelRow() as row:
+            channels.open_row(screen, row)
         case Lane():
             screen.enter_messages()
         case Request() as row:
             open_request(screen, row)
         case StreamMessage() as message:
-            streams = screen.pane
-            stream = streams.stream_of_message if isinstance(streams, StreamsPane) else None
-            if stream is not None:
-                lines = tuple(message_lines(stream, message, node.label_of, now))
-                screen.view("Envelope", lambda: lines, copies=message.raw)
+            streams.open_message(screen, here, message)
         case Entry() as entry:
             uri = str(uri_of(node, entry))
             screen.view("File in storage", lambda: entry_lines(entry, uri, now), copies=uri)
@@ -54,21 +49,17 @@ def _open(screen: MainScreen, here: Here) -> None:
 
 
 def _open_unavailable(here: Here) -> str:
-    if here.selection is None:
-        return "nothing is chosen"
-    if isinstance(here.selection, ChannelRow):
-        return AVAILABLE if here.selection.role else "choose a role, not the channel"
-    return AVAILABLE
+    return "nothing is chosen" if here.selection is None else AVAILABLE
 
 
 def _open_label(here: Here) -> str:
     match here.selection:
-        case ChannelRow():
-            return "Ask/drop role"
+        case ChannelRow() as row:
+            return channels.open_label(here, row)
         case Lane():
             return "Messages"
         case StreamMessage():
-            return "Envelope"
+            return "Whole message"
         case LogLine():
             return "Whole line"
         case _:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+import time
+from typing import TYPE_CHECKING, ClassVar, Final
 
-from kachery_tui.node.activity import StreamActivity, StreamMessage
-from kachery_tui.protocol.roles import Stream
-from kachery_tui.tui import present
-from kachery_tui.tui.cells import Cell, Line, Tone
-from kachery_tui.tui.describe.streams import message_cells, stream_cells
+from kachery_tui.filters import matches
+from kachery_tui.protocol.roles import Stream, role_to_subscribe
+from kachery_tui.tui import OVER_SSH, present
+from kachery_tui.tui.cells import BLANK, Cell, Line, Tone
+from kachery_tui.tui.describe.streams import (
+    FAULTS,
+    MESSAGE_FIELDS,
+    Rights,
+    lane_about,
+    lane_cells,
+    last_at,
+    message_cells,
+    message_facts,
+    names,
+)
 from kachery_tui.tui.here import Lane, PaneName
+from kachery_tui.tui.panes.heard import MergedRows, Placed, Sieve
+from kachery_tui.tui.panes.keys import key_of
 from kachery_tui.tui.panes.pane import Pane, tick
 from kachery_tui.tui.widgets.cell_line import CellLine
 from kachery_tui.tui.widgets.columns import Column
@@ -17,64 +30,140 @@ from kachery_tui.tui.widgets.row_list import NO_ROWS, ListedRows, RowList
 from kachery_tui.tui.widgets.tail_list import TailList
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Mapping, Sequence
 
+    from textual import events
     from textual.app import ComposeResult
 
+    from kachery_tui.node.activity import StreamActivity, StreamMessage
+    from kachery_tui.node.ledger import Request
     from kachery_tui.node.membership import Membership
+    from kachery_tui.tui.describe import LabelOf
 
-ALL = "all six"
+ALL: Final = "all six"
 """The lane that shows the messages of every stream, by time."""
 
-LANES = (
-    Column("stream", 13),
-    Column("listens", 7),
-    Column("publishes", 9),
-    Column("rate", 7, right=True),
-    Column("last", 10, right=True, drop=2),
-    Column("refused", 7, right=True),
-    Column("present", 8, share=1, drop=1),
-)
+MIDDLE_FROM, WIDE_FROM = 78, 96
+"""Columns from which on the lanes tell everything, and from which on nothing of a message's type and verdict is cut."""
 
-MESSAGES = (
-    Column("time", 8),
-    Column("stream", 13, drop=4),
-    Column("verdict", 12),
-    Column("type", 18),
-    Column("from", 14, drop=2),
-    Column("what", 8, share=1),
-)
+LANES_HEIGHT: Final = 8
+"""Lines of the lanes: their titles, all six, each of the six."""
 
-ROOM_FOR_MESSAGES = 14
-"""Lines that the pane needs before messages show under the lanes."""
+ROOM_FOR_MESSAGES: Final = 16
+"""Lines that the pane needs before messages show under the lanes; with fewer, Enter shows them in the lanes' place."""
 
-Placed = tuple[Stream, StreamMessage]
+ROOM_FOR_ABOUT: Final = 10
+"""Lines that the pane needs before the chosen lane is told of under the lanes."""
+
+BUSY_RATE: Final = 8.0
+"""Messages a second that nobody can read one by one any more."""
+
+BUSY_PAUSE: Final = 1.0 if OVER_SSH else 0.25
+"""Seconds between two paintings of what is as busy as that: a screenful of messages takes a slow line some 3 KB."""
+
+
+_STREAM: Final = ("stream", Column("stream", 12))
+_MAY: Final = ("may", Column("may", 9, spills=True))
+_RATE: Final = ("rate", Column("rate", 7, right=True))
+_REFUSED: Final = ("refused", Column("refused", 7, right=True))
+
+
+def lane_columns(width: int, *, refused: bool) -> tuple[tuple[str, Column], ...]:
+    """The lanes' columns in a pane of that width, with what each tells of.
+
+    Where there is no room for both, the time of the last message makes way for what was `refused`, if anything was.
+    """
+    if width >= MIDDLE_FROM:
+        cells = spark_cells(width)
+        return (
+            _STREAM,
+            _MAY,
+            _RATE,
+            ("spark", Column("last minute"[-cells:].strip(), cells)),
+            ("last", Column("last", 8, right=True)),
+            _REFUSED,
+            ("present", Column("present, or what it needs", 16, share=1)),
+        )
+    return (
+        _STREAM,
+        _MAY,
+        _RATE,
+        ("spark", Column("minute", spark_cells(width), drop=1)),
+        _REFUSED if refused else ("hour", Column("last", 5, right=True)),
+        ("present", Column("present, +role", 11, share=1)),
+    )
+
+
+def spark_cells(width: int) -> int:
+    """Cells of a sparkline in a pane of that width."""
+    if width >= WIDE_FROM:
+        return 20
+    return 12 if width >= MIDDLE_FROM else 6
+
+
+def message_columns(width: int, *, one_stream: bool) -> tuple[Column, ...]:
+    """The messages' columns in a pane of that width; which stream needs no word where it is the only one."""
+    is_wide = width >= WIDE_FROM
+    return (
+        Column("time", 8, drop=1),
+        *(() if one_stream else (Column("stream", 12, drop=4),)),
+        Column("verdict", 13 if is_wide else 10),
+        Column("type", 18 if is_wide else 16),
+        Column("from", 8, share=1, drop=3),
+        Column("what", 11, share=2),
+    )
 
 
 class StreamsPane(Pane):
-    """The chosen channel's streams above, the chosen stream's messages below."""
+    """The chosen channel's streams above, the chosen stream's messages below or, where room is short, in their place."""
 
     NAME: ClassVar[PaneName] = PaneName.STREAMS
+    FIELDS = MESSAGE_FIELDS
+    FAILURES: ClassVar[str] = FAULTS
 
     DEFAULT_CSS = """
     StreamsPane {
         & > #lanes { height: 8; }
         & > .streams--about { background: $boost; }
-        &.-short > #lanes { height: 1fr; }
-        &.-short > #messages, &.-short > .streams--about { display: none; }
     }
     """
 
+    _reading = False
+    """Whether the person is, or was last, among the messages rather than the lanes."""
+    _heard_of: Hashable = None
+
     def contents(self) -> ComposeResult:
         """Lanes, two lines about the chosen one, its messages."""
-        yield RowList(LANES, empty=("No channel.",), id="lanes")
+        yield RowList(
+            [column for _, column in lane_columns(0, refused=False)], empty=("No channel.",), id="lanes"
+        )
+        yield CellLine(id="rights", classes="streams--about")
         yield CellLine(id="there", classes="streams--about")
-        yield TailList(MESSAGES, empty=("Nothing was said here yet.",), id="messages")
+        yield TailList(message_columns(0, one_stream=False), id="messages")
+
+    def on_mount(self) -> None:
+        """Begin with the lanes."""
+        self._arrange()
 
     def on_resize(self) -> None:
-        """Leave the messages out where there is no room for them."""
+        """Another size has room for more, or for less."""
         super().on_resize()
-        self.set_class(self.size.height < ROOM_FOR_MESSAGES, "-short")
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Decide what shows. Done directly, not by classes, so that focus can follow at once."""
+        height, is_short = self.size.height, self.is_short
+        self.lanes.display = not (is_short and self._reading)
+        self.messages.display = self._reading or not is_short
+        for about in self.query(".streams--about").results(CellLine):
+            about.display = height >= ROOM_FOR_ABOUT and self.lanes.display
+        self.lanes.styles.height = "1fr" if is_short else LANES_HEIGHT
+        self.look_again()
+
+    @property
+    def is_short(self) -> bool:
+        """Whether there is room for the lanes or the messages, not both."""
+        return self.size.height < ROOM_FOR_MESSAGES
 
     @property
     def lanes(self) -> RowList:
@@ -88,8 +177,13 @@ class StreamsPane(Pane):
 
     @property
     def focus_target(self) -> RowList:
-        """The lanes."""
-        return self.lanes
+        """Where the person was last: lanes or messages."""
+        return self.messages if self._reading else self.lanes
+
+    @property
+    def body(self) -> RowList:
+        """The messages."""
+        return self.messages
 
     @property
     def position(self) -> str:
@@ -98,9 +192,9 @@ class StreamsPane(Pane):
 
     @property
     def placed(self) -> Placed | None:
-        """The message under the cursor and its stream, while the reader is among the messages."""
-        chosen: Placed | None = self.messages.chosen if self.messages.has_focus else None
-        return chosen
+        """The message under the cursor and its stream, while the person is among the messages."""
+        rows = self.messages.rows
+        return rows.item(self.messages.cursor) if self._reading and isinstance(rows, MergedRows) else None
 
     @property
     def stream_of_message(self) -> Stream | None:
@@ -109,42 +203,67 @@ class StreamsPane(Pane):
 
     @property
     def selection(self) -> StreamMessage | Lane | None:
-        """The message under the cursor while the reader is among the messages, else the lane."""
-        if self.messages.has_focus:
+        """The message under the cursor while the person is among the messages, else the lane."""
+        if self._reading:
             placed = self.placed
             return placed[1] if placed else None
         key = self.lanes.cursor_key
         return None if key is None else Lane(None if key == ALL else Stream(str(key)))
 
     def enter_messages(self) -> bool:
-        """Go from the lanes to the messages; whether there is room for them."""
-        if self.messages.display and not self.has_class("-short"):
-            self.messages.focus()
-            return True
-        return False
+        """Go from the lanes to the messages; there is always room for them."""
+        self._read(True)
+        self.messages.focus()
+        return True
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """The person went to the lanes or to the messages, by key or by mouse."""
+        if event.widget in (self.lanes, self.messages):
+            self._read(event.widget is self.messages)
+
+    def _read(self, reading: bool) -> None:
+        if reading != self._reading:
+            self._reading = reading
+            self._arrange()
+
+    def set_filter(self, text: str) -> None:
+        """Show only the messages that a filter leaves, and go to them. Raises `FilterError`."""
+        super().set_filter(text)
+        if self.filter and self.is_attached:
+            had_focus = self.lanes.has_focus
+            self._read(True)
+            if had_focus:
+                self.messages.focus()
 
     def stamp(self, now: float) -> Hashable:
-        """Versions of the streams, of who is present, and which stream is looked at."""
+        """Versions of the streams, of who is present, and which stream is looked at; what is busy only now and then."""
         membership = self.node.memberships.get(self.channel)
         if membership is None:
             return ""
-        activity = membership.activity.values()
+        activities = list(membership.activity.values())
+        last = last_at(activities)
+        rate = sum(one.received.rate(now, 2) + one.sent.rate(now, 2) for one in activities)
         return (
             self.channel,
             membership.version,
             self.lanes.cursor_key,
             self.messages.following,
-            tuple(
-                (one.version, tick(one.received.last_at, now), tick(one.sent.last_at, now))
-                for one in activity
-            ),
+            int(now / BUSY_PAUSE) if rate > BUSY_RATE else tuple(one.version for one in activities),
+            tick(last, now),
+            _spark_tick(last, now),
+            time.localtime(now).tm_yday,
         )
 
     def status(self, now: float) -> Line:
-        """The channel, and what a held list has not shown yet."""
-        unseen = self.messages.unseen
-        new = (Cell(f"  +{unseen:,} new (End follows)", Tone.WARN),) if unseen else ()
-        return (Cell(self.channel or "no channel"), *new)
+        """The channel, the lane where that cannot be seen, how to get to the messages, what a held list has not shown."""
+        line = [Cell(self.channel or "no channel")]
+        if not self.lanes.display:
+            line.append(Cell(f"  {self.lanes.cursor_key}  Esc: lanes", Tone.MUTED))
+        elif not self.messages.display and self.channel:
+            line.append(Cell(f"  {key_of(self, 'open')}: messages", Tone.MUTED))
+        if unseen := self.messages.unseen:
+            line.append(Cell(f"  +{unseen:,} new (End follows)", Tone.WARN))
+        return tuple(line)
 
     def paint(self, now: float) -> None:
         """Show lanes and messages."""
@@ -153,57 +272,92 @@ class StreamsPane(Pane):
             self.lanes.show(NO_ROWS)
             self.messages.forget()
             return
-        self._show_lanes(membership, now)
-        if not self.has_class("-short"):
-            self._show_about(membership)
+        if self.lanes.display:
+            self._show_lanes(membership, now)
+        if self.messages.display:
             self._show_messages(membership, now)
 
     def _show_lanes(self, membership: Membership, now: float) -> None:
-        names = [ALL, *Stream]
+        members = {
+            stream: {member.node_id: member.label for member in membership.members(stream)}
+            for stream in Stream
+        }
+        rights = Rights(membership.asked, membership.granted)
+        refused = any(activity.refused for activity in membership.activity.values())
+        columns = lane_columns(self.size.width, refused=refused)
+        spark, needs = spark_cells(self.size.width), "needs " if self.size.width >= MIDDLE_FROM else "+"
+        self.lanes.set_columns([column for _, column in columns])
 
-        def cells(name: str) -> Line:
-            streams = list(Stream) if name == ALL else [Stream(name)]
-            there = {
-                member.node_id: member.label for stream in streams for member in membership.members(stream)
-            }
+        def present_on(streams: Sequence[Stream]) -> str:
+            there = {id_: label for stream in streams for id_, label in members[stream].items()}
+            return names(there, self.node.node_id)
+
+        def lane(name: str) -> Line:
+            streams = _streams(name)
             activities = [membership.activity[stream] for stream in streams]
-            return stream_cells(name, activities, _names(there), now)
+            there = present_on(streams)
+            cells = lane_cells(name, activities, rights, there, now, spark=spark, needs=needs)
+            return tuple(cells.get(tells, BLANK) for tells, _ in columns)
 
-        self.lanes.show(ListedRows(names, key=str, cells=cells))
-
-    def _streams(self) -> list[Stream]:
-        key = self.lanes.cursor_key
-        return list(Stream) if key in (ALL, None) else [Stream(str(key))]
-
-    def _show_about(self, membership: Membership) -> None:
-        streams = self._streams()
-        there = {member.node_id: member.label for stream in streams for member in membership.members(stream)}
+        self.lanes.show(ListedRows([ALL, *Stream], key=str, cells=lane))
+        streams = _streams(self.lanes.cursor_key)
         activities = [membership.activity[stream] for stream in streams]
-        refused = [one for one in activities if one.refused]
-        line: list[Cell] = [Cell(f" present: {_names(there) or 'nobody that this node hears of'}")]
-        if refused:
-            worst = max(refused, key=lambda one: one.received.last_at or 0)
-            total = sum(one.refused for one in refused)
-            line.append(Cell(f"  ✗ {total:,} refused, last: {worst.last_refusal}", Tone.BAD))
-        passed_over = sum(one.passed_over for one in activities)
-        if passed_over:
-            line.append(Cell(f"  {passed_over:,} passed over", Tone.MUTED))
-        line.extend(Cell(f"  ! {one.stream}: {one.problem}", Tone.WARN) for one in activities if one.problem)
-        self.query_one("#there", CellLine).show(tuple(line))
+        for id_, line in zip(
+            ("rights", "there"), lane_about(activities, rights, present_on(streams)), strict=True
+        ):
+            self.query_one(f"#{id_}", CellLine).show((Cell(" "), *line))
 
     def _show_messages(self, membership: Membership, now: float) -> None:
-        streams = self._streams()
-        activities = [membership.activity[stream] for stream in streams]
-        view = (self.channel, self.lanes.cursor_key)
+        key = self.lanes.cursor_key
+        streams = _streams(key)
+        view = (self.channel, key, self.filter.text)
+        if view != self._heard_of:
+            self._heard_of = view
+            self._sieves: Mapping[Stream, Sieve] = {stream: Sieve() for stream in streams}
+            self.messages.set_columns(message_columns(self.size.width, one_stream=len(streams) == 1))
+        activities = {stream: membership.activity[stream] for stream in streams}
+        labels: dict[str, str] = {}
+
+        def label_of(node_id: str) -> str:
+            if node_id not in labels:
+                labels[node_id] = self.node.label_of(node_id)
+            return labels[node_id]
+
+        kept = {stream: self._kept(activity, label_of, now) for stream, activity in activities.items()}
+        counts = (self._sieves[one].passed if self.filter else activities[one].count for one in streams)
+        self.messages.empty = self._empty_words(list(activities.values()), membership)
         self.messages.feed(
             view,
-            newest=sum(one.count for one in activities),
-            rows=lambda: ListedRows(
-                _by_time(activities),
-                key=lambda placed: (placed[0], placed[1].number),
-                cells=lambda placed: message_cells(*placed, self.node.label_of, now),
-            ),
+            newest=sum(counts),
+            rows=lambda: MergedRows(kept, lambda placed: self._cells(placed, label_of, now)),
         )
+
+    def _empty_words(self, activities: Sequence[StreamActivity], membership: Membership) -> tuple[str, ...]:
+        """What stands where no message does."""
+        if self.filter and any(activity.messages for activity in activities):
+            return ("No message of those kept is like that.", "Esc shows all.")
+        if len(activities) == 1 and not activities[0].subscribed:
+            role = role_to_subscribe(activities[0].stream)
+            if role not in membership.asked:
+                there = f"It needs the role {role}: {key_of(self, 'pane-channels')} goes to the channels."
+                return "This node does not hear what is said here.", there
+        return ("Nothing was said here yet.",)
+
+    def _kept(self, activity: StreamActivity, label_of: LabelOf, now: float) -> Sequence[StreamMessage]:
+        """A stream's messages that the filter leaves."""
+        if not self.filter:
+            return list(activity.messages)
+        return self._sieves[activity.stream].sift(
+            activity,
+            lambda placed: matches(self.filter, message_facts(*placed, label_of, self._row(placed[1])), now),
+        )
+
+    def _cells(self, placed: Placed, label_of: LabelOf, now: float) -> Line:
+        line = message_cells(*placed, label_of, self._row(placed[1]), now)
+        return line if len(self._sieves) > 1 else (line[0], *line[2:])
+
+    def _row(self, message: StreamMessage) -> Request | None:
+        return None if message.request is None else self.node.ledger.get(message.request)
 
     def on_row_list_moved(self, event: RowList.Moved) -> None:
         """Another lane shows other messages."""
@@ -211,12 +365,12 @@ class StreamsPane(Pane):
             self.look_again()
 
 
-def _by_time(activities: list[StreamActivity]) -> list[Placed]:
-    placed = [(one.stream, message) for one in activities for message in one.messages]
-    if len(activities) > 1:
-        placed.sort(key=lambda one: one[1].at)
-    return placed
+def _streams(key: Hashable) -> list[Stream]:
+    """The streams of a lane."""
+    return list(Stream) if key in (ALL, None) else [Stream(str(key))]
 
 
-def _names(there: dict[str, str]) -> str:
-    return ", ".join(sorted(label or present.short(node_id) for node_id, label in there.items()))
+def _spark_tick(last: float | None, now: float) -> int:
+    """A part of a stamp for sparklines: it moves on with their cells until the last message has left them."""
+    step = present.SPARK_SECONDS // spark_cells(WIDE_FROM)
+    return int(now) // step if last is not None and now - last < present.SPARK_SECONDS + step else 0
