@@ -35,6 +35,8 @@ def list_(args: Namespace) -> int:
         emit(f"{channel.name}\t{_describe(channel)}", _value(channel), as_json=args.as_json)
     if loaded.errors:
         raise loaded.errors[0]
+    if not loaded.channels:
+        say("this node is on no channel: join one with `kachery-tui channel join FILE`")
     return 0
 
 

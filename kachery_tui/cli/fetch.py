@@ -20,10 +20,14 @@ PIECE: Final = 1 << 20
 def load(args: Namespace) -> int:
     """Print the local path of a file, which is got first if need be."""
     uri = FileUri.parse(args.uri)
+    target = args.to
+    if target is not None:
+        target = target / (uri.name or uri.sha1) if target.is_dir() else target
+        if not args.force and os.path.lexists(target):
+            raise _is_there(target)
     path = _obtain(args, uri)
-    if args.to is not None:
-        target = args.to / (uri.name or uri.sha1) if args.to.is_dir() else args.to
-        path = _copy(path, target)
+    if target is not None:
+        path = copy(path, target, force=args.force)
     emit(str(path), {"uri": str(uri), "path": str(path), "size": path.stat().st_size}, as_json=args.as_json)
     return 0
 
@@ -52,14 +56,17 @@ def _obtain(args: Namespace, uri: FileUri) -> Path:
     return fetch(place, uri, args.channel, debug=args.debug)
 
 
-def _copy(source: Path, target: Path) -> Path:
-    """A copy of a stored file at `target`, which is never there half done."""
+def copy(source: Path, target: Path, *, force: bool) -> Path:
+    """A copy of a stored file at `target`, which is never there half done; what is there stays, without `force`."""
     if "/" in target.name or not target.name:
         raise UsageError(f"cannot write to {target}", "it names no file")
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         shutil.copyfile(source, temporary)
-        temporary.replace(target)
+        if force or not _put_new(temporary, target):
+            temporary.replace(target)
+    except FileExistsError:
+        raise _is_there(target) from None
     except OSError as error:
         why = error.strerror or str(error)
         kind = NotAllowed if isinstance(error, PermissionError) else KacheryError
@@ -67,3 +74,23 @@ def _copy(source: Path, target: Path) -> Path:
     finally:
         temporary.unlink(missing_ok=True)
     return target
+
+
+def _put_new(temporary: Path, target: Path) -> bool:
+    """Give a file a second name, which nobody has taken; False where files have one name only.
+
+    Raises FileExistsError when it is taken.
+    """
+    try:
+        target.hardlink_to(temporary)
+    except FileExistsError:
+        raise
+    except OSError:
+        if os.path.lexists(target):
+            raise FileExistsError(target) from None
+        return False
+    return True
+
+
+def _is_there(target: Path) -> UsageError:
+    return UsageError(f"{target} is there already", "", "Choose another place, or overwrite it with --force")

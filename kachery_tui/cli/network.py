@@ -11,7 +11,7 @@ from kachery_tui.cli.output import Progress, say
 from kachery_tui.cli.place import Place
 from kachery_tui.cli.service import run_cancellable
 from kachery_tui.config import ChannelConfig, load_channels
-from kachery_tui.errors import KacheryError, NotAllowed, TryAgain
+from kachery_tui.errors import KacheryError, NotAllowed, TryAgain, UsageError
 from kachery_tui.node.ledger import Request, Step
 from kachery_tui.node.node import Node
 from kachery_tui.node.values import ConnectionState
@@ -23,7 +23,9 @@ WATCH_SECONDS = 0.1
 
 
 def fetch(place: Place, uri: FileUri, channel: str | None, *, debug: bool = False) -> Path:
-    """Get a file over the named channel, or over any; where it is in storage. Raises what the request ends with.
+    """Get a file over the named channel, or over any; where it is in storage.
+
+    Raises what the request ends with, and `UsageError` without any channel.
 
     What it ends with says what is wrong; the log of the way there would only repeat it, and is for `debug`.
     """
@@ -31,6 +33,12 @@ def fetch(place: Place, uri: FileUri, channel: str | None, *, debug: bool = Fals
         log_to_stderr(debug=True)
     else:
         logging.getLogger().addHandler(logging.NullHandler())
+    if channel is None and not place.channels():
+        raise UsageError(
+            f"{uri.name or uri.sha1} is not in this node's storage, and it is on no channel to ask on",
+            "",
+            "Join one: kachery-tui channel join FILE",
+        )
     return run_cancellable(_request(place, uri, channel))
 
 

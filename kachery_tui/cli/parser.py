@@ -25,7 +25,11 @@ stdout carries data, stderr talk. Exit codes: 0 ok, 1 failed, 2 usage or configu
 def parse(arguments: Sequence[str]) -> Namespace:
     """Arguments as values; `run` is what to run, `module:function`. `--help` and misuse raise SystemExit."""
     parser = _parser()
-    args = parser.parse_args(arguments)
+    args, rest = parser.parse_known_args(arguments)
+    if rest and args.run == "channels:roles":
+        parser.error(_no_role(rest[0]))
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if not args.run.startswith("screen:"):
         for option, given in (
             ("--theme", args.theme is not None),
@@ -210,6 +214,7 @@ def _add_files(commands: "Commands") -> None:
     load.add_argument(
         "--to", type=Path, metavar="PATH", help="put a copy at this file name or into this folder"
     )
+    load.add_argument("--force", action="store_true", help="let --to overwrite a file")
     cat = _command(commands, "cat", "fetch:cat", "get a file, and write its bytes to stdout")
     cat.add_argument("uri", metavar="URI", help="sha1://…")
     cat.add_argument("--channel", metavar="C", help="ask on this channel only")
@@ -252,6 +257,16 @@ def _add_services(commands: "Commands") -> None:
         parents=[_of_the_screen()],
     )
     demo.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="files that the peers provide")
+
+
+def _no_role(word: str) -> str:
+    """What is wrong with a change of a role that is none."""
+    from kachery_tui.config.reading import nearest
+
+    known = ", ".join(Role)
+    if word[:1] not in ("+", "-"):
+        return f"{word} is no change of a role: +{word} asks for it, -{word} drops it. The roles are {known}"
+    return f"{word}: there is no role {word[1:]!r}. {nearest(word[1:], list(Role))} The roles are {known}"
 
 
 def _port(text: str) -> int:

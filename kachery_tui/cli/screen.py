@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import shutil
 import signal
 import sys
@@ -39,9 +38,6 @@ def show(args: Namespace) -> int:
 
         return converse(args)
     place = find_place(args)
-    if place.config.screen.fps is not None:
-        # Textual reads it once, when it is imported.
-        os.environ["TEXTUAL_FPS"] = str(place.config.screen.fps)
     screen = with_options(args, place.config.screen)
     problem = theme_problem(place.folder / "config.toml", screen.theme)
     if problem is not None:

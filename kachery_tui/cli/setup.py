@@ -4,7 +4,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kachery_tui.cli.output import emit, say
+from kachery_tui.cli.output import count, emit, say
 from kachery_tui.cli.place import Place, find_place
 from kachery_tui.config import NodeConfig, config_folder, save_node_config, storage_folder
 from kachery_tui.config.node import LONGEST_LABEL, default_label, is_label
@@ -100,7 +100,8 @@ def _lines(place: Place, value: dict[str, Any], totals: "Totals | None") -> list
     if totals is not None:
         limit = f" of at most {totals.limit:,}" if totals.limit is not None else ""
         lines.append(
-            f"holds     {totals.files:,} files and {totals.links:,} links, {totals.bytes:,} bytes{limit}"
+            f"holds     {count(totals.files, 'file')} and {count(totals.links, 'link')}, "
+            f"{count(totals.bytes, 'byte')}{limit}"
         )
     if not value["channels"]:
         lines.append("channels  none: join one with `kachery-tui channel join FILE`")
@@ -114,4 +115,4 @@ def _lines(place: Place, value: dict[str, Any], totals: "Totals | None") -> list
 def describe_roles(asked: list[Role], granted: list[Role]) -> str:
     """The roles asked for, with a word where the channel does not grant one."""
     shown = [role if role in granted else f"{role} (not granted)" for role in asked]
-    return ", ".join(shown) or "no roles"
+    return ", ".join(shown) or "no role asked for"

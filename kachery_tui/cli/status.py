@@ -69,5 +69,11 @@ def lines(found: NodeStatus, now: float) -> list[str]:
 def _channel(channel: ChannelStatus) -> str:
     since = f" since {moment(channel.since)}" if channel.since else ""
     reason = f" ({channel.reason})" if channel.reason and channel.state != CONNECTED else ""
-    roles = ", ".join(channel.in_force) or "no role"
-    return f"{channel.name}: {channel.state}{since}{reason}; in force: {roles}"
+    refused = [role for role in channel.asked if role not in channel.granted]
+    pending = [role for role in channel.asked if role not in (*channel.in_force, *refused)]
+    roles = (
+        f"in force: {', '.join(channel.in_force) or 'no role'}",
+        f"asked and granted: {', '.join(pending)}" if pending else "",
+        f"asked, not granted: {', '.join(refused)}" if refused else "",
+    )
+    return "; ".join((f"{channel.name}: {channel.state}{since}{reason}", *filter(None, roles)))

@@ -49,7 +49,7 @@ def disk_full(what: str, why: str) -> DiskFull:
 def explain(error: OSError, what: str) -> KacheryError:
     """The error for people that stands for `error`, which stopped `what`."""
     why = error.strerror or str(error)
-    if error.filename is not None:
+    if error.filename is not None and str(error.filename) not in what:
         why = f"{why} ({error.filename!s})"
     if error.errno in _FULL:
         return disk_full(what, why)

@@ -54,7 +54,10 @@ def test_a_role_that_is_not_granted_is_kept_and_said_so(shell: Shell, channel_fi
 def test_leaving_removes_the_file(shell: Shell, channel_file: Path) -> None:
     shell.ok("channel", "join", channel_file)
     shell.ok("channel", "leave", "lab")
-    assert shell.ok("channel", "list").stdout == ""
+    for option in ((), ("--json",)):
+        result = shell.ok("channel", "list", *option)
+        assert result.stdout == ""
+        assert "on no channel" in result.stderr
     result = shell.run("channel", "leave", "lab")
     assert result.code == 2
     assert "no channel 'lab'" in result.stderr

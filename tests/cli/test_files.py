@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from kachery_tui.cli.fetch import copy
+from kachery_tui.errors import UsageError
 from tests.cli.commands import PROGRAM, Shell, wait_until
 
 CHUNK = 20_000_000
@@ -49,7 +51,7 @@ def test_one_that_fails_does_not_stop_the_others(shell: Shell) -> None:
     assert result.code == 1
     assert result.stdout.splitlines() == [f"sha1://{sha1(b'good')}/good", f"sha1://{sha1(b'also')}/also"]
     missing, folder = (line for line in result.stderr.splitlines() if line.startswith("kachery-tui: "))
-    assert "missing" in missing
+    assert missing == f"kachery-tui: cannot store {shell.folder / 'missing'}: No such file or directory"
     assert "folder" in folder
 
 
@@ -67,7 +69,7 @@ def test_linking_copies_nothing(shell: Shell) -> None:
     assert shell.ok("load", uri).line == str(file)
     assert not list(shell.storage.glob("sha1/??/??/??/" + "?" * 40))
     file.write_bytes(b"changed!")
-    assert shell.run("load", uri).code == 3
+    assert shell.run("load", uri).code == 2
 
 
 def test_loading_prints_where_the_file_is(shell: Shell) -> None:
@@ -90,6 +92,42 @@ def test_a_copy_goes_to_a_name_or_into_a_folder(shell: Shell) -> None:
     result = shell.run("load", uri, "--to", "nowhere/g")
     assert result.code == 1
     assert "nowhere/g" in result.stderr
+
+
+def test_a_copy_overwrites_only_by_force(shell: Shell) -> None:
+    (shell.folder / "f").write_bytes(b"12345")
+    uri = shell.ok("store", "f").line
+    mine = shell.folder / "there" / "f"
+    mine.parent.mkdir()
+    mine.write_bytes(b"mine")
+    (shell.folder / "g").symlink_to(mine)
+    for target in ("there", "there/f", "g"):
+        result = shell.run("load", uri, "--to", target)
+        assert (result.code, result.stdout) == (2, "")
+        assert "is there already" in result.stderr
+        assert "--force" in result.stderr
+    assert mine.read_bytes() == b"mine"
+    assert shell.ok("load", uri, "--to", "there", "--force").line == "there/f"
+    assert mine.read_bytes() == b"12345"
+    assert [file.name for file in mine.parent.iterdir()] == ["f"]
+
+
+def test_a_place_that_is_taken_is_said_before_anybody_is_asked(shell: Shell, channel_file: Path) -> None:
+    shell.ok("channel", "join", channel_file)
+    (shell.folder / "f").touch()
+    result = shell.run("load", "sha1://" + "a" * 40, "--to", "f")
+    assert result.code == 2
+    assert "is there already" in result.stderr
+
+
+def test_what_takes_the_place_meanwhile_stays(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(b"stored")
+    target.write_bytes(b"mine")
+    with pytest.raises(UsageError, match="is there already"):
+        copy(source, target, force=False)
+    assert target.read_bytes() == b"mine"
+    assert {file.name for file in tmp_path.iterdir()} == {"source", "target"}
 
 
 def test_cat_writes_the_bytes_and_nothing_else(shell: Shell) -> None:
@@ -135,10 +173,12 @@ def test_a_malformed_uri_is_refused_with_the_reason(shell: Shell, uri: str, why:
         assert why in result.stderr
 
 
-def test_without_a_channel_nobody_has_it(shell: Shell) -> None:
-    result = shell.run("load", "sha1://" + "a" * 40)
-    assert (result.code, result.stdout) == (3, "")
-    assert "joined no channel" in result.stderr
+def test_without_a_channel_there_is_nobody_to_ask(shell: Shell) -> None:
+    for command in ("load", "cat"):
+        result = shell.run(command, "sha1://" + "a" * 40)
+        assert (result.code, result.stdout) == (2, "")
+        assert "on no channel" in result.stderr
+        assert "kachery-tui channel join" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,13 @@ def test_options_of_the_screen_stand_where_the_screen_is_asked_for(line: str) ->
         ("store", "PATH"),
         ("channel", "ACTION"),
         ("channel roles lab +provide-fles", "+provide-fles"),
+        ("channel roles lab +provide-fles", "Did you mean `provide-files`?"),
+        ("channel roles lab +bogus", "+bogus: there is no role 'bogus'"),
+        ("channel roles lab +bogus", "The roles are request-files, provide-files, request-feeds"),
+        ("channel roles lab -bogus", "there is no role 'bogus'"),
+        ("channel roles lab provide-files", "+provide-files asks for it, -provide-files drops it"),
         ("channel roles lab -provide", "-provide"),
+        ("channel list lab", "unrecognized arguments: lab"),
         (
             "channel join f --roles request-files,fly",
             "'fly' is not a valid Role: the roles are request-files",

@@ -59,7 +59,7 @@ def test_info_says_what_the_node_holds(shell: Shell) -> None:
     (info,) = shell.ok("info", "--json").values
     assert info["holds"]["files"] == 1
     assert info["holds"]["bytes"] == 5
-    assert "1 files and 0 links, 5 bytes" in shell.ok("info").stdout
+    assert "1 file and 0 links, 5 bytes\n" in shell.ok("info").stdout
 
 
 def test_a_wrong_setting_is_refused_with_file_and_key(shell: Shell) -> None:

@@ -14,7 +14,7 @@ from kachery_tui.node.status_file import ChannelStatus, NodeStatus
 from tests.cli.commands import PATIENCE, PROGRAM, Shell, wait_until
 from tests.terminal import Terminal
 
-LAB = ChannelStatus("lab", "connected", "", 0.0, ("request-files",), (), ("request-files",))
+LAB = ChannelStatus("lab", "connected", "", 0.0, ("request-files",), ("request-files",), ("request-files",))
 BUSY = NodeStatus(
     label="ana",
     node_id="ab" * 32,
@@ -126,7 +126,12 @@ def test_words() -> None:
         "storage   2.5 GB of at most 10 GB (25%) in 1 file, /s",
     ]
     refused = replace(LAB, state="failed", reason="no such key", in_force=())
-    assert "channel   lab: failed (no such key); in force: no role" in lines(
-        replace(BUSY, channels=(refused,)), 9
+    failed = "channel   lab: failed (no such key); in force: no role; asked and granted: request-files"
+    assert failed in lines(replace(BUSY, channels=(refused,)), 9)
+    asked = ("provide-feeds", "provide-files", "request-files")
+    wishes = replace(LAB, asked=asked, granted=asked[1:], in_force=asked[2:])
+    assert lines(replace(BUSY, channels=(wishes,)), 9)[3] == (
+        "channel   lab: connected; in force: request-files; asked and granted: provide-files; "
+        "asked, not granted: provide-feeds"
     )
     assert "channel   none" in lines(replace(IDLE, channels=()), 9)
