@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
 from textual.widgets import Input
 
 from kachery_tui.errors import KacheryError
-from kachery_tui.tui import LOOKS_PER_SECOND
 from kachery_tui.tui.actions import ACTIONS, BY_ID
 from kachery_tui.tui.actions.requests import ask_for_uri
-from kachery_tui.tui.cells import Cell, Tone, plain, plain_lines
-from kachery_tui.tui.dialogs.text_view import TextView
+from kachery_tui.tui.cells import Cell, Tone, plain
 from kachery_tui.tui.header import header_line, is_started, tab_at, tabs_line, title
 from kachery_tui.tui.here import ChannelRow, Here, PaneName
-from kachery_tui.tui.jumps import jump_problem, jump_to
 from kachery_tui.tui.layout import LEAST_HEIGHT, LEAST_WIDTH, LEFT, arrange, too_small
-from kachery_tui.tui.notices import Notices
+from kachery_tui.tui.pace import Pace
 from kachery_tui.tui.panes.cache import CachePane
 from kachery_tui.tui.panes.channels import ChannelsPane
 from kachery_tui.tui.panes.feeds import FeedsPane
@@ -30,7 +25,7 @@ from kachery_tui.tui.panes.log import LogPane
 from kachery_tui.tui.panes.pane import Pane
 from kachery_tui.tui.panes.requests import RequestsPane
 from kachery_tui.tui.panes.streams import StreamsPane
-from kachery_tui.tui.undo import UndoStack
+from kachery_tui.tui.serving import TOAST_SECONDS, ServingScreen
 from kachery_tui.tui.watch import Watch
 from kachery_tui.tui.widgets.banner import Banner
 from kachery_tui.tui.widgets.cell_line import CellLine, CellLines
@@ -38,30 +33,19 @@ from kachery_tui.tui.widgets.footer import Footer
 from kachery_tui.tui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Callable, Coroutine, Iterable, Iterator
-
     from textual import events
     from textual.app import ComposeResult
-    from textual.timer import Timer
 
     from kachery_tui.node.node import Node
     from kachery_tui.tui.app import KacheryApp
-    from kachery_tui.tui.cells import Line
-    from kachery_tui.tui.jobs import Job
     from kachery_tui.tui.keymap import Keymap
     from kachery_tui.tui.memory import Memory
     from kachery_tui.tui.tour import Tour
 
 _log = logging.getLogger(__name__)
 
-TOAST_SECONDS: Final = 4.0
 
-SLOWEST, FASTEST = 0.25, 16.0
-"""Looks a second."""
-
-
-class MainScreen(Screen[None]):
+class MainScreen(ServingScreen):
     """Panes over one node. It keeps where the person is, and nothing of the node."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back", show=False)]
@@ -77,12 +61,9 @@ class MainScreen(Screen[None]):
     """
 
     def __init__(self, node: Node, tour: Tour, keymap: Keymap, memory: Memory) -> None:
-        super().__init__()
-        self.node = node
+        super().__init__(node)
         self.tour = tour
-        self.jobs: list[Job] = []
-        self.undo = UndoStack()
-        self.notices = Notices()
+        self.pace = Pace(self, self.look_in_time)
         self.notice = ""
         self.actions = ACTIONS
         self._keymap = keymap
@@ -90,22 +71,12 @@ class MainScreen(Screen[None]):
         self._watch = Watch(node, self.notices, ring=self._ring, key_of=keymap.key_of)
         self._current = self._before = PaneName.REQUESTS
         self._zoomed = False
-        self._held_since: int | None = None
         self._channel = ""
         self._leaving = False
         self._last_act = ""
-        self._pace = float(LOOKS_PER_SECOND)
-        self._clock: Timer | None = None
-        panes = (
-            ChannelsPane(node),
-            StreamsPane(node),
-            RequestsPane(node),
-            CachePane(node),
-            FeedsPane(node),
-            LogPane(node),
-        )
-        self._panes: dict[PaneName, Pane] = {pane.NAME: pane for pane in panes}
-        for pane in panes:
+        kinds = (ChannelsPane, StreamsPane, RequestsPane, CachePane, FeedsPane, LogPane)
+        self._panes: dict[PaneName, Pane] = {kind.NAME: kind(node) for kind in kinds}
+        for pane in self._panes.values():
             pane.take_up(memory.pane(pane.NAME))
 
     def compose(self) -> ComposeResult:
@@ -129,7 +100,7 @@ class MainScreen(Screen[None]):
         """Show the frame; the node starts once that is painted."""
         self.go(self._current)
         self.look()
-        self._clock = self.set_interval(1 / self._pace, self.look_in_time)
+        self.pace.start()
         self.call_after_refresh(self._start_node)
 
     # Where the person is
@@ -157,7 +128,7 @@ class MainScreen(Screen[None]):
             can=pane.can,
             storing=bool(self.jobs),
             hinting=self.tour.hint is not None,
-            held=self._held_since is not None,
+            held=self.pace.is_held,
             read_only=self.node.config.screen.read_only,
             undoes=self.undo.next_words,
             key_of=self._keymap.key_of,
@@ -244,10 +215,10 @@ class MainScreen(Screen[None]):
 
     def look_in_time(self) -> None:
         """The look that comes by itself: not while the screen is held still."""
-        if self._held_since is None:
-            self.look()
-        else:
+        if self.pace.is_held:
             self._look_at_frame(self.now)
+        else:
+            self.look()
 
     def look(self) -> None:
         """Paint what changed since the last look. Nothing under a dialog moves."""
@@ -275,7 +246,7 @@ class MainScreen(Screen[None]):
                 self.size.width,
                 totals=self._watch.totals,
                 notice=self.notice,
-                held=self._held_words(),
+                held=self.pace.words(self._watch.seen, self._keymap.key_of("hold")),
             )
         )
         if self._leaving:
@@ -301,23 +272,10 @@ class MainScreen(Screen[None]):
         elif self._channel not in self.node.memberships:
             self._channel = next(iter(self.node.memberships), "")
 
-    def change_pace(self, by: float) -> float:
-        """Look `by` times as often from now on, within bounds; the looks a second that there are now."""
-        self._pace = min(max(self._pace * by, SLOWEST), FASTEST)
-        if self._clock is not None:
-            self._clock.stop()
-        self._clock = self.set_interval(1 / self._pace, self.look_in_time)
-        return self._pace
-
     def toggle_hold(self) -> None:
         """Hold the panes still while a person reads, or let them go on."""
-        self._held_since = None if self._held_since is not None else self._watch.seen
+        self.pace.toggle_hold(self._watch.seen)
         self.look()
-
-    def _held_words(self) -> str:
-        if self._held_since is None:
-            return ""
-        return f"held: +{self._watch.seen - self._held_since:,} ({self._keymap.key_of('hold')} goes on)"
 
     # Starting and leaving
 
@@ -352,89 +310,11 @@ class MainScreen(Screen[None]):
         assert isinstance(self.app, KacheryApp)
         return self.app
 
-    # What acts use
-
-    def run(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        """Run what an act takes time for; a `KacheryError` of it is told to the person."""
-
-        async def guarded() -> None:
-            with self.told():
-                await work
-
-        return self.node.supervisor.spawn(guarded(), name)
-
-    @contextmanager
-    def told(self) -> Iterator[None]:
-        """Tell the person of a `KacheryError`, which then goes no further."""
-        try:
-            yield
-        except KacheryError as error:
-            _log.warning("%s", error)
-            self.notices.post_error(error)
-
-    def tell(self, text: str, *, title: str = "") -> None:
-        """Tell what came of something that the person did; it goes by itself."""
-        self.app.notify("\n".join(plain_lines(text)), title=plain(title), timeout=TOAST_SECONDS, markup=False)
-
-    def view(
-        self, title: str, lines: Callable[[], Iterable[Line]], *, copies: str = "", live: bool = False
-    ) -> None:
-        """Lay a text over the panes; with `live`, it is asked for anew while it is open."""
-        self.app.push_screen(TextView(title, lines, copies=copies, live=live))
-
-    def stop_job(self) -> None:
-        """Break off what is being stored or linked."""
-        if self.jobs and (task := self.jobs[-1].task):
-            task.cancel()
-
-    def take_back(self) -> None:
-        """Undo what the person did last."""
-        step = self.undo.pop()
-        if step is None:
-            return
-
-        async def undo() -> None:
-            await step.take_back()
-            self.tell("taken back", title=step.done)
-
-        self.run(undo(), "screen: undo")
-
-    def ask_for_filter(self) -> None:
-        """Ask for a filter of the current pane; it is in force as it is typed."""
-        pane, before = self.pane, self.pane.filter.text
-
-        def judge(text: str) -> str:
-            problem = pane.filter_problem(text)
-            if not problem:
-                self.set_filter(text, pane)
-            return problem
-
-        def done(text: str | None) -> None:
-            self.set_filter(before if text is None else text, pane)
-            self.set_focus(pane.focus_target)
-
-        about = f"words, or {', '.join(f'{name}:…' for name in pane.FIELDS)}; ! negates"
-        self.query_one(Prompt).open("filter /", before, about=about, judge=judge, done=done)
-
     def set_filter(self, text: str, pane: Pane | None = None) -> None:
         """Show only the rows of a pane (the current one) that a filter leaves."""
         with self.told():
             (pane or self.pane).set_filter(text)
         self.look()
-
-    def ask_for_jump(self) -> None:
-        """Ask where to go, and go there."""
-        pane = self.pane
-
-        def done(text: str | None) -> None:
-            self.set_focus(pane.focus_target)
-            if text:
-                jump_to(self, text)
-
-        about = "a pane, a channel, a request's number"
-        self.query_one(Prompt).open(
-            "jump :", "", about=about, judge=lambda text: jump_problem(self.node, text), done=done
-        )
 
     # Events and keys
 

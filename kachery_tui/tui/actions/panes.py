@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from kachery_tui.tui.actions.action import Action, Group
 from kachery_tui.tui.here import PaneName
+from kachery_tui.tui.prompts import ask_for_jump
 
 if TYPE_CHECKING:
     from kachery_tui.tui.here import Here
@@ -22,7 +23,7 @@ def _last(screen: MainScreen, _here: Here) -> None:
 
 
 def _jump(screen: MainScreen, _here: Here) -> None:
-    screen.ask_for_jump()
+    ask_for_jump(screen)
 
 
 def _zoom(screen: MainScreen, _here: Here) -> None:

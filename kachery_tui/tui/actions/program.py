@@ -45,7 +45,7 @@ def _help(screen: MainScreen, here: Here) -> None:
 
 
 def _pace(screen: MainScreen, _here: Here, *, by: float) -> None:
-    screen.tell("keys are answered at once all the same", title=f"{screen.change_pace(by):g} looks a second")
+    screen.tell("keys are answered at once all the same", title=f"{screen.pace.change(by):g} looks a second")
 
 
 def _theme(screen: MainScreen, _here: Here) -> None:

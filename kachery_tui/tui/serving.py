@@ -1,0 +1,83 @@
+"""What acts find at the screen: work is run, errors are told, texts are laid over the panes, steps are taken back."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from textual.screen import Screen
+
+from kachery_tui.errors import KacheryError
+from kachery_tui.tui.cells import plain, plain_lines
+from kachery_tui.tui.dialogs.text_view import TextView
+from kachery_tui.tui.notices import Notices
+from kachery_tui.tui.undo import UndoStack
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Coroutine, Iterable, Iterator
+
+    from kachery_tui.node.node import Node
+    from kachery_tui.tui.cells import Line
+    from kachery_tui.tui.jobs import Job
+
+_log = logging.getLogger(__name__)
+
+TOAST_SECONDS: Final = 4.0
+
+
+class ServingScreen(Screen[None]):
+    """A screen over a node that serves acts. `jobs` are files on their way into storage, `notices` stay until read."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__()
+        self.node = node
+        self.jobs: list[Job] = []
+        self.undo = UndoStack()
+        self.notices = Notices()
+
+    def run(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Run what an act takes time for; a `KacheryError` of it is told to the person."""
+
+        async def guarded() -> None:
+            with self.told():
+                await work
+
+        return self.node.supervisor.spawn(guarded(), name)
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Tell the person of a `KacheryError`, which then goes no further."""
+        try:
+            yield
+        except KacheryError as error:
+            _log.warning("%s", error)
+            self.notices.post_error(error)
+
+    def tell(self, text: str, *, title: str = "") -> None:
+        """Tell what came of something that the person did; it goes by itself."""
+        self.app.notify("\n".join(plain_lines(text)), title=plain(title), timeout=TOAST_SECONDS, markup=False)
+
+    def view(
+        self, title: str, lines: Callable[[], Iterable[Line]], *, copies: str = "", live: bool = False
+    ) -> None:
+        """Lay a text over the panes; with `live`, it is asked for anew while it is open."""
+        self.app.push_screen(TextView(title, lines, copies=copies, live=live))
+
+    def stop_job(self) -> None:
+        """Break off what is being stored or linked."""
+        if self.jobs and (task := self.jobs[-1].task):
+            task.cancel()
+
+    def take_back(self) -> None:
+        """Undo what the person did last."""
+        step = self.undo.pop()
+        if step is None:
+            return
+
+        async def undo() -> None:
+            await step.take_back()
+            self.tell("taken back", title=step.done)
+
+        self.run(undo(), "screen: undo")
