@@ -4,13 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tomli_w
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from kachery_tui.config import (
-    ChannelConfig,
-    ConfigError,
     LimitsConfig,
     Provide,
     channels_folder,
@@ -110,29 +105,6 @@ def test_a_wrong_setting(file: Path, changes: dict[str, Any], key: str, found: s
     assert len(str(error)) < 1_000
 
 
-@pytest.mark.parametrize(
-    ("content", "found"),
-    [
-        (b"name = ", "not TOML"),
-        (b"name = 'lab'\nname = 'lab'", "not TOML"),
-        (b"\xff\xfe", "not UTF-8 at byte 0"),
-        (b"x = " + b"[" * 100_000, "nested too deeply"),
-        (b"x = " + b"9" * 10_000, "not TOML"),
-        (b"x = 2026-13-45", "not TOML"),
-        (b"#" * 1_000_001, "more than 1000000 bytes"),
-    ],
-)
-def test_what_is_no_toml(file: Path, content: bytes, found: str) -> None:
-    error = refused(write(file, content))
-    assert error.key == ""
-    assert found in error.found
-
-
-def test_a_number_too_long_to_print(file: Path) -> None:
-    content = tomli_w.dumps(channel_values()) + f"[limits]\nuploads = 0x{'f' * 9_000}\n"
-    assert refused(write(file, content)).key == "limits.uploads"
-
-
 def test_a_file_that_is_not_there(file: Path) -> None:
     assert refused(file).found == "no such file"
 
@@ -230,42 +202,6 @@ def test_endpoints(file: Path, endpoint: str) -> None:
     assert (
         load_channel(write(file, channel_values(pubsub={"endpoint": endpoint}))).pubsub.endpoint == endpoint
     )
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.one_of(st.binary(max_size=200), st.text(max_size=100).map(str.encode)))
-def test_any_garbage_is_refused(file: Path, content: bytes) -> None:
-    with pytest.raises(ConfigError):
-        load_channel(write(file, content))
-
-
-_ANY = st.one_of(
-    *(st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(), st.text(max_size=20)),
-    *(st.lists(st.text(max_size=5), max_size=3), st.dates(), st.just({"a": 1})),
-)
-_PLACES = [
-    *((None, key) for key in ("name", "roles", "granted", "provide", "pubsub", "bucket", "limits", "more")),
-    *(("pubsub", key) for key in ("key", "endpoint", "tls", "more")),
-    *(("bucket", key) for key in ("name", "endpoint", "region", "profile", "public_url", "path_style")),
-    *(("bucket", key) for key in ("access_key", "secret_key")),
-    *(("limits", key) for key in ("answer_timeout", "uploads", "max_file_size")),
-]
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sampled_from(_PLACES), _ANY)
-def test_any_value_in_any_place_is_taken_or_refused(
-    file: Path, place: tuple[str | None, str], value: object
-) -> None:
-    table, key = place
-    values = channel_values()
-    (values if table is None else values.setdefault(table, {}))[key] = value
-    try:
-        channel = load_channel(write(file, values))
-    except ConfigError as error:
-        str(error).encode()
-    else:
-        assert isinstance(channel, ChannelConfig)
 
 
 def folder_with(folder: Path, **files: dict[str, Any] | str) -> Path:
