@@ -61,7 +61,7 @@ async def test_trash_undo_restore_and_empty(tmp_path: Path, size: tuple[int, int
         await me.press("enter")
         assert len(await me.node.cache.entries()) == 3
         await me.press("d", "y")
-        await me.reads("storage: 2 files", "5.0 kB in trash")
+        await me.reads("storage: 2 files", "trash 5.0 kB")
         await me.press("U")
         await me.reads("storage: 3 files", "c.dat")
         await me.press("a")
@@ -74,6 +74,7 @@ async def test_trash_undo_restore_and_empty(tmp_path: Path, size: tuple[int, int
         await me.reads("trash: 3 files, 15 kB", "a.dat", "b.dat", "c.dat")
         await me.press("space", "d")
         await me.reads("trash: 2 files, 10 kB")
+        await me.reads("E Empty trash")
         await me.press("E")
         await me.reads("Remove all that is in the trash: 2 files, 10 kB?", "cannot be undone", "n No")
         await me.press("n")
@@ -224,7 +225,9 @@ async def test_what_goes_next(tmp_path: Path, size: tuple[int, int]) -> None:
         await me.reads("next to go: nothing, no size limit is set", "maxCacheSizeGiB")
         settings.write_text("maxCacheSizeGiB: 0.00003\n")
         await me.press("H", "H")
-        await me.reads("next to go: room for 6.0 kB, then down to 21 kB", "f0.dat", "! goes next", "freed ──")
+        await me.reads(
+            "next to go: room for 6.0 kB, then it evicts down to 21 kB", "f0.dat", "! goes next", "freed ──"
+        )
         await me.press("P")
         await until(lambda: "f0.dat" not in me.text())
         await me.press("H")

@@ -16,7 +16,7 @@ from kachery_tui.tui.dialogs.ask import Ask
 from kachery_tui.tui.dialogs.confirm import Confirm
 from kachery_tui.tui.dialogs.path_view import pager_command
 from kachery_tui.tui.dialogs.popup import Popup
-from kachery_tui.tui.dialogs.text_view import TextView
+from kachery_tui.tui.dialogs.text_view import TextView, wrapped
 from tests.nodes import put_file, until
 from tests.tui.screens import NARROW, WIDE, at_the_screen, unstarted_node
 
@@ -70,6 +70,12 @@ async def test_a_long_text_says_that_it_scrolls() -> None:
         app.push_screen(TextView("Text", lambda: ((Cell("line"),),)))
         await until(lambda: any("Esc" in line for line in lines_of(app)))
         assert not any("Scroll" in line for line in lines_of(app))
+
+
+def test_what_stands_in_columns_hangs_under_its_last_column() -> None:
+    lines = [(Cell("head  "), Cell("one two three")), (Cell("plain words that wrap"),)]
+    broken = ["".join(cell.text for cell in line).rstrip() for line in wrapped(lines, 14)]
+    assert broken == ["head  one two", "      three", "plain words", "that wrap"]
 
 
 @pytest.mark.parametrize(("key", "answer"), [("y", True), ("n", False), ("enter", False), ("escape", False)])

@@ -243,6 +243,12 @@ def _trash_label(here: Here) -> str:
     return "Restore" if isinstance(here.selection, TrashedFile) else "Trash"
 
 
+def _empty_unavailable(here: Here) -> str:
+    if isinstance(here.selection, TrashedFile):
+        return AVAILABLE
+    return f"look into the trash first ({here.key_of('trash-view')})"
+
+
 def _empty(screen: MainScreen, _here: Here) -> None:
     async def ask() -> None:
         totals, trashed = await asyncio.gather(screen.node.cache.totals(), screen.node.cache.trashed())
@@ -363,6 +369,6 @@ ACTIONS: Final = (
     ),
     Action(
         "empty-trash", "E", "Empty trash", "Remove for good what is in the trash", _empty,
-        group=Group.STORAGE, panes=_CACHE, changes=True, needs_node=True, footer=False,
+        _empty_unavailable, Group.STORAGE, panes=_CACHE, changes=True, needs_node=True,
     ),
 )  # fmt: skip

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from kachery_tui.node.values import BucketFile, Entry, Horizon, Totals, TrashedFile
 
-GAUGE_WIDTH: Final = 10
+GAUGE_WIDTH: Final = 8
 
 ALMOST_FULL: Final = 0.95
 """Share of the limit from which on the gauge warns."""
@@ -36,7 +36,7 @@ def entry_title(entry: Entry, described: str = "") -> Cell:
         return Cell(f"manifest of {whose}", Tone.MUTED)
     if entry.name:
         return Cell(entry.name, Tone.STRONG)
-    return Cell(f"{entry.sha1[:16]}…")
+    return Cell(entry.sha1)
 
 
 def _described_by_name(entry: Entry) -> str:
@@ -49,8 +49,8 @@ def entry_cells(entry: Entry, now: float, described: str = "") -> Line:
     return (
         entry_title(entry, described),
         Cell(present.size(entry.size)),
-        Cell(present.clock(entry.added, now)),
-        Cell(present.clock(entry.used, now)),
+        Cell(present.day(entry.added, now)),
+        Cell(present.day(entry.used, now)),
         Cell("" if entry.origin == MANIFEST_ORIGIN else present.origin(entry.origin)),
         pinned_cell(entry),
         state_cell(entry),
@@ -147,7 +147,7 @@ def storage_status(totals: Totals, shown: int | None) -> Line:
         found = f"{shown:,} of {present.count(totals.files + totals.links, 'file')}"
     extras = [
         (Cell(present.count(totals.links, "link")),) if totals.links else (),
-        (Cell(f"{present.size(totals.trash_bytes)} in trash", Tone.MUTED),) if totals.trash_bytes else (),
+        (Cell(f"trash {present.size(totals.trash_bytes)}", Tone.MUTED),) if totals.trash_bytes else (),
     ]
     return joined(((Cell(f"storage: {found}"),), gauge(totals), *extras), ", ")
 
@@ -191,6 +191,8 @@ def eviction_rows(horizon: Horizon) -> list[Doomed | Stop]:
             rows.append(Stop(freed))
         freed += entry.size
         rows.append(Doomed(entry, nth, freed, goes=not stopped))
+    if rows and not stopped and freed >= must:
+        rows.append(Stop(freed))
     return rows
 
 
@@ -213,7 +215,7 @@ def eviction_cells(row: Doomed | Stop, over: int, now: float) -> Line:
         Cell(str(row.nth), Tone.MUTED),
         entry_title(row.entry),
         Cell(present.size(row.entry.size)),
-        Cell(present.clock(row.entry.used, now)),
+        Cell(present.day(row.entry.used, now)),
         Cell(present.size(row.freed)),
         fate,
     )
@@ -226,7 +228,7 @@ def eviction_status(horizon: Horizon) -> Line:
     goal = present.size(horizon.goal)
     if horizon.over:
         return (Cell(f"next to go: ! {present.size(horizon.over)} must go, down to {goal}", Tone.BAD),)
-    return (Cell(f"next to go: room for {present.size(horizon.room)}, then down to {goal}"),)
+    return (Cell(f"next to go: room for {present.size(horizon.room)}, then it evicts down to {goal}"),)
 
 
 # The bucket
@@ -234,7 +236,7 @@ def eviction_status(horizon: Horizon) -> Line:
 
 def bucket_cells(file: BucketFile, now: float) -> Line:
     """A file of the bucket as a row: name, size, changed, on disk, hash."""
-    name = Cell(file.name, Tone.STRONG) if file.name else Cell(f"{file.sha1[:16]}…")
+    name = Cell(file.name, Tone.STRONG) if file.name else Cell(file.sha1)
     here = Cell("✓ yes", Tone.GOOD) if file.on_disk else Cell("· no", Tone.MUTED)
     return (
         name,
@@ -268,7 +270,7 @@ def bucket_status(channel: str, read: int, others: int, *, more: bool) -> Line:
 
 def trashed_cells(file: TrashedFile, now: float) -> Line:
     """A file of the trash as a row: name, size, trashed, hash."""
-    name = Cell(file.name, Tone.STRONG) if file.name else Cell(f"{file.sha1[:16]}…")
+    name = Cell(file.name, Tone.STRONG) if file.name else Cell(file.sha1)
     return (
         name,
         Cell(present.size(file.size)),

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from kachery_tui.tui.cells import Cell, Line, Tone, plain
+from kachery_tui.tui.cells import Cell, Line, Tone, plain, width_of, wrap_line
 from kachery_tui.tui.dialogs.popup import Popup
 from kachery_tui.tui.glyphs import Glyphs
 from kachery_tui.tui.present import key_hint
@@ -41,14 +41,28 @@ class CellText(Toned, Static):
     CellText { height: auto; width: 1fr; }
     """
 
+    _lines: tuple[Line, ...] = ()
+
     def show(self, lines: Iterable[Line]) -> None:
         """Show `lines`."""
+        lines = tuple(lines)
+        if lines == self._lines:
+            return
+        self._lines = lines
         text = Text(overflow="fold", no_wrap=False)
         for number, line in enumerate(lines):
             text.append("\n" if number else "")
             for cell in line:
                 text.append(Glyphs.drawn(plain(cell.text)), self.tone_style(cell.tone))
         self.update(text)
+
+
+def wrapped(lines: Iterable[Line], width: int) -> Iterator[Line]:
+    """Lines broken to a width. What stands in columns, each but the last ending in a space, hangs under its last."""
+    for line in lines:
+        heads = line[:-1]
+        indent = width_of(heads) if heads and all(cell.text.endswith(" ") for cell in heads) else 0
+        yield from wrap_line(line, width, indent=indent if indent <= width // 2 else 0)
 
 
 class TextView(Popup[None]):
@@ -108,7 +122,8 @@ class TextView(Popup[None]):
     def on_resize(self) -> None:
         """Leave room for the keys, however long the text is."""
         self._body.styles.max_height = max(self.size.height - FRAME, 1)
-        self.call_after_refresh(self._offer_keys)
+        self._lay_out()
+        self.call_after_refresh(self._lay_out)
 
     def hints(self) -> Iterator[Line]:
         """The keys that work here."""
@@ -122,16 +137,20 @@ class TextView(Popup[None]):
     def _body(self) -> VerticalScroll:
         return self.query_one(VerticalScroll)
 
-    def _offer_keys(self) -> None:
-        if self.is_attached:
-            self.offer(*self.hints())
-
     def _show(self) -> None:
         lines = tuple(self._lines())
         if lines != self._shown:
             self._shown = lines
-            self.query_one("#text", CellText).show(lines)
-            self.call_after_refresh(self._offer_keys)
+            self._lay_out()
+            self.call_after_refresh(self._lay_out)
+
+    def _lay_out(self) -> None:
+        """Break the lines to the width that there is, which a scrollbar may have changed, and say which keys work."""
+        if not self.is_attached:
+            return
+        text = self.query_one("#text", CellText)
+        text.show(wrapped(self._shown, text.size.width or text_width(self.size.width)))
+        self.offer(*self.hints())
 
     def action_copy(self) -> None:
         """Copy what the text is about."""

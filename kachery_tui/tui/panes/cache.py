@@ -44,23 +44,23 @@ class CacheView(StrEnum):
 
 COLUMNS: Final[Mapping[CacheView, tuple[Column, ...]]] = {
     CacheView.STORAGE: (
-        Column("name", 16, share=1),
+        Column("name", 34, share=2),
         Column("size", 7, right=True),
-        Column("added", 10, right=True, drop=2),
-        Column("used", 10, right=True, drop=3),
-        Column("from", 12, drop=4),
+        Column("added", 6, right=True, drop=2),
+        Column("used", 6, right=True, drop=3),
+        Column("from", 12, share=1, drop=4),
         Column("pinned", 6, drop=1),
         Column("state", 6),
     ),
     CacheView.BUCKET: (
-        Column("name", 18, share=1),
+        Column("name", 34, share=1),
         Column("size", 7, right=True),
         Column("changed", 10, right=True, drop=1),
         Column("on disk", 7),
         Column("sha1", 40, drop=2),
     ),
     CacheView.TRASH: (
-        Column("name", 18, share=1),
+        Column("name", 34, share=1),
         Column("size", 7, right=True),
         Column("trashed", 10, right=True),
         Column("sha1", 40, drop=1),
@@ -69,7 +69,7 @@ COLUMNS: Final[Mapping[CacheView, tuple[Column, ...]]] = {
         Column("#", 4, right=True, drop=2),
         Column("name", 16, share=1, spills=True),
         Column("size", 7, right=True),
-        Column("used", 10, right=True, drop=1),
+        Column("used", 6, right=True, drop=1),
         Column("freed", 7, right=True),
         Column("", 11),
     ),
@@ -205,7 +205,7 @@ class CachePane(Pane):
     # Looking
 
     def stamp(self, now: float) -> Hashable:
-        """How often something was read. What is out of date begins to be read here."""
+        """How often something was read, and of what size the list is. What is out of date begins to be read here."""
         match self.view:
             case CacheView.STORAGE:
                 self._storage.ask(self._wish)
@@ -219,7 +219,8 @@ class CachePane(Pane):
                 self._horizon.look()
         if self._to_choose:
             self._storage.look()
-        return self.view, self._revision, self._storage.is_answered, len(self.body.marked), self.channel
+        body = self.body
+        return self.view, self._revision, self._storage.is_answered, len(body.marked), self.channel, body.size
 
     @property
     def _wish(self) -> Wish:
