@@ -150,22 +150,25 @@ class RequestsPane(Pane):
         size = sum(row.size or 0 for row in self.marked if isinstance(row, Request))
         shown = f"{len(rows) - self._hidden:,} of {present.count(len(rows), 'request')}"
         order = f"by {self.sort} {'▼' if self.descending else '▲'}"
+        is_wide = self.size.width >= LONG_STATUS_FROM and not self.marked
         is_told = self.sort in self.focus_target.shown_titles or self._is_newest_first
         return joined(
             (
                 (Cell(f"({present.size(size)})", Tone.BUSY),) if self.marked else (),
-                (Cell(f"! {waits(number)}", Tone.WARN),) if number else (),
+                (Cell(f"! {waits(number) if is_wide else f'{number} waiting'}", Tone.WARN),)
+                if number
+                else (),
                 (Cell(shown),) if self.filter else (),
-                (Cell(self._under_way(rows)),),
+                (Cell(self._under_way(rows, is_wide=is_wide)),),
                 () if is_told else (Cell(order, Tone.MUTED),),
             )
         )
 
-    def _under_way(self, rows: Sequence[Request]) -> str:
+    def _under_way(self, rows: Sequence[Request], *, is_wide: bool) -> str:
         active = [row for row in rows if row.is_active]
         if not active:
             return "" if self.filter else present.count(len(rows), "request") if rows else "none"
-        if self.filter or self.marked or self.size.width < LONG_STATUS_FROM:
+        if self.filter or not is_wide:
             return f"{len(active):,} under way"
         mine = sum(1 for row in active if row.side is Side.MINE)
         return f"under way: {mine:,} mine, {len(active) - mine:,} others'"
