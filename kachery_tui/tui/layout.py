@@ -22,7 +22,8 @@ FRAME: Final = 4
 LEAST_PANE: Final = 7
 """Lines of a pane that is worth showing: its title, its columns' titles, and some rows."""
 
-LARGE, SMALL = 2, 1
+LARGE, SMALL, LEAST = 4, 2, 1
+"""Shares of a column's height: of the pane with the keys, of others, and of one that says least."""
 
 LEFT: Final = (PaneName.CHANNELS, PaneName.STREAMS)
 RIGHT: Final = (PaneName.REQUESTS, PaneName.CACHE, PaneName.FEEDS, PaneName.LOG)
@@ -49,7 +50,13 @@ def arrange(width: int, height: int, current: PaneName, *, zoomed: bool) -> Layo
     if width < SEVERAL_FROM_WIDTH or zoomed:
         return Layout(several=False, shares={current: LARGE})
     shown = [*_fitting(LEFT, height - FRAME, current), *_fitting(RIGHT, height - FRAME, current)]
-    return Layout(several=True, shares={name: LARGE if name is current else SMALL for name in shown})
+    return Layout(several=True, shares={name: _share(name, current) for name in shown})
+
+
+def _share(name: PaneName, current: PaneName) -> int:
+    if name is current:
+        return LARGE
+    return LEAST if name is PaneName.FEEDS else SMALL
 
 
 def _fitting(column: tuple[PaneName, ...], height: int, current: PaneName) -> list[PaneName]:

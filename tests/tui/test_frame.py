@@ -23,7 +23,7 @@ def test_together_the_current_one_is_large_and_the_log_takes_the_place_of_the_fe
     shares = arrange(140, 45, PaneName.CACHE, zoomed=False).shares
     assert shares.keys() == set(PaneName) - {PaneName.LOG}
     assert shares[PaneName.CACHE] == LARGE
-    assert {shares[name] for name in shares if name is not PaneName.CACHE} == {SMALL}
+    assert all(shares[name] <= SMALL for name in shares if name is not PaneName.CACHE)
     assert arrange(140, 45, PaneName.LOG, zoomed=False).shares.keys() == set(PaneName) - {PaneName.FEEDS}
 
 
