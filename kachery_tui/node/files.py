@@ -60,7 +60,7 @@ class Files:
         self._node_id = node_id
         self._on_stored = on_stored
         self._count_downloaded = count_downloaded
-        self._asker = Asker(label_of, node_id)
+        self._asker = Asker(ledger, label_of, node_id)
         self._uploader = Uploader(ledger, count_uploaded)
         self._provider = Provider(storage, ledger, supervisor, self._uploader)
         self._running: dict[int, asyncio.Task[None]] = {}

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import count
@@ -12,6 +12,7 @@ from typing import Final
 from kachery_tui.errors import KacheryError
 from kachery_tui.node.rates import RateMeter
 from kachery_tui.protocol.messages import FileKey
+from kachery_tui.protocol.roles import Stream
 from kachery_tui.protocol.uris import FileUri
 
 ENDED_ROWS: Final = 1_000
@@ -19,6 +20,21 @@ ENDED_ROWS: Final = 1_000
 
 KEPT_STEPS: Final = 200
 """Steps kept of one row: others fetch a large file as many objects, each with steps of its own."""
+
+KEPT_NOTES: Final = 50
+"""Notes kept of one row."""
+
+KEPT_ASKS: Final = 50
+"""Questions kept of one row, the newest: a large file is asked for chunk by chunk."""
+
+MOST_LISTENING: Final = 20
+"""Labels kept of those who were listening to one question."""
+
+KEPT_ANSWERS: Final = 20
+"""Answers kept of one question."""
+
+LONGEST_ANSWER: Final = 300
+"""Characters kept of one answer; a peer's words may be part of it."""
 
 
 class Side(StrEnum):
@@ -81,6 +97,27 @@ class StepTime:
 
 
 @dataclass(slots=True, eq=False)
+class Ask:
+    """A question that went out to the nodes of a channel, and what came of it. Times are Unix time."""
+
+    channel: str
+    stream: Stream
+    """Where it was published."""
+    about: str
+    """What of the file was asked for: the file itself, its manifest, or a chunk."""
+    at: float
+    listening: tuple[str, ...]
+    """Labels of those who were listening then and show it, the first `MOST_LISTENING` of them."""
+    present: int
+    """How many were listening then and show it."""
+    heard: list[str] = field(default_factory=list)
+    """What nodes said since, in short sentences, each once."""
+    ended: str = ""
+    """Which wait ended, or what ended it; empty as long as an answer may come."""
+    ended_at: float | None = None
+
+
+@dataclass(slots=True, eq=False)
 class Request:
     """One row: a wish for one file, and everything a person may want to know of it.
 
@@ -108,6 +145,10 @@ class Request:
     """Node id of who uploads it for us."""
     notes: list[str] = field(default_factory=list)
     """What went on that is worth knowing: a bad object in the bucket, a reconnect, a refused upload."""
+    asks: list[Ask] = field(default_factory=list)
+    """The questions that went out for it."""
+    earlier: bool = False
+    """Whether it ended in an earlier run of the program, and has not been tried again since."""
     failure: KacheryError | None = None
     path: Path | None = None
     started: float = field(default_factory=time.time)
@@ -179,7 +220,8 @@ class Ledger:
     def reopen(self, row: Request, step: Step) -> None:
         """Start an ended row anew, for another try. Its notes stay; what was counted starts from zero."""
         row.failure, row.path, row.ended, row.answered_by = None, None, None, ""
-        row.done, row.origins, row.chunks, row.steps = 0, {}, [], []
+        row.done, row.origins, row.chunks, row.steps, row.asks = 0, {}, [], [], []
+        row.earlier = False
         row.started = time.time()
         row.finished.clear()
         self.enter(row, step)
@@ -210,8 +252,30 @@ class Ledger:
 
     def note(self, row: Request, text: str) -> None:
         """Keep a sentence on the row; one that stands there already is not repeated."""
-        if text not in row.notes and len(row.notes) < 50:
+        if text not in row.notes and len(row.notes) < KEPT_NOTES:
             row.notes.append(text)
+            self.touch(row)
+
+    def asked(self, row: Request, channel: str, stream: Stream, about: str, listening: Sequence[str]) -> Ask:
+        """Keep a question that has just gone out; `listening` are the labels of those who hear it."""
+        heard_by = tuple(listening[:MOST_LISTENING])
+        ask = Ask(channel, stream, about, time.time(), heard_by, len(listening))
+        row.asks.append(ask)
+        del row.asks[:-KEPT_ASKS]
+        self.touch(row)
+        return ask
+
+    def heard(self, row: Request, ask: Ask, text: str) -> None:
+        """Keep what a node said to a question; what stands there already is not repeated."""
+        text = text[:LONGEST_ANSWER]
+        if text not in ask.heard and len(ask.heard) < KEPT_ANSWERS:
+            ask.heard.append(text)
+            self.touch(row)
+
+    def answered(self, row: Request, ask: Ask, how: str) -> None:
+        """Close a question: which wait ended, or what ended it. The first reason stays."""
+        if ask.ended_at is None:
+            ask.ended, ask.ended_at = how[:LONGEST_ANSWER], time.time()
             self.touch(row)
 
     def end(

@@ -142,7 +142,7 @@ class Obtainer:
         None where a connection was made anew and the bucket is worth a look. Raises when no channel is left to hope for.
         """
         asking = {
-            asyncio.ensure_future(self._asker.ask(membership, key, self._row.number, self._step)): membership
+            asyncio.ensure_future(self._asker.ask(membership, key, self._row, self._step)): membership
             for membership in self._candidates
         }
         reasons: list[KacheryError] = []

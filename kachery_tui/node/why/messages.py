@@ -1,0 +1,94 @@
+"""Why a message had the effect that it had, or none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kachery_tui.node.activity import Direction, StreamMessage, Verdict
+from kachery_tui.node.why.links import Link, Mark, bad, note, ok, pieces
+from kachery_tui.node.why.roles import not_joined
+from kachery_tui.protocol.envelope import RefusalReason
+from kachery_tui.protocol.messages import (
+    RequestFile,
+    UploadFileFailed,
+    UploadFileProgress,
+    UploadFileStatus,
+)
+from kachery_tui.protocol.roles import Kind, Role, Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kachery_tui.node.node import Node
+
+_MEANINGS: Final = {
+    RefusalReason.MALFORMED: "it is not of the form that the protocol asks for",
+    RefusalReason.BAD_SIGNATURE: "its signature is not of the node that it names: somebody else wrote it",
+    RefusalReason.WRONG_STREAM: "a message of this type does not belong on this stream",
+    RefusalReason.UNKNOWN_MEMBER: "it is of a known type and says more than that type may",
+    RefusalReason.TOO_LARGE: "it is larger than the service takes",
+    RefusalReason.TOO_MANY: "it has more parts than are looked at",
+}
+
+_ANNOUNCEMENTS: Final = (UploadFileStatus.TYPE, UploadFileProgress.TYPE, UploadFileFailed.TYPE)
+
+
+def why_message(node: Node, channel: str, stream: Stream, message: StreamMessage) -> tuple[Link, ...]:
+    """Whether a message was believed and why, and what it led to."""
+    return tuple(_links(node, channel, stream, message))
+
+
+def _links(node: Node, channel: str, stream: Stream, message: StreamMessage) -> Iterator[Link]:
+    if channel not in node.memberships:
+        yield not_joined(channel)
+    who = node.label_of(message.from_node_id) if message.from_node_id else "somebody who names no node"
+    if message.direction is Direction.OUT:
+        yield ok(f"this node signed it and published it on {stream} of {channel}; the service took it")
+        yield from _led_to(node, channel, stream, message)
+        return
+    match message.verdict:
+        case Verdict.VERIFIED:
+            yield ok(f"{who} sent it on {stream} of {channel}")
+            yield ok("its signature holds: it is of that node, and unchanged")
+            yield from _led_to(node, channel, stream, message)
+        case Verdict.PASSED_OVER:
+            yield note(f"it claims to be from {who}; its signature was not looked at")
+            yield note("it is of a type that this version does not know: left to newer nodes, without effect")
+        case _:
+            yield note(f"it claims to be from {who}, which nobody has verified")
+            yield from _refused(message)
+
+
+def _refused(message: StreamMessage) -> Iterator[Link]:
+    meaning = next((text for reason, text in _MEANINGS.items() if message.reason.startswith(reason)), "")
+    if meaning:
+        yield bad(meaning)
+    yield from pieces(Mark.BAD, f"refused: {message.reason}")
+    yield note("a refused message has no effect", "Nothing, unless it goes on: then tell the channel's owner")
+
+
+def _led_to(node: Node, channel: str, stream: Stream, message: StreamMessage) -> Iterator[Link]:
+    if message.request is not None:
+        row = node.ledger.get(message.request)
+        if row is None:
+            yield note(f"it belongs to request {message.request}, which is no longer kept")
+        else:
+            yield ok(f"it belongs to request {row.number}, {row.name}: {row.step}", "Look at that request")
+        return
+    if message.direction is Direction.OUT:
+        return
+    yield note(_no_effect(node, channel, stream, message.type))
+
+
+def _no_effect(node: Node, channel: str, stream: Stream, kind: str) -> str:
+    """Why a verified message led to nothing here."""
+    if stream.kind is not Kind.FILES:
+        return f"{stream.kind} are shown and not acted upon"
+    if kind == RequestFile.TYPE:
+        membership = node.memberships.get(channel)
+        if membership is not None and Role.PROVIDE_FILES not in membership.roles:
+            return "this node does not provide files here, so it says nothing"
+        return "this node does not have the file, so it says nothing, as the protocol asks"
+    if kind in _ANNOUNCEMENTS:
+        return "no request of this node waits for that file"
+    return "it led to nothing here"

@@ -1,0 +1,77 @@
+"""What came of the questions that went out for a request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kachery_tui.node.ledger import Ask, Request, Step
+from kachery_tui.node.why.links import Link, Mark, bad, note, ok, pieces, several, span, wait
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from kachery_tui.node.membership import Membership
+    from kachery_tui.node.node import Node
+
+SHOWN_ANSWERS: Final = 4
+"""Answers of one question that a chain shows, the newest."""
+
+
+def question_links(
+    node: Node, membership: Membership, row: Request, asks: Sequence[Ask], now: float
+) -> Iterator[Link]:
+    """The newest question on a channel: when, where, who was listening, what was said, which wait ended."""
+    if not asks:
+        if row.step is Step.RECONNECTING:
+            yield wait("it is asked as soon as the connection is there")
+        return
+    if len(asks) > 1:
+        yield note(f"it took {len(asks)} questions on {membership.name}; this is the newest")
+    ask = asks[-1]
+    yield _asked(ask, now)
+    yield _listening(ask)
+    for text in ask.heard[-SHOWN_ANSWERS:]:
+        yield from pieces(Mark.BAD if "could not send it" in text else Mark.NOTE, text)
+    yield _ended(node, membership, row, ask, now)
+
+
+def _asked(ask: Ask, now: float) -> Link:
+    return ok(f"{ask.about} was asked for on {ask.stream} of {ask.channel} {span(now - ask.at)} ago")
+
+
+def _listening(ask: Ask) -> Link:
+    if ask.present:
+        return ok(f"{several(ask.listening, ask.present)} {'was' if ask.present == 1 else 'were'} listening")
+    return bad(
+        "no node that shows itself was listening",
+        "Ask the file's owner to start a node with the role provide-files there",
+    )
+
+
+def _ended(node: Node, membership: Membership, row: Request, ask: Ask, now: float) -> Link:
+    limits = membership.config.limits
+    if ask.ended_at is None:
+        if row.step is Step.HELD:
+            return wait("a person there is asked whether to send it", "Wait, or ask that person yourself")
+        if row.step is Step.PEER_UPLOADS:
+            who = node.label_of(row.answered_by) if row.answered_by else "a node"
+            return wait(
+                f"{who} puts it into the bucket; {limits.progress_timeout:g} s of silence end the wait"
+            )
+        left = max(limits.answer_timeout - (now - ask.at), 0.0)
+        return wait(f"no answer yet; it is waited for {span(left)} more (answer_timeout)")
+    after = span(ask.ended_at - ask.at)
+    how, _, waited = ask.ended.partition(" ")
+    if ask.ended.startswith("answered by "):
+        return ok(f"{ask.ended} after {after}: it is in the bucket")
+    if how == "answer_timeout":
+        return bad(
+            f"nobody answered within {waited} (answer_timeout)",
+            "Who does not have a file says nothing, so nobody listening there has it",
+        )
+    if how == "progress_timeout":
+        return bad(
+            f"who had answered said nothing more for {waited} (progress_timeout)",
+            "Retry, or ask that node's owner",
+        )
+    return note(f"after {after}: {ask.ended}")
