@@ -125,6 +125,9 @@ def _theme_instead_of(name: str) -> str:
 
 def run_screen(app: "KacheryApp", screen: ScreenConfig) -> int:
     """Run the screen to its end. SIGINT, SIGTERM and SIGHUP leave it as the quit key does."""
+    from kachery_tui.tui.glyphs import Glyphs
+
+    Glyphs.only_ascii = screen.ascii
 
     async def main() -> int:
         arrived: list[signal.Signals] = []

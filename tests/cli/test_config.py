@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import Shell
+from tests.config.test_examples import EXAMPLES
 
 
 @pytest.fixture
@@ -100,6 +101,11 @@ def test_what_only_the_screen_knows_is_checked(shell: Shell, settings: Path) -> 
     assert retry.startswith(f"{settings}:4: `keys.retri`: there is no action 'retri'. Did you mean retry?")
     assert leave.startswith(f"{settings}:5: `keys.quit`: ")
     assert about.startswith(f"{settings}:6: `keys.help`: ")
+
+
+def test_the_example_holds_for_the_screen_too(shell: Shell, settings: Path) -> None:
+    settings.write_bytes((EXAMPLES / "config.toml").read_bytes())
+    shell.ok("config", "check")
 
 
 def test_keys_that_clash_are_found(shell: Shell, settings: Path) -> None:

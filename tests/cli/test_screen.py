@@ -79,6 +79,13 @@ def test_read_only_is_said_at_the_top(shell: Shell, settings: Path) -> None:
     painted(shell, until="  read-only")
 
 
+def test_ascii_is_all_that_is_drawn(shell: Shell, settings: Path) -> None:
+    assert not painted(shell).isascii()
+    assert painted(shell, "--ascii").isascii()
+    settings.write_text("[screen]\nascii = true\n")
+    assert painted(shell).isascii()
+
+
 def test_no_color_leaves_shades_of_grey(shell: Shell, settings: Path) -> None:
     assert settings.exists()
     plain = painted(shell, COLORTERM="truecolor", NO_COLOR="1")

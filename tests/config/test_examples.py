@@ -1,5 +1,6 @@
 """The examples are what they say they are."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -9,12 +10,15 @@ from kachery_tui.config import (
     ChannelConfig,
     LimitsConfig,
     Provide,
+    ScreenConfig,
+    check_settings,
     install_channel,
     load_channel,
     load_channels,
     load_node_config,
 )
 from kachery_tui.protocol.roles import Role
+from tests.config.files import write
 
 EXAMPLES = Path(__file__).parent.parent.parent / "config-examples"
 CHANNELS = sorted(file.name for file in EXAMPLES.glob("*.toml") if file.name != "config.toml")
@@ -52,7 +56,17 @@ def test_the_node(examples: Path) -> None:
     assert config.label == "ana's laptop"
     assert config.owner == "ana@example.org"
     assert config.storage == Path.home() / "kachery-storage"
-    assert config.screen.theme == "textual-dark"
+    assert config.screen == ScreenConfig("textual-dark")
+    assert config.keys == {"retry": "f5"}
+
+
+def test_what_stands_behind_a_mark_can_be_set(examples: Path) -> None:
+    file = examples / "config.toml"
+    text = file.read_text()
+    marked = re.findall(r"^# (\w+ = .*)$", text, re.MULTILINE)
+    assert [line.partition(" ")[0] for line in marked] == ["read_only", "mouse", "ascii", "bell", "fps"]
+    file.write_text(re.sub(r"^# (\w+ = .*)$", r"\1", text, flags=re.MULTILINE))
+    assert load_node_config(examples).screen == ScreenConfig("textual-dark", fps=10)
 
 
 def test_ably_and_aws(examples: Path) -> None:
@@ -100,3 +114,15 @@ def test_every_example_can_be_joined(examples: Path, tmp_path: Path, name: str) 
     comments = [line for line in (examples / name).read_text().splitlines() if line.startswith("#")]
     assert comments
     assert set(comments) <= set(file.read_text().splitlines())
+
+
+def test_the_settings_in_the_readme_hold(tmp_path: Path) -> None:
+    readme = (EXAMPLES.parent / "README.md").read_text()
+    node, channel = re.findall(r"^```toml\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    write(tmp_path / "config.toml", node)
+    write(tmp_path / "channels" / "lab.toml", channel)
+    assert check_settings(tmp_path) == []
+    assert load_node_config(tmp_path).keys == {"retry": "f5"}
+    # Also with what stands behind a mark.
+    write(tmp_path / "channels" / "lab.toml", re.sub(r"^# (\w+ = )", r"\1", channel, flags=re.MULTILINE))
+    assert [error.key for error in check_settings(tmp_path)] == ["bucket.endpoint"], "a URL cut short"
