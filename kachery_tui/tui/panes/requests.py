@@ -73,6 +73,10 @@ SETTLES: Final = 2.0
 """Seconds for which an order that changes by itself stands still: after each change, and after the cursor moved."""
 
 
+_CHANGING: Final = frozenset({"", "peer", "started", "ended"})
+"""Fields of terms that say another thing of an ended row as time goes by: of ages and of names that nodes have."""
+
+
 def detail_height(pane: int, terminal: int) -> int:
     """Lines for the chosen request under the list, in a pane and a terminal of so many lines."""
     if pane < DETAIL_FROM:
@@ -100,6 +104,9 @@ class RequestsPane(Pane):
         self._placed_by: Hashable = None
         self._placed_at = 0
         self._still_until = 0.0
+        self._judged: dict[int, tuple[int, bool]] = {}
+        """What the filter said of rows that have ended, by number, with the version that it was said of."""
+        self._judged_by = self.filter
         self._hidden = 0
 
     def contents(self) -> ComposeResult:
@@ -181,9 +188,7 @@ class RequestsPane(Pane):
         """Show list and words."""
         label_of, roomy = self.node.label_of, self.size.width >= ROOMY_FROM
         rows = list(self.node.ledger)
-        shown = rows
-        if self.filter:
-            shown = [row for row in rows if matches(self.filter, request_facts(row, label_of), now)]
+        shown = self._filtered(rows, now)
         self._hidden = len(rows) - len(shown)
         self.focus_target.show(
             ListedRows(
@@ -193,6 +198,23 @@ class RequestsPane(Pane):
             )
         )
         self._show_detail(now)
+
+    def _filtered(self, rows: list[Request], now: float) -> list[Request]:
+        """The rows that the filter leaves. Those that have ended are judged once, unless by what goes on changing."""
+        if not self.filter:
+            return rows
+        changes = any(term.field in _CHANGING for term in self.filter.terms)
+        if changes or self.filter is not self._judged_by or len(self._judged) > 2 * len(rows):
+            self._judged_by, self._judged = self.filter, {}
+        known, left = self._judged, []
+        for row in rows:
+            version, passes = known.get(row.number, (-1, False))
+            if version != row.version or row.is_active:
+                passes = matches(self.filter, request_facts(row, self.node.label_of), now)
+                known[row.number] = (row.version, passes)
+            if passes:
+                left.append(row)
+        return left
 
     def _is_order_due(self, now: float) -> bool:
         is_old = self._placed_at != self.node.ledger.version
