@@ -3,7 +3,9 @@
 import pytest
 
 from kachery_tui.errors import NobodyHasIt
+from kachery_tui.filters import matches, parse_filter
 from kachery_tui.node.ledger import ChunkState, Ledger, Origin, Request, Side, Step
+from kachery_tui.protocol.roles import Stream
 from kachery_tui.protocol.uris import FileUri
 from kachery_tui.tui.cells import Cell, Row
 from kachery_tui.tui.describe.request_story import story_lines
@@ -112,7 +114,7 @@ def test_a_brief_word_keeps_the_newest_steps() -> None:
     ledger, row = a_request()
     for step in (Step.BUCKET, Step.ASKING, Step.PEER_UPLOADS, Step.DOWNLOADING, Step.VERIFYING, Step.DONE):
         ledger.enter(row, step)
-    steps = text_of(brief_lines(row, label_of, row.started, 60)).split("\n")[2]
+    steps = text_of(brief_lines(row, label_of, row.started, 60)).split("\n")[-1]
     assert steps.startswith("steps  … › ")
     assert "✓ done at" in steps
     assert len(steps) <= 60
@@ -143,6 +145,39 @@ def test_what_the_bucket_had_already_says_so(side: Side) -> None:
     assert cells_of(row)[STEP] == "✓ already there"
     assert request_facts(row, label_of)["step"] == "already there"
     assert request_facts(row, label_of)["state"] == "done"
+
+
+def test_a_row_of_an_earlier_run_says_so() -> None:
+    ledger = Ledger()
+    rows = [a_request(ledger=ledger)[1] for _ in range(3)]
+    ledger.end(rows[1], Step.DONE)
+    rows[1].earlier = True
+    assert cells_of(rows[1])[STEP].startswith("✓ done earlier, ")
+    assert "earlier" in text_of(request_lines(rows[1], label_of, rows[1].started, 80))
+    found = parse_filter("!earlier", FIELDS)
+    assert [matches(found, request_facts(row, label_of), 0) for row in rows] == [True, False, True]
+    assert [row.number for row in in_order(rows, "#", label_of, descending=True)] == [3, 1, 2]
+
+
+def test_who_was_asked_is_told_once_and_what_they_said() -> None:
+    ledger, row = a_request()
+    ask = ledger.asked(row, "lab", Stream.REQUEST_FILES, "its manifest", ["alice", "bob"])
+    ledger.heard(row, ask, "bob could not send it: disk failure")
+    ledger.answered(row, ask, "answered by alice")
+    ledger.asked(row, "lab", Stream.REQUEST_FILES, "chunk 1", ["alice", "bob"])
+    crowd = ledger.asked(
+        row, "lab", Stream.REQUEST_FILES, "chunk 2", [f"node {number}" for number in range(99)]
+    )
+    ledger.answered(row, crowd, "answer_timeout 30 s")
+    story = text_of(story_lines(row, label_of, row.started, 80))
+    assert "lab, its manifest: answered by alice after" in story
+    assert "bob could not send it: disk failure" in story
+    assert story.count("listening: alice, bob") == 1
+    assert "lab, chunk 1: waits for an answer" in story
+    assert "and 79 more" in story
+    assert "asked  lab, chunk 2: answer_timeout 30 s; listening: node 0," in text_of(
+        request_lines(row, label_of, row.started, 80)
+    )
 
 
 def test_facts_fit_the_fields_and_texts_the_titles() -> None:

@@ -7,7 +7,15 @@ from kachery_tui.node.ledger import ENDS, Request, Side
 from kachery_tui.tui import present
 from kachery_tui.tui.cells import BLANK, Cell, Line, Tone, fit, joined
 from kachery_tui.tui.describe import LabelOf
-from kachery_tui.tui.describe.requests import bar, bytes_line, bytes_parts, failure_lines, headed, peer
+from kachery_tui.tui.describe.requests import (
+    bar,
+    bytes_line,
+    bytes_parts,
+    failure_lines,
+    headed,
+    listening,
+    peer,
+)
 
 MAP_LINES: Final = 6
 """Lines of the chunk map at most; a cell stands for more chunks where they would not do."""
@@ -26,6 +34,7 @@ def story_lines(row: Request, label_of: LabelOf, now: float, width: int) -> Iter
     yield BLANK_LINE
     yield from _bytes(row, width)
     yield from _steps(row, now)
+    yield from _asks(row, now)
     yield from _chunks(row, width)
     if row.path is not None:
         yield BLANK_LINE
@@ -56,7 +65,8 @@ def _who(row: Request, label_of: LabelOf) -> Iterator[Line]:
 
 
 def _bytes(row: Request, width: int) -> Iterator[Line]:
-    yield headed("bytes", bytes_line(row))
+    if flow := bytes_line(row):
+        yield headed("bytes", flow)
     if row.size is not None:
         yield headed("", (Cell(f"{row.done:,} B of {row.size:,} B", Tone.MUTED),))
     if row.size and bytes_parts(row):
@@ -76,6 +86,27 @@ def _steps(row: Request, now: float) -> Iterator[Line]:
             Cell(f"  {took}"),
         )
         yield headed("" if number else "steps", line)
+
+
+def _asks(row: Request, now: float) -> Iterator[Line]:
+    """Each question with who heard it (where that is not as before), what they said, and how it ended."""
+    heard_by: str | None = None
+    for number, ask in enumerate(row.asks):
+        if number == 0:
+            yield BLANK_LINE
+        how = f": {ask.ended}" if ask.ended else ": waits for an answer"
+        took = "" if ask.ended_at is None else f" after {present.duration(ask.ended_at - ask.at)}"
+        line = (
+            Cell(f"{present.clock(ask.at, now)}  ", Tone.MUTED),
+            Cell(f"{ask.channel}, {ask.about}{how}"),
+            Cell(took, Tone.MUTED),
+        )
+        yield headed("" if number else "asked", line)
+        if listening(ask) != heard_by:
+            heard_by = listening(ask)
+            yield headed("", (Cell(f"          {heard_by}", Tone.MUTED),))
+        for said in ask.heard:
+            yield headed("", (Cell(f"          {said}"),))
 
 
 def _chunks(row: Request, width: int) -> Iterator[Line]:

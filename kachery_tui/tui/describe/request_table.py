@@ -23,6 +23,7 @@ FIELDS: Final[Mapping[str, FieldKind]] = {
     "number": FieldKind.NUMBER,
     "sha1": FieldKind.TEXT,
     "why": FieldKind.TEXT,
+    "earlier": FieldKind.FLAG,
 }
 
 SORTS: Final = ("#", "whose", "file", "step", "rate", "left", "size", "started", "channel", "peer")
@@ -33,7 +34,7 @@ MOVING_SORTS: Final = frozenset({"step", "rate", "left"})
 
 TITLES: Final = (
     "number", "side", "file", "sha1", "state", "step", "size", "done", "from disk", "from bucket", "from peer",
-    "channel", "peer", "started", "ended", "path", "what", "why", "do", "uri",
+    "channel", "peer", "started", "ended", "earlier", "path", "what", "why", "do", "uri",
 )  # fmt: skip
 """Titles of a file of requests."""
 
@@ -62,6 +63,7 @@ def request_facts(row: Request, label_of: LabelOf) -> Mapping[str, Fact]:
         "ended": row.ended,
         "number": row.number,
         "sha1": row.key.sha1,
+        "earlier": row.earlier,
         "why": f"{row.failure.what} {row.failure.why}" if row.failure else "",
     }
 
@@ -76,13 +78,14 @@ def in_order(rows: list[Request], by: str, label_of: LabelOf, *, descending: boo
     return [*there, *sorted(nothing, key=_newest_first)]
 
 
-def _newest_first(row: Request) -> int:
-    return -row.number
+def _newest_first(row: Request) -> tuple[bool, int]:
+    return row.earlier, -row.number
 
 
 def _keys(label_of: LabelOf) -> Mapping[str, Callable[[Request], Any]]:
     return {
-        "#": lambda row: row.number,
+        # Rows of earlier runs come in after the start, and are older all the same.
+        "#": lambda row: (not row.earlier, row.number),
         "whose": lambda row: row.side,
         "file": lambda row: row.name.casefold(),
         "step": lambda row: _STEPS[row.step],
@@ -112,6 +115,7 @@ def request_texts(row: Request, label_of: LabelOf) -> tuple[str, ...]:
         peer(row, label_of),
         iso(row.started),
         iso(row.ended),
+        "yes" if row.earlier else "no",
         str(row.path or ""),
         *((row.failure.what, row.failure.why, row.failure.do) if row.failure else ("", "", "")),
         str(row.uri),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from kachery_tui.errors import KacheryError
-from kachery_tui.node.ledger import ENDS, ChunkState, Origin, Request, Side, Step
+from kachery_tui.node.ledger import ENDS, Ask, ChunkState, Origin, Request, Side, Step
 from kachery_tui.tui import present
 from kachery_tui.tui.cells import BLANK, Cell, Line, Row, Tone, joined, width_of
 from kachery_tui.tui.describe import LabelOf
@@ -35,7 +35,7 @@ def request_cells(row: Request, label_of: LabelOf, now: float, *, roomy: bool = 
     return (
         Cell(str(row.number), Tone.MUTED),
         Cell(present.side(row.side)),
-        Cell(row.name, Tone.STRONG),
+        Cell(row.name, Tone.MUTED if row.earlier else Tone.STRONG),
         bar(row, BAR_WIDTH) if shows_bar else BLANK,
         Cell(percent(row) if shows_bar else ""),
         step_line(row, now),
@@ -49,13 +49,18 @@ def request_cells(row: Request, label_of: LabelOf, now: float, *, roomy: bool = 
 
 
 def step_line(row: Request, now: float) -> Line:
-    """The step of a row; of one that has ended also how long it took."""
-    if row.step is Step.DONE and was_there(row):
-        return (Cell("✓ already there", Tone.GOOD),)
-    if row.ended is None:
-        return (present.step(row.step),)
+    """The step of a row; of one that has ended also how long it took, or that it was in an earlier run, and when."""
+    step = (
+        Cell("✓ already there", Tone.GOOD)
+        if row.step is Step.DONE and was_there(row)
+        else present.step(row.step)
+    )
+    if row.earlier:
+        return (step, Cell(f" earlier, {present.day(row.ended or row.started, now)}", Tone.MUTED))
+    if row.ended is None or was_there(row):
+        return (step,)
     word = "in" if row.step is Step.DONE else "after"
-    return (present.step(row.step), Cell(f" {word} {present.span(row.ended - row.started)}", Tone.MUTED))
+    return (step, Cell(f" {word} {present.span(row.ended - row.started)}", Tone.MUTED))
 
 
 def was_there(row: Request) -> bool:
@@ -125,12 +130,10 @@ def bytes_line(row: Request) -> Line:
 def brief_lines(row: Request, label_of: LabelOf, now: float, width: int) -> list[Line]:
     """The least that has to be said of the chosen row: which it is, then why it failed or how it goes."""
     if row.failure is not None:
-        return [which(row, label_of), *failure_lines(row.failure)]
-    lines = [
-        which(row, label_of),
-        headed("bytes", bytes_line(row)),
-        headed("steps", steps_line(row, now, width - HEAD)),
-    ]
+        return [which(row, label_of, now), *failure_lines(row.failure)]
+    flow = bytes_line(row)
+    lines = [which(row, label_of, now), *([headed("bytes", flow)] if flow else [])]
+    lines.append(headed("steps", steps_line(row, now, width - HEAD)))
     if row.notes:
         lines.append(headed("note", (Cell(row.notes[-1], Tone.WARN),)))
     elif row.path is not None:
@@ -138,7 +141,7 @@ def brief_lines(row: Request, label_of: LabelOf, now: float, width: int) -> list
     return lines
 
 
-def which(row: Request, label_of: LabelOf) -> Line:
+def which(row: Request, label_of: LabelOf, now: float) -> Line:
     """Which request it is, and who else has to do with it."""
     who = peer(row, label_of)
     verb = "asked" if row.side is Side.THEIRS else "answered"
@@ -148,6 +151,7 @@ def which(row: Request, label_of: LabelOf) -> Line:
             (Cell(row.name, Tone.STRONG),),
             (Cell(f"on {row.channel}"),) if row.channel else (),
             (Cell(f"{verb} by {who}"),) if who else (),
+            (Cell(f"earlier, {present.clock(row.started, now)}", Tone.MUTED),) if row.earlier else (),
         )
     )
 
@@ -187,18 +191,31 @@ def _steps(row: Request, now: float) -> Iterator[Line]:
 
 def request_lines(row: Request, label_of: LabelOf, now: float, width: int) -> Iterator[Line]:
     """What stands under the list, in lines of `width` cells; what matters most comes first."""
-    yield joined(((present.step(row.step),), which(row, label_of)))
+    yield joined(((present.step(row.step),), which(row, label_of, now)))
     yield (Cell(str(row.uri), Tone.STRONG),)
     if row.failure is not None:
         yield from failure_lines(row.failure)
-    yield headed("bytes", bytes_line(row))
+    if flow := bytes_line(row):
+        yield headed("bytes", flow)
     yield from _step_lines(row, now)
+    if row.asks:
+        newest = row.asks[-1]
+        how = newest.ended or "waits for an answer"
+        yield headed("asked", (Cell(f"{newest.channel}, {newest.about}: {how}; {listening(newest)}"),))
     if row.chunks:
         yield chunks_line(row, width)
     if row.path is not None:
         yield headed("path", (Cell(str(row.path)),))
     for note in row.notes[-2:]:
         yield headed("note", (Cell(note, Tone.WARN),))
+
+
+def listening(ask: Ask) -> str:
+    """Who heard a question, as far as they show themselves."""
+    if not ask.present:
+        return "nobody was listening that shows itself"
+    more = f" and {ask.present - len(ask.listening):,} more" if ask.present > len(ask.listening) else ""
+    return f"listening: {', '.join(ask.listening)}{more}"
 
 
 def chunks_line(row: Request, width: int) -> Line:
