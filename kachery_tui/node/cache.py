@@ -1,7 +1,7 @@
 """The files that are at hand: what storage holds, what the trash holds, what a channel's bucket holds."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -49,6 +49,10 @@ class Cache:
     async def count(self, where: Filter = NO_FILTER) -> int:
         """How many files of storage a filter leaves."""
         return await in_thread(lambda: self._storage.index.count(where))
+
+    async def described(self, sha1s: Sequence[str]) -> dict[str, str]:
+        """Of those of these files that are manifests, the name of the file that each is of; its sha1 if it has none."""
+        return await in_thread(lambda: self._storage.index.described(sha1s))
 
     async def totals(self) -> Totals:
         """How much storage holds, and how much it may."""

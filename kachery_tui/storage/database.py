@@ -75,6 +75,7 @@ CREATE TABLE IF NOT EXISTS trashed (
     origin TEXT NOT NULL,
     manifest_sha1 TEXT
 );
+CREATE INDEX IF NOT EXISTS entries_with_manifest ON entries (manifest_sha1) WHERE manifest_sha1 IS NOT NULL;
 """
 
 
@@ -217,7 +218,8 @@ def _connection(name: str) -> sqlite3.Connection:
 def _prepare(db: sqlite3.Connection) -> None:
     if _version(db) == SCHEMA_VERSION:
         db.execute("SELECT entries FROM totals").fetchone()
-        db.execute(_ADDED)
+        for statement in _statements(_ADDED):
+            db.execute(statement)
         return
     db.execute("BEGIN EXCLUSIVE")
     try:

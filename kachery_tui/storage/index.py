@@ -202,6 +202,18 @@ class Index:
 
         return self._db.read(work)
 
+    def described(self, sha1s: Sequence[str]) -> dict[str, str]:
+        """Of those of these files that are manifests, the name of the file that each is of; its sha1 if it has none."""
+        query = (
+            "SELECT CASE WHEN name != '' THEN name ELSE sha1 END FROM entries WHERE manifest_sha1 = ? LIMIT 1"
+        )
+
+        def work(db: sqlite3.Connection) -> dict[str, str]:
+            rows = ((sha1, db.execute(query, (sha1,)).fetchone()) for sha1 in sha1s)
+            return {sha1: str(row[0]) for sha1, row in rows if row is not None}
+
+        return self._db.read(work)
+
     def touch(self, sha1: str) -> None:
         """A file was used just now."""
         now = time.time()

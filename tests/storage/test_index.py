@@ -189,6 +189,19 @@ def test_the_version_grows_with_changes_here_and_elsewhere(index: Index, tmp_pat
     other.close()
 
 
+def test_a_manifest_is_told_by_the_file_that_it_is_of(index: Index) -> None:
+    named, nameless, plain, *manifests = [f"{number:040x}" for number in range(5)]
+    index.record(named, 1, "file", name="recording.npy", manifest_sha1=manifests[0])
+    index.record(nameless, 1, "file", manifest_sha1=manifests[1])
+    index.record(plain, 1, "file", name="plain.dat")
+    for manifest in manifests:
+        index.record(manifest, 1, "file")
+    assert index.described([named, nameless, plain, *manifests]) == {
+        manifests[0]: "recording.npy",
+        manifests[1]: nameless,
+    }
+
+
 def test_the_longest_unused_come_first(index: Index) -> None:
     entries = _entries(2500)
     index.apply(entries, [], [], [])

@@ -15,7 +15,8 @@ from kachery_tui.node.node import Node
 from kachery_tui.node.values import Entry
 from kachery_tui.storage.storage import Storage
 from kachery_tui.tui.cells import Cell
-from kachery_tui.tui.panes.cache import CachePane, CacheView
+from kachery_tui.tui.panes.cache import CachePane
+from kachery_tui.tui.panes.cache_views import CacheView
 from kachery_tui.tui.widgets.row_list import LOADING, MOST_MARKS
 from tests.nodes import put_file, running_node, until
 from tests.tui.screens import NARROW, WIDE, Person, at_the_screen, unstarted_node
@@ -271,6 +272,25 @@ async def test_links_and_what_became_of_them(tmp_path: Path) -> None:
         await me.reads("Move the link linked.dat (0 B) to the trash?", "stays where it is")
         await me.press("y")
         await me.reads("No file is like that")
+
+
+@SIZES
+async def test_a_manifest_that_came_from_a_peer_is_called_after_its_file(
+    tmp_path: Path, lab: Path, size: tuple[int, int]
+) -> None:
+    async with (
+        running_node(tmp_path / "alice", lab) as alice,
+        at_the_screen(unstarted_node(tmp_path / "me", lab), size) as me,
+    ):
+        stored = await alice.store(put_file(tmp_path, "recording.npy", b"r" * 20_000_001))
+        row = me.node.files.request(stored.uri)
+        await asyncio.wait_for(row.outcome(), 30)
+        await me.press("4")
+        await me.reads("storage: 2 files", "manifest of recording.npy")
+        assert stored.uri.manifest_sha1 is not None
+        await until(lambda: cache_of(me).body.choose(str(stored.uri.manifest_sha1)))
+        await me.press("enter")
+        await me.reads("the manifest of recording.npy: the list of the chunks")
 
 
 # Many files

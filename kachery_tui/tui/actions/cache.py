@@ -16,7 +16,8 @@ from kachery_tui.tui.dialogs.path_view import PathView
 from kachery_tui.tui.here import Here, PaneName
 from kachery_tui.tui.jobs import Job
 from kachery_tui.tui.notices import Notice
-from kachery_tui.tui.panes.cache import CachePane, CacheView
+from kachery_tui.tui.panes.cache import CachePane
+from kachery_tui.tui.panes.cache_views import CacheView
 from kachery_tui.tui.undo import Undo
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from kachery_tui.tui.describe.files import bucket_lines, entry_lines, trashed_li
 from kachery_tui.tui.describe.log import log_lines
 from kachery_tui.tui.dialogs.text_view import TextView
 from kachery_tui.tui.here import ChannelRow, Here, Lane, Selection, uri_of
+from kachery_tui.tui.panes.cache import CachePane
 from kachery_tui.tui.panes.feeds import feed_lines, feed_uri
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ def _open(screen: MainScreen, here: Here) -> None:
             streams.open_message(screen, here, message)
         case Entry() as entry:
             uri = str(uri_of(node, entry))
-            screen.view("File in storage", lambda: entry_lines(entry, uri, now), copies=uri)
+            pane = screen.pane
+            described = pane.described(entry) if isinstance(pane, CachePane) else ""
+            screen.view("File in storage", lambda: entry_lines(entry, uri, now, described), copies=uri)
         case BucketFile() as file:
             uri = str(uri_of(node, file))
             screen.view("File in the bucket", lambda: bucket_lines(file, uri, here.channel), copies=uri)

@@ -206,7 +206,7 @@ def _must_go(horizon: Horizon) -> int:
 def eviction_cells(row: Doomed | Stop, over: int, now: float) -> Line:
     """A row of it: place, name, size, last used, freed so far, what becomes of it."""
     if isinstance(row, Stop):
-        words = f"── here it stops: {present.size(row.freed)} freed ──"
+        words = f"here it stops: {present.size(row.freed)} freed ──"
         return (Cell("──", Tone.WARN), Cell(words, Tone.WARN))
     fate = Cell("○ stays", Tone.MUTED)
     if row.goes:

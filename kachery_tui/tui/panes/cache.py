@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from kachery_tui.filters import NO_FILTER, matches
@@ -14,8 +13,8 @@ from kachery_tui.tui.cells import Cell, Line, Tone, joined
 from kachery_tui.tui.describe import files
 from kachery_tui.tui.here import Abilities, PaneName
 from kachery_tui.tui.panes.cache_rows import BucketListing, EntryPages, Snapshot, Wish
+from kachery_tui.tui.panes.cache_views import COLUMNS, EMPTY, NOTHING_LEFT, ORDERS, CacheView
 from kachery_tui.tui.panes.pane import Pane
-from kachery_tui.tui.widgets.columns import Column
 from kachery_tui.tui.widgets.row_list import MOST_MARKS, NO_ROWS, ListedRows, RowList
 
 if TYPE_CHECKING:
@@ -26,73 +25,12 @@ if TYPE_CHECKING:
     from kachery_tui.errors import KacheryError
     from kachery_tui.filters import FieldKind, Filter
     from kachery_tui.node.node import Node
-    from kachery_tui.node.values import Horizon, Order, Totals, Trashed
+    from kachery_tui.node.values import Horizon, Totals, Trashed
     from kachery_tui.tui.memory import PaneMemory
     from kachery_tui.tui.widgets.row_list import Rows
 
 _log = logging.getLogger(__name__)
 
-
-class CacheView(StrEnum):
-    """What the pane shows."""
-
-    STORAGE = "storage"
-    BUCKET = "bucket"
-    TRASH = "trash"
-    HORIZON = "horizon"
-
-
-COLUMNS: Final[Mapping[CacheView, tuple[Column, ...]]] = {
-    CacheView.STORAGE: (
-        Column("name", 34, share=2),
-        Column("size", 7, right=True),
-        Column("added", 6, right=True, drop=2),
-        Column("used", 6, right=True, drop=3),
-        Column("from", 12, share=1, drop=4),
-        Column("pinned", 6, drop=1),
-        Column("state", 6),
-    ),
-    CacheView.BUCKET: (
-        Column("name", 34, share=1),
-        Column("size", 7, right=True),
-        Column("changed", 10, right=True, drop=1),
-        Column("on disk", 7),
-        Column("sha1", 40, drop=2),
-    ),
-    CacheView.TRASH: (
-        Column("name", 34, share=1),
-        Column("size", 7, right=True),
-        Column("trashed", 10, right=True),
-        Column("sha1", 40, drop=1),
-    ),
-    CacheView.HORIZON: (
-        Column("#", 4, right=True, drop=2),
-        Column("name", 16, share=1, spills=True),
-        Column("size", 7, right=True),
-        Column("used", 6, right=True, drop=1),
-        Column("freed", 7, right=True),
-        Column("", 11),
-    ),
-}
-
-EMPTY: Final[Mapping[CacheView, tuple[str, ...]]] = {
-    CacheView.STORAGE: (
-        "The storage folder holds no files yet.",
-        "Store copies one into it, Link remembers where one lies,",
-        "Request asks for one by its URI.",
-    ),
-    CacheView.BUCKET: ("The bucket holds no files yet.", "Push uploads one from storage."),
-    CacheView.TRASH: ("The trash is empty.",),
-    CacheView.HORIZON: (
-        "Nothing would be evicted.",
-        "A line `maxCacheSizeGiB: 100` in kachery.yaml in the storage folder sets a limit.",
-    ),
-}
-
-NOTHING_LEFT: Final = ("No file is like that.", "Esc shows all again.")
-
-ORDERS: Final[Mapping[str, Order]] = {"added": "added", "name": "name", "size": "size", "used": "used"}
-"""The order for each column that the files can be sorted by."""
 
 MOST_EXPORTED: Final = 100_000
 """Rows of a table that are handed on in one go; all are in memory meanwhile, some 60 MB."""
@@ -290,7 +228,11 @@ class CachePane(Pane):
         )
 
     def _entry_cells(self, entry: Entry) -> Line:
-        return files.entry_cells(entry, time.time())
+        return files.entry_cells(entry, time.time(), self.described(entry))
+
+    def described(self, entry: Entry) -> str:
+        """The name of the file that an entry is the manifest of; empty if it is none."""
+        return self._storage.described.get(entry.sha1, "")
 
     # The title
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Generic, TypeVar
 
 from kachery_tui.errors import KacheryError
 from kachery_tui.filters import NO_FILTER, Filter
-from kachery_tui.tui.widgets.paged_rows import PAGE, GrowingRows, PagedRows
+from kachery_tui.tui.widgets.paged_rows import KEPT_PAGES, PAGE, GrowingRows, PagedRows
 
 if TYPE_CHECKING:
     import asyncio
@@ -30,6 +30,10 @@ AGAIN_SECONDS: Final = 10.0
 
 MOST_LISTED: Final = 100_000
 """Files of a bucket that are kept in memory; some 30 MB."""
+
+
+MOST_DESCRIBED: Final = KEPT_PAGES * PAGE
+"""Manifests whose files' names are kept: as many as there can be rows in memory."""
 
 
 class Reader:
@@ -113,6 +117,8 @@ class EntryPages(Reader):
         self.totals: Totals | None = None
         self.shown: Wish | None = None
         self.wish = Wish()
+        self.described: dict[str, str] = {}
+        """Of manifests that were read, the name of the file that each is of."""
         self._cells = cells
         self._in_view = in_view
         self._version = -1
@@ -167,9 +173,13 @@ class EntryPages(Reader):
         return range(min(view.start, last) // PAGE, last // PAGE + 1)
 
     async def _page(self, wish: Wish, page: int) -> list[Entry]:
-        return await self._node.cache.entries(
+        entries = await self._node.cache.entries(
             order=wish.order, descending=wish.descending, where=wish.where, offset=page * PAGE, limit=PAGE
         )
+        if len(self.described) > MOST_DESCRIBED:
+            self.described.clear()
+        self.described |= await self._node.cache.described([entry.sha1 for entry in entries])
+        return entries
 
     # Pages that come into view
 
