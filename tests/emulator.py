@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 _TOKEN: Final = re.compile(
     r"\x1b\[(?P<private>[<=>?]?)(?P<numbers>[0-9;:]*)(?P<middle>[ -/]*)(?P<final>[@-~])"
-    r"|(?P<string>\x1b[]P][^\x07\x1b]*(?:\x1b[^\\][^\x07\x1b]*)*(?:\x07|\x1b\\))"
+    r"|(?P<string>\x1b](?:[^\x07\x1b]|\x1b(?!\\))*+(?:\x07|\x1b\\)|\x1bP(?:[^\x1b]|\x1b(?!\\))*+\x1b\\)"
     r"|(?P<escape>\x1b[^]P[])"
     r"|(?P<control>[\x00-\x1a\x1c-\x1f\x7f])"
     r"|(?P<text>[^\x00-\x1f\x7f]+)"
@@ -142,13 +142,13 @@ class Emulator:
         self.x = min(self.x, self.columns - width)
         # Half of a wide character does not stay behind.
         if row[self.x][0] == "" and self.x:
-            row[self.x - 1] = _BLANK
+            row[self.x - 1] = (" ", row[self.x - 1][1])
         row[self.x] = (character, self._look)
         if width == 2:
             row[self.x + 1] = ("", self._look)
         self.x += width
         if self.x < self.columns and row[self.x][0] == "":
-            row[self.x] = _BLANK
+            row[self.x] = (" ", row[self.x][1])
 
     def _sequence(self, match: re.Match[str]) -> None:
         final, private = match["final"], match["private"]

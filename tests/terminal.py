@@ -12,6 +12,8 @@ import time
 from collections.abc import Mapping
 from typing import Final, Self
 
+from tests.emulator import Emulator
+
 ROWS, COLUMNS = 45, 150
 
 _ESCAPES: Final = re.compile(
@@ -20,7 +22,10 @@ _ESCAPES: Final = re.compile(
 
 
 class Terminal:
-    """One run of the program. Everything that it paints is kept; leaving the `with` block makes sure of its end."""
+    """One run of the program. Everything that it paints is kept; leaving the `with` block makes sure of its end.
+
+    The program sends what changed, not whole words: what can be read is found by a terminal that takes it all in.
+    """
 
     def __init__(
         self,
@@ -41,6 +46,9 @@ class Terminal:
         )
         os.close(slave)
         self._painted = bytearray()
+        self._emulator = Emulator(*size)
+        self._seen = 0
+        self._screens: list[tuple[int, str]] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -64,16 +72,30 @@ class Terminal:
         """All that came, as it came."""
         return bytes(self._painted)
 
+    @property
+    def lines(self) -> list[str]:
+        """What can be read now."""
+        self._look()
+        return self._emulator.lines
+
+    @property
+    def modes(self) -> set[int]:
+        """The terminal's private modes that are on."""
+        self._look()
+        return self._emulator.modes
+
     def text(self, since: int = 0) -> str:
-        """What was painted, without colours and movements."""
-        return _ESCAPES.sub(b"", bytes(self._painted[since:])).decode(errors="replace")
+        """What came, without colours and movements, and what could be read at any time since."""
+        self._look()
+        screens = (screen for mark, screen in self._screens if mark > since)
+        return "\n".join((_ESCAPES.sub(b"", bytes(self._painted[since:])).decode(errors="replace"), *screens))
 
     def wait_for(self, text: str, *, since: int = 0, seconds: float = 60.0) -> float:
         """Wait until `text` was painted; seconds from the start of the program, to a hundredth or so."""
         deadline = time.monotonic() + seconds
         while text not in self.text(since):
             # The reading goes on beside this: a terminal that reads slowly would slow the program down.
-            assert time.monotonic() < deadline, f"{text!r} was not painted: {self.text(since)[-2000:]}"
+            assert time.monotonic() < deadline, f"{text!r} was not painted:\n" + "\n".join(self.lines)
             time.sleep(0.01)
         return time.perf_counter() - self.began
 
@@ -84,6 +106,8 @@ class Terminal:
 
     def resize(self, columns: int, rows: int) -> None:
         """Give the terminal another size, and the program the signal for it: this is not its controlling terminal."""
+        self._look()
+        self._emulator.resize(columns, rows)
         termios.tcsetwinsize(self._master, (rows, columns))
         self.process.send_signal(signal.SIGWINCH)
 
@@ -101,6 +125,14 @@ class Terminal:
         if number is not None:
             self.process.send_signal(number)
         return self.process.wait(seconds)
+
+    def _look(self) -> None:
+        """Take in what came since the last look. Not as it comes: the reading is to hold nobody up."""
+        end = len(self._painted)
+        if end > self._seen:
+            self._emulator.feed(bytes(self._painted[self._seen : end]))
+            self._seen = end
+            self._screens.append((end, "\n".join(self._emulator.lines)))
 
     def _read(self) -> None:
         while True:

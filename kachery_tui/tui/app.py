@@ -14,6 +14,7 @@ from textual.binding import Binding, BindingType
 
 from kachery_tui.errors import UsageError
 from kachery_tui.tui.actions import ACTIONS
+from kachery_tui.tui.driver import MirrorDriver
 from kachery_tui.tui.keymap import Keymap
 from kachery_tui.tui.memory import Memory, recall, remember
 from kachery_tui.tui.screen import MainScreen
@@ -59,7 +60,7 @@ class KacheryApp(App[None], inherit_bindings=False):
         tour: Sequence[Hint | str] = (),
         first_start: tuple[Suggestion, Finish] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(driver_class=MirrorDriver)
         self.animation_level = "none"
         self.node = node
         self._tour = Tour(tour)
@@ -78,9 +79,16 @@ class KacheryApp(App[None], inherit_bindings=False):
         theme = node.config.screen.theme or self._memory.theme
         if theme in self.available_themes:
             self.theme = theme
+        self._limit_frames()
+
+    def _limit_frames(self) -> None:
+        frames = self.node.config.screen.fps if self.node is not None else None
+        if frames is not None and isinstance(self._driver, MirrorDriver):
+            self._driver.limit_frames(frames)
 
     def on_mount(self) -> None:
         """Show the first screen."""
+        self._limit_frames()
         if self.node is not None:
             self._show_main(self.node)
         elif self._first_start is not None:
@@ -88,6 +96,11 @@ class KacheryApp(App[None], inherit_bindings=False):
             from kachery_tui.tui.first_start import FirstStart
 
             self.push_screen(FirstStart(*self._first_start), self._begin)
+
+    @property
+    def may_look(self) -> bool:
+        """Whether a look that comes by itself would be painted soon, and is not too dear for the line."""
+        return not isinstance(self._driver, MirrorDriver) or self._driver.may_look
 
     def _begin(self, node: Node | None) -> None:
         if node is None:

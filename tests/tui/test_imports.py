@@ -14,10 +14,13 @@ def test_the_screen_comes_without_the_services() -> None:
     assert found.stdout.strip() == "[]"
 
 
-def test_over_ssh_it_paints_at_most_ten_times_a_second() -> None:
-    code = "import kachery_tui.tui; from textual import constants; print(constants.MAX_FPS)"
+def test_over_ssh_it_sends_at_most_ten_frames_a_second_and_animates_nothing() -> None:
+    code = (
+        "from kachery_tui import tui; from textual import constants;"
+        "print(tui.FRAMES_PER_SECOND, constants.TEXTUAL_ANIMATIONS)"
+    )
     environment = {"SSH_CONNECTION": "192.0.2.1 1 192.0.2.2 22"}
     found = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
     )
-    assert int(found.stdout) == 10
+    assert found.stdout.split() == ["10", "none"]

@@ -1,0 +1,217 @@
+"""The terminal: what is painted goes through a mirror of it, as fast as the terminal takes it and no faster."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+from textual.drivers.linux_driver import LinuxDriver
+from textual.messages import InBandWindowResize
+
+from kachery_tui.tui import FRAMES_PER_SECOND, OVER_SSH
+from kachery_tui.tui.mirror import Mirror, is_aside
+from kachery_tui.tui.thrift import BYTES_PER_SECOND, Thrift
+
+if TYPE_CHECKING:
+    from asyncio import TimerHandle
+    from collections.abc import Callable
+
+    from textual.app import App
+    from textual.message import Message
+
+GATHER_SECONDS: Final = 0.004
+"""How long a frame waits for those that belong to it: another pane is painted in several."""
+
+LAST_SECONDS: Final = 1.0
+"""How long a terminal that takes nothing may keep the program from ending."""
+
+PIECE: Final = 256
+"""Bytes that a terminal which takes anything at all takes without blocking."""
+
+
+def thrift(frames: int) -> Thrift:
+    """What this terminal may be sent, at so many frames a second."""
+    return Thrift(frames, BYTES_PER_SECOND if OVER_SSH else None)
+
+
+class MirrorDriver(LinuxDriver):
+    """Textual's driver for Linux and macOS, thrifty.
+
+    Only what changed since the last frame is sent. While the terminal has not taken that (a line that stalls, a lid that
+    was closed), nothing more is: what changed meanwhile is sent in one frame, and nobody waits for it.
+    """
+
+    def __init__(
+        self,
+        app: App[Any],
+        *,
+        debug: bool = False,
+        mouse: bool = True,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        self._thrift = thrift(FRAMES_PER_SECOND)
+        self._mirror = Mirror()
+        assert self._file is not None, "stderr is a terminal, or there would be no screen"
+        self._outlet = Outlet(self._file, self._was_taken)
+        # The thread that Textual starts writes into this.
+        self._file = self._outlet  # type: ignore[assignment]
+        self._on_the_way = 0
+        self._is_painting = False
+        self._was_resized = False
+        self._timer: TimerHandle | None = None
+
+    @property
+    def may_look(self) -> bool:
+        """Whether a look that comes by itself would be painted soon, and may cost what it costs."""
+        return not self._on_the_way and self._thrift.may_look(time.monotonic())
+
+    def limit_frames(self, frames: int) -> None:
+        """Paint at most so many frames a second from now on."""
+        self._thrift = thrift(frames)
+
+    def write(self, data: str) -> None:
+        """Take what Textual paints, and hand on what else it tells the terminal."""
+        self._heed_size()
+        if self._mirror.take(data):
+            self._send_soon()
+            return
+        if not is_aside(data):
+            self._mirror.forget_sent()
+        self._hand_over(data)
+
+    def repaint(self) -> None:
+        """Paint everything anew, over whatever something else has put there."""
+        self._mirror.forget_sent()
+        self._send_soon()
+
+    # Textual's hooks
+
+    def start_application_mode(self) -> None:
+        """Take the terminal."""
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        self._follow_size()
+        self._was_resized = True
+        self._is_painting = self._takes_orders
+        self._send_soon()
+
+    def stop_application_mode(self) -> None:
+        """Give the terminal back."""
+        self._is_painting = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        super().stop_application_mode()
+
+    def close(self) -> None:
+        """Wait until the terminal has taken what it was told, if it takes anything."""
+        self._outlet.give_up_at = time.monotonic() + LAST_SECONDS
+        super().close()
+        self._outlet.give_up_at = None
+        self._on_the_way = 0
+
+    def process_message(self, message: Message) -> None:
+        """Note that the terminal tells of another size. Called in the thread that reads keys."""
+        if isinstance(message, InBandWindowResize):
+            self._was_resized = True
+        super().process_message(message)
+
+    def _get_terminal_size(self) -> tuple[int, int]:
+        # Of the terminal that is painted on, wherever stdout goes.
+        try:
+            columns, rows = os.get_terminal_size(self.fileno)
+        except OSError:
+            columns = rows = 0
+        return (columns, rows) if columns and rows else super()._get_terminal_size()
+
+    def _follow_size(self) -> None:
+        textual = signal.getsignal(signal.SIGWINCH)
+
+        def resized(number: int, frame: Any) -> None:
+            self._was_resized = True
+            if callable(textual):
+                textual(number, frame)
+
+        signal.signal(signal.SIGWINCH, resized)
+
+    def _heed_size(self) -> None:
+        if self._was_resized:
+            self._was_resized = False
+            self._mirror.resize(*self._get_terminal_size())
+
+    # Sending
+
+    @property
+    def _takes_orders(self) -> bool:
+        return self._writer_thread is not None and self._writer_thread.is_alive()
+
+    def _send_soon(self) -> None:
+        if self._timer is None and self._is_painting:
+            pause = max(GATHER_SECONDS, self._thrift.pause(time.monotonic()))
+            self._timer = self._loop.call_later(pause, self._send)
+
+    def _send(self) -> None:
+        self._timer = None
+        if self._on_the_way or not self._is_painting:
+            return
+        self._heed_size()
+        data = self._mirror.changes()
+        if data:
+            self._hand_over(data)
+            self._thrift.wrote(len(data.encode("utf-8", "replace")), time.monotonic())
+
+    def _hand_over(self, data: str) -> None:
+        # To a terminal that was given back, nothing is said.
+        if self._takes_orders:
+            self._on_the_way += 1
+            super().write(data)
+
+    def _was_taken(self) -> None:
+        """Called in the thread that writes."""
+        with suppress(RuntimeError):
+            # The loop may be gone by the time the last words are taken.
+            self._loop.call_soon_threadsafe(self._go_on)
+
+    def _go_on(self) -> None:
+        self._on_the_way = max(self._on_the_way - 1, 0)
+        if not self._on_the_way:
+            self._send_soon()
+
+
+class Outlet:
+    """Writes to a terminal, of which it does not expect that it takes anything. Used by one thread.
+
+    `taken` is called after each text. `give_up_at`, of the monotonic clock, is when what was not taken is let go of.
+    """
+
+    def __init__(self, terminal: TextIO, taken: Callable[[], None]) -> None:
+        self._fileno = terminal.fileno()
+        self._taken = taken
+        self._is_gone = False
+        self.give_up_at: float | None = None
+
+    def fileno(self) -> int:
+        """The terminal's file descriptor."""
+        return self._fileno
+
+    def write(self, text: str) -> None:
+        """Write, as far as the terminal is there and goes on to take."""
+        data = text.encode("utf-8", "replace")
+        while data and not self._is_gone:
+            try:
+                _, writable, _ = select.select([], [self._fileno], [], 0.1)
+                if writable:
+                    data = data[os.write(self._fileno, data[:PIECE]) :]
+            except OSError:
+                # It was hung up. The signal for that ends the program, or it goes on without.
+                self._is_gone = True
+            if data and self.give_up_at is not None and time.monotonic() > self.give_up_at:
+                break
+        self._taken()
+
+    def flush(self) -> None:
+        """Nothing is held back."""

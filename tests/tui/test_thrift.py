@@ -1,0 +1,64 @@
+"""What the screen may send, by a clock that is brought along."""
+
+import pytest
+
+from kachery_tui.tui.thrift import BURST_BYTES, BYTES_PER_SECOND, Thrift
+
+
+def frames_of(thrift: Thrift, asked_each: float, seconds: float, size: int = 100) -> list[float]:
+    """When frames go out if there is something new to paint so often."""
+    sent: list[float] = []
+    now = 0.0
+    while now < seconds:
+        if not thrift.pause(now):
+            thrift.wrote(size, now)
+            sent.append(now)
+        now += asked_each
+    return sent
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 10, 30])
+def test_no_second_has_more_frames_than_allowed(frames: int) -> None:
+    sent = frames_of(Thrift(frames), 0.001, 10.0)
+    most = max(sum(1 for one in sent if start <= one < start + 1.0) for start in sent)
+    assert most <= frames
+    assert len(sent) >= 10 * frames * 0.6
+
+
+def test_a_frame_after_a_rest_goes_at_once() -> None:
+    thrift = Thrift(10)
+    last = frames_of(thrift, 0.001, 3.0)[-1]
+    assert thrift.pause(last + 0.01) > 0
+    assert thrift.pause(last + 0.2) == 0
+
+
+def test_looks_are_spaced_once_they_cost_more_than_the_line_has() -> None:
+    thrift, looks, sent = Thrift(10, BYTES_PER_SECOND), 0, 0
+    for tick in range(240):
+        now = tick / 4
+        if thrift.may_look(now):
+            thrift.wrote(3_000, now)
+            looks, sent = looks + 1, sent + 3_000
+    assert sent <= 300_000
+    assert looks > 60
+
+
+def test_keys_are_answered_whatever_was_spent() -> None:
+    thrift = Thrift(10, BYTES_PER_SECOND)
+    thrift.wrote(10 * BURST_BYTES, 0.0)
+    assert not thrift.may_look(1.0)
+    assert thrift.pause(1.0) == 0
+    assert thrift.may_look(60.0)
+
+
+def test_without_a_slow_line_only_frames_count() -> None:
+    thrift = Thrift(30)
+    thrift.wrote(10_000_000, 0.0)
+    assert thrift.may_look(1.0)
+
+
+def test_a_clock_that_stands_still_or_steps_back_is_no_reason_to_stop() -> None:
+    thrift = Thrift(10, BYTES_PER_SECOND)
+    frames_of(thrift, 0.001, 2.0)
+    thrift.wrote(1, 1.0)
+    assert thrift.pause(1.0) < 2.0
