@@ -62,7 +62,9 @@ def _show(args: Namespace, place: Place, storage: Storage, hub: LocalHub) -> int
     log_to(node.log, debug=args.debug)
     for error in loaded.errors:
         _log.error("%s", error)
-    tour = [f"channel file left out: {error}" for error in loaded.errors]
+    # One a file: `config check` and the log have the others.
+    first = {error.file: error for error in reversed(loaded.errors)}
+    tour = [f"channel file left out: {error}" for error in first.values()]
     channel = hub.channel_of(loaded.channels)
     if channel is not None:
         hub.start()
