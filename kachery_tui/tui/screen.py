@@ -214,7 +214,9 @@ class MainScreen(ServingScreen):
     # Looking
 
     def look_in_time(self) -> None:
-        """The look that comes by itself: not while the screen is held still."""
+        """The look that comes by itself: not while the screen is held still, nor while the line is busy."""
+        if not self.kachery_app.may_look:
+            return
         if self.pace.is_held:
             self._look_at_frame(self.now)
         else:
