@@ -75,6 +75,24 @@ async def test_rows_that_come_on_top_do_not_move_the_row_that_a_reader_came_to()
         assert painted(shown)[1:3] == ["row 24", "›row 23"]
 
 
+async def test_marks_stay_on_their_rows_and_the_cursor_can_be_told_without_colour() -> None:
+    shown = RowList(COLUMNS)
+    async with ListApp(shown).run_test(size=(30, 11)) as pilot:
+        shown.focus()
+        shown.show(rows_of([5, 4, 3, 2, 1]))
+        shown.toggle_mark()
+        shown.action_move(1)
+        shown.mark_range()
+        await pilot.pause()
+        assert painted(shown)[1:5] == ["◆row 5", "◆row 4", "◈row 3", "row 2"]
+        shown.show(rows_of([6, 5, 3, 2]))
+        assert set(shown.marked) == {5, 4, 3}
+        shown.mark_all()
+        assert not shown.marked
+        shown.mark_all()
+        assert list(shown.marked) == [6, 5, 3, 2]
+
+
 async def test_what_is_too_long_runs_on_over_empty_columns_and_a_column_may_have_several_tones() -> None:
     columns = (Column("file", 6, spills=True), Column("bar", 4), Column("", 3), Column("size", 5, right=True))
     bar = (Cell("██", Tone.GOOD), Cell("░░", Tone.MUTED))

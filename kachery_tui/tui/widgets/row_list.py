@@ -21,6 +21,7 @@ __all__ = ["NO_ROWS", "ListedRows", "RowList", "Rows"]
 LOADING: Line = (Cell("…", Tone.MUTED),)
 CURSOR_MARK = "›"
 CHOSEN_MARK = "◆"
+CHOSEN_AT_CURSOR = "◈"
 DOWN, UP = "▼", "▲"
 
 MOST_MARKS = 10_000
@@ -327,7 +328,7 @@ class RowList(Toned, ScrollView, can_focus=True):
         look = ("cursor" if self.has_focus else "cursor-away") if at_cursor else "row"
         mark = CURSOR_MARK if at_cursor else " "
         if self.marked and self._rows.key(index) in self.marked:
-            mark = CHOSEN_MARK
+            mark = CHOSEN_AT_CURSOR if at_cursor else CHOSEN_MARK
         return self._aligned(mark, cells, width), look
 
     def _titled(self, column: Column) -> str:
