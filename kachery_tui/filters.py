@@ -1,7 +1,7 @@
 """One filter language for every list: `state:failed size>1G !from:box`, as text, as terms, and as a test on a row.
 
     word "two words"        rows in which any text has the word
-    field:text              the field has the text in it; a choice is it; `a,b` is a or b
+    field:text              the field has the text in it; a choice is it; `a,b` is a or b, `"a,b"` a text with a comma
     field=text              the field is the text
     size>1G  age<2h         numbers; sizes in decimal units, times as how long ago
     pinned                  a flag
@@ -87,6 +87,9 @@ class FilterError(UsageError):
 
 _PIECE: Final = re.compile(r'(?:"[^"]*"|[^\s"])+')
 _TERM: Final = re.compile(r"(?P<field>[A-Za-z][\w-]*)(?P<op><=|>=|[:=<>])(?P<value>.*)", re.DOTALL)
+_COMMA: Final = re.compile(r',(?=(?:[^"]*"[^"]*")*[^"]*$)')
+"""One that stands outside of quotes."""
+
 _URI: Final = re.compile(r"sha1://(?P<sha1>[0-9a-f]{1,40})\S*")
 """A pasted URI is looked for by its hash: the name in it is but a suggestion."""
 
@@ -149,7 +152,7 @@ def _term(piece: str, fields: Mapping[str, FieldKind]) -> Term:
         raise _no_such_field(found["field"], fields)
     if op not in (Op.HAS, Op.IS) and kind not in (FieldKind.SIZE, FieldKind.NUMBER, FieldKind.TIME):
         raise FilterError(f"{name} is neither more nor less than another", "", f"Write {name}:… instead")
-    values = [part.replace('"', "") for part in found["value"].split(",")]
+    values = [part.replace('"', "") for part in _COMMA.split(found["value"])]
     if not all(part.strip() for part in values):
         raise FilterError(f"{name}{op} lacks what to compare with", "", f"Write {name}{op}{_example(kind)}")
     return Term(name, kind, op, tuple(_value(name, kind, part.strip()) for part in values), negated)

@@ -1,5 +1,8 @@
 """The filter language: what it means, and that nothing typed breaks it."""
 
+import operator
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,6 +47,8 @@ ROW: dict[str, Fact] = {
         ('"scan brain"', False),
         ("!spikes", True),
         ("name:scan", True),
+        ('name:"a,scan"', False),
+        ('name:"a,b",scan', True),
         ("name=scan", False),
         ('name="brain scan.nwb"', True),
         ("fail", True),
@@ -124,6 +129,49 @@ def test_a_term_and_its_negation_never_agree(field: str, value: str) -> None:
     except FilterError:
         return
     assert matches(wanted, ROW, NOW) is not matches(parse_filter(f"!{field}:{value}", FIELDS), ROW, NOW)
+
+
+_TEXTS = st.text(st.characters(blacklist_characters='"', blacklist_categories=("Cs", "Cc", "Z")), min_size=1)
+_AMOUNTS = st.integers(0, 10**6)
+_COMPARES: dict[str, Callable[[float, float], bool]] = {
+    ":": operator.eq,
+    "=": operator.eq,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+@given(name=_TEXTS, wanted=st.lists(_TEXTS, min_size=1, max_size=3), op=st.sampled_from(":="))
+def test_texts_are_compared_as_they_were_written(name: str, wanted: list[str], op: str) -> None:
+    text = f"name{op}" + ",".join(f'"{part}"' for part in wanted)
+    found = [part.lower() in name.lower() if op == ":" else part.lower() == name.lower() for part in wanted]
+    if len(text) <= MOST_CHARACTERS:
+        assert matches(parse_filter(text, FIELDS), {"name": name}, NOW) is any(found)
+        assert matches(parse_filter(f"!{text}", FIELDS), {"name": name}, NOW) is not any(found)
+
+
+@given(
+    fact=_AMOUNTS,
+    wanted=st.lists(_AMOUNTS, min_size=1, max_size=3),
+    op=st.sampled_from(sorted(_COMPARES)),
+    unit=st.sampled_from([("size", "kB", 1_000), ("chunks", "", 1), ("added", "h", 3_600)]),
+)
+def test_amounts_are_compared_as_they_were_written(
+    fact: int, wanted: list[int], op: str, unit: tuple[str, str, int]
+) -> None:
+    field, name, factor = unit
+    text = f"{field}{op}" + ",".join(f"{number}{name}" for number in wanted)
+    facts: dict[str, Fact] = {field: NOW - fact * factor if field == "added" else fact * factor}
+    holds = any(_COMPARES[op](fact, number) for number in wanted)
+    assert matches(parse_filter(text, FIELDS), facts, NOW) is holds
+
+
+@given(st.lists(st.sampled_from(["brain", "!spikes", "size>1G", "state:done", "!pinned", "added<1h"])))
+def test_terms_side_by_side_must_all_hold(pieces: list[str]) -> None:
+    each = [matches(parse_filter(piece, FIELDS), ROW, NOW) for piece in pieces]
+    assert matches(parse_filter("  ".join(pieces), FIELDS), ROW, NOW) is all(each)
 
 
 def test_nothing_typed_is_no_filter() -> None:
