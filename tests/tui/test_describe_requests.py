@@ -156,7 +156,6 @@ def test_a_row_of_an_earlier_run_says_so() -> None:
     assert "earlier" in text_of(request_lines(rows[1], label_of, rows[1].started, 80))
     found = parse_filter("!earlier", FIELDS)
     assert [matches(found, request_facts(row, label_of), 0) for row in rows] == [True, False, True]
-    assert [row.number for row in in_order(rows, "#", label_of, descending=True)] == [3, 1, 2]
 
 
 def test_who_was_asked_is_told_once_and_what_they_said() -> None:

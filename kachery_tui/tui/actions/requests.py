@@ -183,7 +183,12 @@ def _cancel_label(here: Here) -> str:
 
 
 def _retryable_rows(here: Here) -> list[Request]:
-    return [row for row in _rows(here) if row.step in _RETRYABLE]
+    return [row for row in _rows(here) if row.step in _RETRYABLE and not _is_past(row)]
+
+
+def _is_past(row: Request) -> bool:
+    """Whether it is another's request of an earlier run: nobody waits for it any more."""
+    return row.earlier and row.side is Side.THEIRS
 
 
 def _retry(screen: MainScreen, here: Here) -> None:
@@ -202,6 +207,8 @@ def _retry_unavailable(here: Here) -> str:
         return f"choose a request that failed ({here.key_of('pane-requests')})"
     if here.selection.is_active:
         return "it is still under way"
+    if _is_past(here.selection):
+        return f"who asked then waits no more; {here.key_of('push')} pushes the file"
     return f"it ended well; {here.key_of('request')} asks anew"
 
 

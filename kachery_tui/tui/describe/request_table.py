@@ -78,14 +78,13 @@ def in_order(rows: list[Request], by: str, label_of: LabelOf, *, descending: boo
     return [*there, *sorted(nothing, key=_newest_first)]
 
 
-def _newest_first(row: Request) -> tuple[bool, int]:
-    return row.earlier, -row.number
+def _newest_first(row: Request) -> int:
+    return -row.number
 
 
 def _keys(label_of: LabelOf) -> Mapping[str, Callable[[Request], Any]]:
     return {
-        # Rows of earlier runs come in after the start, and are older all the same.
-        "#": lambda row: (not row.earlier, row.number),
+        "#": lambda row: row.number,
         "whose": lambda row: row.side,
         "file": lambda row: row.name.casefold(),
         "step": lambda row: _STEPS[row.step],

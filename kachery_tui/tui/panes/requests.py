@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from kachery_tui.node.node import Node
 
 COLUMNS: Final = (
-    Column("#", 4, right=True, drop=6),
+    Column("#", 5, right=True, drop=6),
     Column("whose", 8),
     Column("file", 12, share=1, spills=True),
     Column("progress", BAR_WIDTH, drop=3),
