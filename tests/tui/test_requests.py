@@ -4,6 +4,8 @@ import asyncio
 import csv
 import json
 import re
+import time
+from collections.abc import Hashable
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,9 @@ from kachery_tui.node.ledger import Origin, Request, Side, Step
 from kachery_tui.protocol.uris import FileUri
 from kachery_tui.tui.cells import Mask
 from kachery_tui.tui.describe.requests import BRIEF_LINES
-from kachery_tui.tui.panes.requests import detail_height
+from kachery_tui.tui.here import PaneName
+from kachery_tui.tui.panes.requests import COLUMNS, SETTLES, RequestsPane, detail_height
+from kachery_tui.tui.widgets.columns import widths
 from tests.nodes import put_file, running_node, until
 from tests.tui.screens import NARROW, WIDE, Person, at_the_screen, unstarted_node
 
@@ -124,6 +128,46 @@ async def test_rows_are_sorted_and_an_order_that_no_title_shows_is_named(tmp_pat
         await me.reads("size▲")
         await me.press("right")
         await me.reads("by started ▲")
+
+
+@pytest.mark.parametrize(
+    ("width", "titles"),
+    [
+        (60, "whose file % step left size"),
+        (79, "whose file progress % step rate left size"),
+        (80, "whose file progress % step rate left size"),
+        (100, "# whose file progress % step rate left size peer"),
+        (130, "# whose file progress % step rate left size started channel peer"),
+    ],
+)
+def test_columns_go_in_a_considered_order(width: int, titles: str) -> None:
+    given = zip(COLUMNS, widths(COLUMNS, width - 1), strict=True)
+    shown = [(column.title or "%", space) for column, space in given if space]
+    assert " ".join(title for title, _ in shown) == titles
+    assert dict(shown)["file"] >= 12
+
+
+async def test_rows_stand_still_while_their_order_changes_by_itself(tmp_path: Path) -> None:
+    async with at_the_screen(unstarted_node(tmp_path / "me", None), NARROW, wait=False) as me:
+        await until(lambda: bool(me.node.node_id))
+        pane = me.main.pane_of(PaneName.REQUESTS)
+        assert isinstance(pane, RequestsPane)
+        one, other = (
+            me.node.ledger.open(Side.MINE, "lab", uri.file_key, uri, Step.STORAGE)
+            for uri in (wanted(1), wanted(2))
+        )
+
+        def numbers(now: float) -> list[Hashable]:
+            pane.paint(now)
+            return [pane.body.rows.key(place) for place in range(2)]
+
+        now = time.time()
+        pane.sort = "step"
+        me.node.ledger.enter(one, Step.DOWNLOADING)
+        assert numbers(now) == [one.number, other.number]
+        me.node.ledger.enter(other, Step.VERIFYING)
+        assert numbers(now + SETTLES / 2) == [one.number, other.number]
+        assert numbers(now + SETTLES + 0.1) == [other.number, one.number]
 
 
 @pytest.mark.parametrize(
