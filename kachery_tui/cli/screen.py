@@ -128,6 +128,7 @@ def _theme_instead_of(name: str) -> str:
 def run_screen(app: "KacheryApp", screen: ScreenConfig) -> int:
     """Run the screen to its end. SIGINT, SIGTERM and SIGHUP leave it as the quit key does."""
     from kachery_tui.tui.glyphs import Glyphs
+    from kachery_tui.tui.stray import caught_output
 
     Glyphs.only_ascii = screen.ascii
 
@@ -142,7 +143,8 @@ def run_screen(app: "KacheryApp", screen: ScreenConfig) -> int:
         await app.run_async(mouse=screen.mouse)
         return 128 + arrived[0] if arrived else app.return_code or 0
 
-    return asyncio.run(main())
+    with caught_output(app):
+        return asyncio.run(main())
 
 
 def _need_terminal() -> None:

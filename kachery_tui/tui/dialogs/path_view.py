@@ -8,6 +8,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -95,4 +96,6 @@ def _interrupts_ignored() -> Iterator[None]:
 
 
 def _run(command: list[str]) -> int:
-    return subprocess.run(command, check=False).returncode
+    # The screen is painted on stderr: that is the terminal, wherever stdout goes.
+    terminal = sys.__stderr__
+    return subprocess.run(command, check=False, stdout=terminal, stderr=terminal).returncode
