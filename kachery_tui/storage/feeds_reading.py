@@ -4,11 +4,14 @@ Read only: both belong to whoever owns the feeds, which may be another program t
 """
 
 import logging
+import os
 import sqlite3
+import stat
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from kachery_tui.protocol.canonical import parse_json
@@ -22,6 +25,12 @@ MOST_FEEDS: Final = 10_000
 MOST_MUTABLES: Final = 100_000
 LONGEST_VALUE: Final = 10_000
 """Characters of a mutable's key or value that can be about a feed."""
+
+MOST_SECONDS: Final = 5.0
+"""For each of the two; what takes longer is given up."""
+
+STEPS: Final = 10_000
+"""Of SQLite's machine between two looks at the clock."""
 
 _FEEDS: Final = """
 SELECT f.feedId, count(DISTINCT s.subfeedHash), count(m.position),
@@ -80,18 +89,33 @@ def _seconds(milliseconds: object) -> float | None:
     return milliseconds / 1000 if 0 < milliseconds < 1e14 else None
 
 
-def _rows(place: Path, query: str, values: tuple[object, ...]) -> Iterator[tuple[object, ...]]:
-    if not place.exists():
-        return
+def _rows(place: Path, query: str, values: tuple[object, ...]) -> Iterator[tuple[Any, ...]]:
     try:
+        # Whatever else bears the name may block whoever opens it.
+        if not stat.S_ISREG(place.stat().st_mode):
+            raise sqlite3.OperationalError("it is no file")
         with _opened(place) as db:
             yield from db.execute(query, values)
-    except sqlite3.Error as error:
+    except FileNotFoundError:
+        return
+    except (sqlite3.Error, OSError) as error:
         _log.warning("%s cannot be read: %s", place, error)
 
 
 @contextmanager
 def _opened(place: Path) -> Iterator[sqlite3.Connection]:
     # A database that the old daemon has open may be locked for a moment, and nobody waits for this for long.
-    with closing(sqlite3.connect(f"file:{quote(str(place))}?mode=ro", uri=True, timeout=1.0)) as db:
+    options = "mode=ro&immutable=1" if _is_at_rest(place) else "mode=ro&readonly_shm=1"
+    name = f"file:{quote(os.fsencode(place))}?{options}"
+    until = time.monotonic() + MOST_SECONDS
+    with closing(sqlite3.connect(name, uri=True, timeout=1.0)) as db:
+        db.set_progress_handler(lambda: time.monotonic() > until, STEPS)
         yield db
+
+
+def _is_at_rest(place: Path) -> bool:
+    """Whether it is a database that keeps a log beside it (WAL), and there is none now: opened in the usual way, even
+    to be read, it would get one."""
+    with place.open("rb") as file:
+        is_wal = file.read(20)[18:] == b"\2\2"
+    return is_wal and not Path(f"{place}-wal").exists()
