@@ -57,7 +57,9 @@ async def test_from_a_lane_to_its_messages_to_the_request_that_one_led_to(
             await me.press("enter")
             await me.reads("uploadFileStatus", "✓ verified", "#2 ", "Enter Whole message")
             await me.press("enter")
-            await me.reads("✓ verified", "from alice", "led to request #2", "g Go to request #2")
+            await me.reads(
+                "✓ verified: its signature holds", "from alice", "led to request #2", "g Go to request #2"
+            )
             await me.press("g")
             await until(lambda: me.main.here.pane is PaneName.REQUESTS)
             chosen = me.main.here.selection
@@ -85,7 +87,9 @@ async def test_only_faults(tmp_path: Path, lab: Path, size: tuple[int, int]) -> 
         await me.reads("/verdict:refused,passed-over", "✗ refused", "(no type)")
         assert len(streams_of(me).messages.rows) == 1
         await me.press("enter")
-        await me.reads("✗ refused  ", '"body": 7')
+        await me.reads("✗ refused", "✗ fault  it is not of the form that the")
+        await me.press(*["down"] * 15)
+        await me.reads('"body": 7')
         await me.press("escape", "e")
         await until(lambda: len(streams_of(me).messages.rows) == 2)
 

@@ -8,7 +8,7 @@ from kachery_tui.node.activity import StreamMessage
 from kachery_tui.node.ledger import Request
 from kachery_tui.node.log import LogLine
 from kachery_tui.node.values import BucketFile, Entry, FeedInfo, TrashedFile
-from kachery_tui.tui.actions import channels, streams
+from kachery_tui.tui.actions import channels, streams, why
 from kachery_tui.tui.actions.action import AVAILABLE, Action
 from kachery_tui.tui.actions.requests import open_request
 from kachery_tui.tui.cells import Cell
@@ -97,6 +97,7 @@ ACTIONS: Final = (
         "open", "enter", "Details", "Show all there is of what is chosen", _open,
         _open_unavailable, label_here=_open_label,
     ),
+    *why.ACTIONS,
     Action("copy", "y", "Copy URI", "Copy the URI to your terminal's clipboard", _copy, _uri_unavailable),
     Action(
         "show-uri", "Y", "Show URI", "Show the URI at full width, to select it by mouse", _show_uri,

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kachery_tui.node.why import Mark, why_message
 from kachery_tui.tui.describe.streams import led_to, message_head, raw_lines
+from kachery_tui.tui.describe.why import why_lines
 from kachery_tui.tui.dialogs.envelope import GO_KEY, EnvelopeView
 from kachery_tui.tui.here import PaneName
 from kachery_tui.tui.panes.streams import StreamsPane
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from kachery_tui.node.activity import StreamActivity, StreamMessage
     from kachery_tui.node.ledger import Request
+    from kachery_tui.protocol.roles import Stream
     from kachery_tui.tui.cells import Line
     from kachery_tui.tui.here import Here
     from kachery_tui.tui.screen import MainScreen
@@ -21,8 +24,7 @@ if TYPE_CHECKING:
 
 def open_message(screen: MainScreen, here: Here, message: StreamMessage) -> None:
     """Show the message under the cursor in full, with what came of it since."""
-    node, pane = screen.node, screen.pane_of(PaneName.STREAMS)
-    stream = pane.stream_of_message if isinstance(pane, StreamsPane) else None
+    node, stream = screen.node, stream_under_cursor(screen)
     if stream is None:
         return
 
@@ -38,7 +40,10 @@ def open_message(screen: MainScreen, here: Here, message: StreamMessage) -> None
     def lines() -> Iterator[Line]:
         newest, kept = found()
         yield from message_head(stream, newest, node.label_of, kept=kept)
-        yield from led_to(newest, row(), GO_KEY)
+        yield from led_to(row(), GO_KEY)
+        # What is well, and the request, stand above in fewer words.
+        amiss = [link for link in why_message(node, here.channel, stream, newest) if link.mark is not Mark.OK]
+        yield from why_lines(amiss, advice_keys(here))
         yield from raw_lines(newest)
 
     def request() -> int | None:
@@ -54,6 +59,18 @@ def open_message(screen: MainScreen, here: Here, message: StreamMessage) -> None
             go=screen.show_request,
         )
     )
+
+
+def stream_under_cursor(screen: MainScreen) -> Stream | None:
+    """The stream of the message under the cursor."""
+    pane = screen.pane_of(PaneName.STREAMS)
+    return pane.stream_of_message if isinstance(pane, StreamsPane) else None
+
+
+def advice_keys(here: Here) -> Callable[[str], str]:
+    """The keys that advice may name: none to go where the person is already."""
+    known = {f"pane-{here.pane}": "", "go": GO_KEY}
+    return lambda action_id: known[action_id] if action_id in known else here.key_of(action_id)
 
 
 def find(activity: StreamActivity, number: int) -> StreamMessage | None:

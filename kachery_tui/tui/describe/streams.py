@@ -265,17 +265,16 @@ def message_head(stream: Stream, message: StreamMessage, label_of: LabelOf, *, k
     if not kept:
         gone = f"! {stream} has let go of it since: this is the copy that the list still shows"
         yield (Cell(gone, Tone.WARN),)
-    yield (Cell(f"{glyph} {message.verdict}", tone), Cell(f"  {message.reason}" if message.reason else ""))
+    is_true = message.verdict in (Verdict.SENT, Verdict.VERIFIED)
+    yield (Cell(f"{glyph} {message.verdict}", tone), Cell(": its signature holds" if is_true else ""))
     if message.from_node_id:
-        yield (Cell(f"from {label_of(message.from_node_id)}  "), Cell(message.from_node_id, Tone.MUTED))
+        says = "from" if is_true else "claims to be from"
+        yield (Cell(f"{says} {label_of(message.from_node_id)}  "), Cell(message.from_node_id, Tone.MUTED))
 
 
-def led_to(message: StreamMessage, row: Request | None, key: str) -> Iterator[Line]:
-    """The request that a message belongs to, with the key that goes there; nothing where it led to none."""
-    if message.request is None:
-        return
+def led_to(row: Request | None, key: str) -> Iterator[Line]:
+    """The request that a message led to, with the key that goes there; nothing where there is none (any more)."""
     if row is None:
-        yield (Cell(f"led to request #{message.request}, which this node has let go of"),)
         return
     yield (
         Cell(f"led to request #{row.number}  {present.side(row.side)}  {row.name}  "),

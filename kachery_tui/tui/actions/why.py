@@ -1,0 +1,88 @@
+"""Why what is chosen is as it is: the causal chain in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kachery_tui.node.activity import StreamMessage
+from kachery_tui.node.ledger import Request
+from kachery_tui.node.values import Entry
+from kachery_tui.node.why import Link, why_entry, why_message, why_request, why_role, why_stream
+from kachery_tui.protocol.roles import Role, Stream
+from kachery_tui.tui.actions.action import AVAILABLE, Action
+from kachery_tui.tui.actions.streams import advice_keys, stream_under_cursor
+from kachery_tui.tui.describe.why import why_groups, why_lines
+from kachery_tui.tui.here import ChannelRow, Here, Lane
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from kachery_tui.tui.screen import MainScreen
+
+    Links = Sequence[Link]
+
+_EXPLAINED: Final = (ChannelRow, Lane, StreamMessage, Request, Entry)
+
+
+def _why(screen: MainScreen, here: Here) -> None:
+    node, channel = screen.node, here.channel
+    match here.selection:
+        case Request() as row:
+            title = f"Why request #{row.number} is as it is: {row.name}"
+            _view(screen, here, title, lambda: why_request(node, row, screen.now), live=row.is_active)
+        case ChannelRow(channel=name, role=Role() as role):
+            _view(screen, here, f"Why {role} on {name} is as it is", lambda: why_role(node, name, role))
+        case ChannelRow(channel=name):
+            chains = [(str(role), why_role(node, name, role)) for role in Role]
+            _view_groups(screen, here, f"Why {name} is as it is", chains)
+        case Lane(stream=Stream() as stream):
+            title = f"Why {channel}-{stream} is as it is"
+            _view(screen, here, title, lambda: why_stream(node, channel, stream))
+        case Lane():
+            chains = [(str(stream), why_stream(node, channel, stream)) for stream in Stream]
+            _view_groups(screen, here, f"Why the streams of {channel} are as they are", chains)
+        case StreamMessage() as message:
+            on = stream_under_cursor(screen)
+            if on is not None:
+                title = "Why this message had the effect that it had"
+                _view(screen, here, title, lambda: why_message(node, channel, on, message))
+        case Entry() as entry:
+            screen.run(_why_entry(screen, here, entry), "screen: say why a file is here")
+
+
+async def _why_entry(screen: MainScreen, here: Here, entry: Entry) -> None:
+    totals = await screen.node.cache.totals()
+    title = f"Why {entry.name or 'this file'} is here, and for how long"
+    _view(screen, here, title, lambda: why_entry(screen.node, entry, totals))
+
+
+def _view(
+    screen: MainScreen, here: Here, title: str, links: Callable[[], Links], *, live: bool = False
+) -> None:
+    # How long something has been so grows by itself: only what is under way is asked for anew.
+    first, keys = links(), advice_keys(here)
+    screen.view(title, lambda: why_lines(links() if live else first, keys), live=live)
+
+
+def _view_groups(screen: MainScreen, here: Here, title: str, chains: Sequence[tuple[str, Links]]) -> None:
+    screen.view(title, lambda: why_groups(chains, advice_keys(here)))
+
+
+def _why_unavailable(here: Here) -> str:
+    if here.selection is None:
+        return "nothing is chosen"
+    if not isinstance(here.selection, _EXPLAINED):
+        return f"there is no more to it than {here.key_of('open')} shows"
+    return AVAILABLE
+
+
+ACTIONS: Final = (
+    Action(
+        "why",
+        "w",
+        "Why",
+        "Say why what is chosen is as it is, and what to do about it",
+        _why,
+        _why_unavailable,
+    ),
+)
