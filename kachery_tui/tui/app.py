@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from textual.events import Key
     from textual.screen import Screen
 
     from kachery_tui.node.node import Node
@@ -66,6 +67,7 @@ class KacheryApp(App[None], inherit_bindings=False):
         self._tour = Tour(tour)
         self._first_start = first_start
         self._terminal_title = ""
+        self._first_theme = self.theme
         self._leaving: asyncio.Task[None] | None = None
         self._person_keys = Keymap()
         self._memory = Memory()
@@ -79,6 +81,7 @@ class KacheryApp(App[None], inherit_bindings=False):
         theme = node.config.screen.theme or self._memory.theme
         if theme in self.available_themes:
             self.theme = theme
+        self._first_theme = self.theme
         self._limit_frames()
 
     def _limit_frames(self) -> None:
@@ -113,6 +116,15 @@ class KacheryApp(App[None], inherit_bindings=False):
     def _show_main(self, node: Node) -> None:
         self.push_screen(MainScreen(node, self._tour, self._person_keys, self._memory))
 
+    def on_key(self, event: Key) -> None:
+        """Hand a key to the main screen.
+
+        Here, where the bindings of lists are looked up, too, and not on the screen, which a key passes before: who types
+        ahead on a slow line means the row that the cursor will be on.
+        """
+        if isinstance(self.screen, MainScreen):
+            self.screen.press(event)
+
     # Leaving
 
     def action_leave(self) -> None:
@@ -130,7 +142,9 @@ class KacheryApp(App[None], inherit_bindings=False):
         self._leaving = asyncio.create_task(self._close_and_exit(self.node), name="leave")
 
     async def _close_and_exit(self, node: Node) -> None:
-        self._memory.theme = self.theme
+        if self.theme != self._first_theme:
+            # One that came by an option or the settings is no choice of this screen's.
+            self._memory.theme = self.theme
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await asyncio.to_thread(remember, node.config.folder, self._memory)

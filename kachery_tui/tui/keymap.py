@@ -72,9 +72,9 @@ class Keymap:
             if shared and one.panes & other.panes:
                 key = shared.pop()
                 raise UsageError(
-                    f"the key {key} does two things",
-                    f"[keys] has it for {one.id} and {other.id}",
-                    f"Give {one.id} or {other.id} another key in config.toml",
+                    f"[keys] in config.toml: the key {key} does two things",
+                    f"{one.id} and {other.id} have it",
+                    f"Give {one.id} or {other.id} another key",
                 )
 
 

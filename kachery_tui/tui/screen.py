@@ -337,7 +337,7 @@ class MainScreen(ServingScreen):
             action.act(self, here)
         self.look()
 
-    def on_key(self, event: events.Key) -> None:
+    def press(self, event: events.Key) -> None:
         """Do what the key stands for here, unless somebody is typing."""
         if isinstance(self.focused, Input):
             return

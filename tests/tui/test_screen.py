@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.screen import Screen
 
 from kachery_tui.errors import UsageError
@@ -118,6 +119,18 @@ async def test_the_mouse_reaches_tabs_and_titles(tmp_path: Path) -> None:
         await until(lambda: visible(me) == TOGETHER)
         await me.pilot.click("#pane-channels > .pane--title")
         assert me.main._current is PaneName.CHANNELS
+
+
+async def test_keys_typed_ahead_act_in_their_order(tmp_path: Path) -> None:
+    async with at_the_screen(unstarted_node(tmp_path / "me", None), WIDE) as me:
+        for number in range(5):
+            uri = FileUri(f"{number}" * 40, f"file-{number}.dat")
+            row = me.node.ledger.open(Side.MINE, "", uri.file_key, uri, Step.STORAGE)
+            me.node.ledger.end(row, Step.FAILED)
+        await me.reads("file-4.dat")
+        for key in "4311343jjjY":
+            me.app.post_message(events.Key(key, key))
+        await me.reads("URI, to select by mouse", f"sha1://{'1' * 40}/file-1.dat")
 
 
 async def test_pace_and_hold_and_jump_and_what_does_nothing(tmp_path: Path) -> None:
