@@ -95,6 +95,8 @@ class Terminal:
         deadline = time.monotonic() + seconds
         while text not in self.text(since):
             # The reading goes on beside this: a terminal that reads slowly would slow the program down.
+            gone = self.process.poll() is not None and text not in self.text(since)
+            assert not gone, f"the program ended before {text!r} was painted:\n" + "\n".join(self.lines)
             assert time.monotonic() < deadline, f"{text!r} was not painted:\n" + "\n".join(self.lines)
             time.sleep(0.01)
         return time.perf_counter() - self.began
