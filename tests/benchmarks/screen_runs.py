@@ -112,7 +112,7 @@ class Place:
     def run(self, *arguments: str) -> str:
         """Run a command of the program; what it says on stdout."""
         command = [sys.executable, "-P", "-m", "kachery_tui", *arguments]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=self.environment, text=True)
+        done = subprocess.run(command, check=True, capture_output=True, env=self.environment, text=True)
         return done.stdout.strip()
 
     def join_hub(self, roles: str) -> None:
@@ -129,6 +129,12 @@ class Place:
         assert sender.read_line() == "ready", sender.last_words()
         return sender
 
+    def asker(self) -> Child:
+        """Another node in a process of its own, which requests the URIs that it is told."""
+        asker = self._child([str(self.channel_file), str(self.folder / "asker")], "tests.benchmarks.askers")
+        assert asker.read_line() == "ready", asker.last_words()
+        return asker
+
     def _child(self, arguments: Sequence[str], module: str) -> Child:
         child = Child(arguments, log=self.folder / "children.log", module=module)
         self._stack.callback(child.close)
@@ -142,9 +148,31 @@ class Place:
         return Watched(environment=environment)
 
 
+def has_pane(name: str) -> Seen:
+    """Whether a pane is the one on the screen, its title and its tab."""
+    return lambda lines: sum(f"▶{name}" in line for line in lines) == 2
+
+
+def settle(watched: Watched, seconds: float = 3.0) -> None:
+    """Wait until nothing was written for so long."""
+    deadline = time.monotonic() + PATIENCE
+    mark, since = watched.mark, time.monotonic()
+    while time.monotonic() - since < seconds:
+        assert time.monotonic() < deadline, "it goes on writing:\n" + "\n".join(watched.lines)
+        time.sleep(0.1)
+        if watched.mark != mark:
+            mark, since = watched.mark, time.monotonic()
+
+
 def leave(watched: Watched) -> None:
     """End the program, and see to it that it ends well."""
     assert watched.end(signal.SIGTERM) == 128 + signal.SIGTERM
+
+
+def latencies(seconds: Sequence[float]) -> str:
+    """Some times in words."""
+    half, most, worst = percentile(seconds, 0.5), percentile(seconds, 0.95), max(seconds)
+    return f"p50 {half * 1000:.0f} ms, p95 {most * 1000:.0f} ms, worst {worst * 1000:.0f} ms ({len(seconds)} keys)"
 
 
 def percentile(values: Sequence[float], share: float) -> float:
