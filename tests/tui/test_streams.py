@@ -190,6 +190,26 @@ async def test_what_stands_still_is_not_painted_anew(tmp_path: Path, lab: Path) 
         assert pane.stamp(NOON + 10) != pane.stamp(NOON + 2)
 
 
+async def test_rows_that_come_are_painted_once(
+    tmp_path: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with at_the_screen(unstarted_node(tmp_path / "me", lab), NARROW) as me:
+        await me.press("2")
+        await me.reads("2 Streams  lab")
+        pane, painted, paint = streams_of(me), list[float](), streams_of(me).paint
+
+        def counted(now: float) -> None:
+            painted.append(now)
+            paint(now)
+
+        monkeypatch.setattr(pane, "paint", counted)
+        for number in range(40):
+            say(activity_of(me.node), NOON + number / 40)
+        for part in range(9):
+            pane.look(NOON + 1 + part * BUSY_PAUSE / 10)
+        assert len(painted) == 1
+
+
 @pytest.mark.parametrize("width", range(51, 200))
 @pytest.mark.parametrize("refused", [True, False])
 def test_columns_fit_at_every_width(width: int, refused: bool) -> None:

@@ -188,6 +188,9 @@ class Pane(Vertical):
         if self.SORTS:
             self.body.sorted_by = (self.sort, self.descending)
         self.paint(now)
+        if self._seen is not None:
+            # Painting itself moves the position where rows have come: that is no reason to paint again.
+            self._seen = stamp[0], self.position
         self._show_title(now)
 
     def look_again(self) -> None:
