@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kachery_tui.tui.panes import cache, channels, log, requests
+from kachery_tui.tui.panes import cache_views, channels, feeds, log, requests
 from kachery_tui.tui.widgets.columns import GAP, Column, widths
 
 COLUMNS = (Column("a", 4), Column("b", 6, share=1), Column("c", 5, drop=1), Column("d", 5, drop=2))
@@ -30,8 +30,9 @@ def test_every_list_fits_80_columns() -> None:
     for columns in (
         channels.COLUMNS,
         requests.COLUMNS,
-        cache.COLUMNS,
+        feeds.COLUMNS,
         log.COLUMNS,
+        *cache_views.COLUMNS.values(),
     ):
         kept = [width for width in widths(columns, 78) if width]
         assert sum(kept) + GAP * (len(kept) - 1) <= 78

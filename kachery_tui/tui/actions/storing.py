@@ -47,18 +47,20 @@ async def _problem_of(text: str) -> str:
 
 
 def _look_at(text: str) -> str:
+    # The path itself stands in the line above.
+    name = Path(text).name or text
     try:
         path = path_of(text)
         # A pipe is not even opened: that would wait for somebody to write to it.
         if not stat.S_ISREG(path.stat().st_mode):
-            return f"no ordinary file: {text}"
+            return f"no ordinary file: {name}"
         with path.open("rb"):
             return ""
     except RuntimeError as error:
         return str(error)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        return f"{(reason or 'it cannot be read').lower()}: {text}"
+        return f"{(reason or 'it cannot be read').lower()}: {name}"
 
 
 def path_of(text: str) -> Path:
