@@ -96,9 +96,9 @@ def test_a_role_that_was_asked_for_in_vain_says_why() -> None:
     limited = Stands([ROLE], confirmed=False)
     limited.activity[Stream.REQUEST_FILES].problem = "the key does not allow it"
     for membership, why in (
-        (refused, "asked, not granted by the channel"),
-        (unconfirmed, "granted, not yet confirmed by the service"),
-        (away, "granted, waits for the connection (disconnected)"),
+        (refused, "not granted by the channel"),
+        (unconfirmed, "not yet confirmed by the service"),
+        (away, "waits for the connection"),
         (limited, "the key does not allow it"),
     ):
         assert row(membership)[-1] == f"! {why}"

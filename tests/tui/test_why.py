@@ -82,7 +82,10 @@ async def test_why_a_role_is_not_in_force(tmp_path: Path, lab: Path) -> None:
         await me.press("1", "down", "down", "w")
         await me.reads("Why provide-files on lab", "does not ask for provide-files", "Ask for the role (g)")
         await me.press("escape", "home", "w")
-        await me.reads("Why lab is as it is", "request-files", "provide-files")
+        await me.reads(
+            "Why lab is as it is", "lab grants it", "Not asked for", "· note   provide-files, request-feeds"
+        )
+        assert "fault" not in me.text()
         await me.press("escape", "2", "down", "w")
         await me.reads("Why lab-requestFiles is as it is", "Ask for the role (1, then g)")
         await me.press("escape", "up", "w")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from kachery_tui.node.activity import StreamMessage
 from kachery_tui.node.ledger import Request
 from kachery_tui.node.values import Entry
-from kachery_tui.node.why import Link, why_entry, why_message, why_request, why_role, why_stream
+from kachery_tui.node.why import Link, Mark, why_entry, why_message, why_request, why_role, why_stream
 from kachery_tui.protocol.roles import Role, Stream
 from kachery_tui.tui.actions.action import AVAILABLE, Action
 from kachery_tui.tui.actions.streams import advice_keys, stream_under_cursor
@@ -17,6 +17,7 @@ from kachery_tui.tui.here import ChannelRow, Here, Lane
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from kachery_tui.node.node import Node
     from kachery_tui.tui.screen import MainScreen
 
     Links = Sequence[Link]
@@ -33,8 +34,7 @@ def _why(screen: MainScreen, here: Here) -> None:
         case ChannelRow(channel=name, role=Role() as role):
             _view(screen, here, f"Why {role} on {name} is as it is", lambda: why_role(node, name, role))
         case ChannelRow(channel=name):
-            chains = [(str(role), why_role(node, name, role)) for role in Role]
-            _view_groups(screen, here, f"Why {name} is as it is", chains)
+            _view_groups(screen, here, f"Why {name} is as it is", _channel_chains(node, name))
         case Lane(stream=Stream() as stream):
             title = f"Why {channel}-{stream} is as it is"
             _view(screen, here, title, lambda: why_stream(node, channel, stream))
@@ -48,6 +48,19 @@ def _why(screen: MainScreen, here: Here) -> None:
                 _view(screen, here, title, lambda: why_message(node, channel, on, message))
         case Entry() as entry:
             screen.run(_why_entry(screen, here, entry), "screen: say why a file is here")
+
+
+def _channel_chains(node: Node, channel: str) -> list[tuple[str, Links]]:
+    """The chain of each role that was asked for; of the others only that they were not."""
+    membership = node.memberships.get(channel)
+    asked = membership.config.roles if membership else frozenset[Role]()
+    chains: list[tuple[str, Links]] = [
+        (str(role), why_role(node, channel, role)) for role in Role if role in asked
+    ]
+    others = ", ".join(role for role in Role if role not in asked)
+    if others:
+        chains.append(("Not asked for", [Link(Mark.NOTE, others, "" if asked else "Ask for a role")]))
+    return chains
 
 
 async def _why_entry(screen: MainScreen, here: Here, entry: Entry) -> None:

@@ -71,14 +71,14 @@ def why_not(membership: Membership, role: Role) -> str:
     if role in membership.in_force:
         return ""
     if role not in membership.granted:
-        return "asked, not granted by the channel"
+        return "not granted by the channel"
     rights = ROLE_TABLE[role]
     problem = membership.activity[rights.publishes].problem or membership.activity[rights.subscribes].problem
     if problem:
         return problem
     if membership.is_connected:
-        return "granted, not yet confirmed by the service"
-    return f"granted, waits for the connection ({membership.connection.state})"
+        return "not yet confirmed by the service"
+    return "waits for the connection"
 
 
 def meaning(channel: str, role: Role) -> str:
