@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -11,6 +10,7 @@ from kachery_tui.node.activity import Direction, StreamActivity, Verdict
 from kachery_tui.node.limits import PeerLimit
 from kachery_tui.node.summaries import summary
 from kachery_tui.node.threads import in_thread
+from kachery_tui.node.turns import Turns
 from kachery_tui.protocol.canonical import canonical_json
 from kachery_tui.protocol.envelope import (
     Envelope,
@@ -28,6 +28,9 @@ LONGEST_QUEUE: Final = 1_000
 INLINE_ENVELOPES: Final = 4
 """Up to this many envelopes are verified on the loop (about 0.2 ms each): a thread would cost more than it saves."""
 
+STRETCH: Final = 0.002
+"""Seconds of opening messages after which the screen and the other tasks get their turn, however many wait."""
+
 SHOWN_RAW: Final = 4_000
 """Characters of an envelope's text kept for people to look at."""
 
@@ -44,8 +47,8 @@ class Arrival:
 class Inbox:
     """One channel's incoming messages.
 
-    `deliver(stream, envelope, number)` is called on the loop for every envelope that holds, in order of arrival;
-    `number` is the message's in the stream's activity.
+    `deliver(stream, envelope, number)` is called on the loop for every envelope that holds; `number` is the message's in
+    the stream's activity. A peer's messages come in order of arrival; peers take turns.
     """
 
     def __init__(
@@ -58,15 +61,14 @@ class Inbox:
         self._activity = activity
         self._deliver = deliver
         self._limit = PeerLimit(requests_per_second, burst=requests_per_second * 5)
-        self._queue: deque[Arrival] = deque()
+        self._queue: Turns[Arrival] = Turns(LONGEST_QUEUE)
         self._filled = asyncio.Event()
 
     def put(self, stream: Stream, data: bytes | str, client_id: str | None) -> None:
-        """Take a message from the service; a full queue refuses it and counts that."""
-        if len(self._queue) >= LONGEST_QUEUE:
-            self._activity[stream].count_refused("more messages than this node can open")
-            return
-        self._queue.append(Arrival(stream, data, client_id))
+        """Take a message from the service. Of too many, some of the peer that sent most are refused and counted."""
+        refused = self._queue.put(client_id or "", Arrival(stream, data, client_id))
+        if refused is not None:
+            self._activity[refused.stream].count_refused("more messages than this node can open")
         self._filled.set()
 
     async def run(self) -> None:
@@ -74,10 +76,12 @@ class Inbox:
         while True:
             await self._filled.wait()
             self._filled.clear()
+            began = time.monotonic()
             while self._queue:
-                await self._open(self._queue.popleft())
-                # Between two messages the screen and the other tasks get their turn, however many wait.
-                await asyncio.sleep(0)
+                await self._open(self._queue.take())
+                if time.monotonic() - began > STRETCH:
+                    await asyncio.sleep(0)
+                    began = time.monotonic()
 
     async def _open(self, arrival: Arrival) -> None:
         stream = arrival.stream
