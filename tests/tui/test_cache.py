@@ -345,6 +345,24 @@ async def test_filter_sort_and_scroll_among_many(many: Path) -> None:
         await me.reads("storage: 100,000 files")
 
 
+async def test_another_filter_shows_from_its_top_but_keeps_the_row_that_is_at_hand(many: Path) -> None:
+    async with at_the_screen(among_many(many), NARROW) as me:
+        await me.press("4")
+        await me.reads("storage: 100,000 files")
+        body = cache_of(me).body
+        body._go(999)
+        await me.reads("file-000999.dat")
+        cache_of(me).set_filter("name:0005")
+        await me.reads("storage: 120 of 100,000 files")
+        assert body.cursor == 0
+        await me.press("down", "down")
+        chosen = cache_of(me).selection
+        assert chosen is not None
+        cache_of(me).set_filter(f"name:{chosen.name[5:10]}")
+        await me.reads(f"/name:{chosen.name[5:10]}", "of 100,000 files")
+        await until(lambda: cache_of(me).selection == chosen)
+
+
 async def test_an_answer_that_comes_late_is_dropped(many: Path) -> None:
     node = among_many(many)
     async with at_the_screen(node, NARROW) as me:

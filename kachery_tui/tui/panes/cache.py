@@ -201,11 +201,12 @@ class CachePane(Pane):
         if rows is None:
             body.show(NO_ROWS)
             return
+        chosen = body.cursor_key
         body.show(rows)
         if self._shown != self._storage.shown:
             # Another filter or order: the row that was chosen, if it is at hand, else the top.
             self._shown = self._storage.shown
-            if body.cursor_key is None or not body.choose(body.cursor_key):
+            if chosen is None or not body.choose(chosen):
                 body.action_first()
         if self._to_choose and body.choose(self._to_choose):
             self._to_choose = ""
