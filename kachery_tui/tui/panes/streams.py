@@ -79,10 +79,10 @@ def lane_columns(width: int, *, refused: bool) -> tuple[tuple[str, Column], ...]
             _STREAM,
             _MAY,
             _RATE,
-            ("spark", Column("last minute"[-cells:].strip(), cells)),
+            ("spark", Column("last minute" if cells > 10 else "minute", cells)),
             ("last", Column("last", 8, right=True)),
             _REFUSED,
-            ("present", Column("present, or what it needs", 16, share=1)),
+            ("present", Column("present, or needs", 16, share=1)),
         )
     return (
         _STREAM,
@@ -98,7 +98,7 @@ def spark_cells(width: int) -> int:
     """Cells of a sparkline in a pane of that width."""
     if width >= WIDE_FROM:
         return 20
-    return 12 if width >= MIDDLE_FROM else 6
+    return 10 if width >= MIDDLE_FROM else 6
 
 
 def message_columns(width: int, *, one_stream: bool) -> tuple[Column, ...]:
