@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from textual.app import App, ComposeResult
 
-from kachery_tui.tui.cells import Cell, Line, Tone
+from kachery_tui.tui.cells import Cell, Line, Row, Tone
 from kachery_tui.tui.widgets.columns import Column
 from kachery_tui.tui.widgets.paged_rows import KEPT_PAGES, PAGE, PagedRows
 from kachery_tui.tui.widgets.row_list import ListedRows, RowList
@@ -96,7 +96,7 @@ async def test_marks_stay_on_their_rows_and_the_cursor_can_be_told_without_colou
 async def test_what_is_too_long_runs_on_over_empty_columns_and_a_column_may_have_several_tones() -> None:
     columns = (Column("file", 6, spills=True), Column("bar", 4), Column("", 3), Column("size", 5, right=True))
     bar = (Cell("██", Tone.GOOD), Cell("░░", Tone.MUTED))
-    cells = {
+    cells: dict[int, Row] = {
         1: (Cell("a-long-name"), Cell(""), (), Cell("9 B")),
         2: (Cell("a-long-name"), bar, Cell("50"), Cell("9 B")),
     }
