@@ -20,9 +20,12 @@ _ABOUT: Final = {
     "Enter goes to them, and shows a message's raw envelope.",
     PaneName.REQUESTS: "Requests: ↓ what this node asked for, ↑ what others asked of it or what was pushed. A request "
     "goes through own storage, bucket, asking, download, verified.",
-    PaneName.CACHE: "Cache: the files in this node's storage folder, newest first.",
+    PaneName.CACHE: "Cache: the files in this node's storage folder; other views show the channel's bucket, the trash, "
+    "and what eviction would take next. A pinned file is neither evicted nor trashed; a link is void once the file that "
+    "it leads to has changed; a manifest lists the chunks in which a large file travels.",
     PaneName.FEEDS: "Feeds: the signed logs that this node's storage folder holds, its own and others'.",
-    PaneName.LOG: "Log: the newest lines, newest at the bottom. Moving up holds the list still; End follows again.",
+    PaneName.LOG: "Log: what the node and its libraries say, newest at the bottom. Moving up holds the list still; End "
+    "follows again. The option --debug brings more.",
 }
 
 _MOVING: Final = (
@@ -35,21 +38,49 @@ _MOVING: Final = (
 )
 
 
+_FILTERS: Final = (
+    "word",
+    "in any text of the row",
+    'name:part  name=whole  "two words"',
+    "in one field; a,b for either of two",
+    "size>1G  added<2h",
+    "sizes in B k M G T, times as ages in s m h d w",
+    "!word  !pinned",
+    "not so; terms side by side must all hold",
+)
+
+_KEY_WIDTH, _LABEL_WIDTH, _WORDS_WIDTH = 7, 17, 36
+
+
 def help_lines(here: Here, actions: Sequence[Action]) -> Iterator[Line]:
-    """The help for where the person is: what can be done now first, by what it is about, then what cannot, and why."""
+    """The help for where the person is: what can be done in this pane, what cannot now and why, then the other panes."""
     yield (Cell(_ABOUT[here.pane]),)
-    for group in dict.fromkeys(action.group for action in actions):
+    of_this_pane = [action for action in actions if here.pane in action.panes]
+    for group in dict.fromkeys(action.group for action in of_this_pane):
         yield ()
         yield (Cell(group, Tone.STRONG),)
-        of_group = [action for action in actions if action.group is group]
+        of_group = [action for action in of_this_pane if action.group is group]
         for action in sorted(of_group, key=lambda one: bool(one.reason(here))):
-            reason = action.reason(here)
-            tone = Tone.MUTED if reason else Tone.NORMAL
-            yield (
-                Cell(fit(here.key_of(action.id) or "–", 7), Tone.MUTED if reason else Tone.STRONG),
-                Cell(fit(action.label_at(here), 17), tone),
-                Cell(f"· not now: {reason}" if reason else action.about, tone),
-            )
+            yield _action_line(action, here)
     yield ()
+    yield (Cell("Moving", Tone.STRONG),)
     for keys, words in _MOVING:
-        yield (Cell(fit(keys, 19), Tone.STRONG), Cell(words))
+        yield (Cell(fit(keys, _KEY_WIDTH + _LABEL_WIDTH)), Cell(words))
+    if here.can.filters:
+        yield ()
+        yield (Cell(f"What a filter ({here.key_of('filter')}) understands", Tone.STRONG),)
+        for words, meaning in zip(_FILTERS[::2], _FILTERS[1::2], strict=True):
+            yield (Cell(fit(words, _WORDS_WIDTH)), Cell(meaning))
+    yield ()
+    yield (Cell("In other panes", Tone.STRONG),)
+    yield from (_action_line(action, here) for action in actions if here.pane not in action.panes)
+
+
+def _action_line(action: Action, here: Here) -> Line:
+    reason = action.reason(here)
+    tone = Tone.MUTED if reason else Tone.NORMAL
+    return (
+        Cell(fit(here.key_of(action.id) or "–", _KEY_WIDTH), Tone.MUTED if reason else Tone.STRONG),
+        Cell(fit(action.label_at(here), _LABEL_WIDTH), tone),
+        Cell(f"· not now: {reason}" if reason else action.about, tone),
+    )
