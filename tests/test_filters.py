@@ -104,6 +104,7 @@ def test_a_pasted_uri_is_looked_for_by_its_hash() -> None:
         ('a "b', "no partner"),
         ("x" * (MOST_CHARACTERS + 1), "too long"),
         ("x " * 60, "too many terms"),
+        ("name:" + "x," * 60 + "x", "too many terms"),
     ],
 )
 def test_what_is_no_filter_is_refused_in_words(text: str, says: str) -> None:

@@ -39,16 +39,26 @@ class Cache:
         offset: int = 0,
         limit: int = 200,
     ) -> list[Entry]:
-        """A page of what storage holds; `where` has terms on `ENTRY_FIELDS`."""
-        return await in_thread(
-            lambda: self._storage.index.page(
-                order=order, descending=descending, where=where, offset=offset, limit=limit
+        """A page of what storage holds; `where` has terms on `ENTRY_FIELDS`.
+
+        Cancelling ends the search for what a filter leaves; another filter that is asked for meanwhile goes first.
+        """
+        return await in_thread_with_progress(
+            lambda report: self._storage.index.page(
+                order=order,
+                descending=descending,
+                where=where,
+                offset=offset,
+                limit=limit,
+                check=lambda: report(0),
             )
         )
 
     async def count(self, where: Filter = NO_FILTER) -> int:
-        """How many files of storage a filter leaves."""
-        return await in_thread(lambda: self._storage.index.count(where))
+        """How many files of storage a filter leaves. Cancelling ends the search for them."""
+        return await in_thread_with_progress(
+            lambda report: self._storage.index.count(where, check=lambda: report(0))
+        )
 
     async def described(self, sha1s: Sequence[str]) -> dict[str, str]:
         """Of those of these files that are manifests, the name of the file that each is of; its sha1 if it has none."""

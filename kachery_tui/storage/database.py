@@ -80,12 +80,15 @@ CREATE INDEX IF NOT EXISTS entries_with_manifest ON entries (manifest_sha1) WHER
 
 
 class Database:
-    """One connection for reading and one for writing, each behind a lock; safe from any thread."""
+    """A connection for reading, one for writing and one for searching, each behind a lock; safe from any thread."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._read_lock = threading.Lock()
         self._write_lock = threading.Lock()
+        self._search_lock = threading.Lock()
+        self._searcher: sqlite3.Connection | None = None
+        self._name = ""
         self._inode = 0
         self._closed = False
         # Grows with every change made through this object, so that a reader can tell old from new.
@@ -98,6 +101,18 @@ class Database:
             try:
                 with self._read_lock:
                     return work(self._reader)
+            except sqlite3.Error as error:
+                self._answer(error, last)
+        raise AssertionError("unreachable")
+
+    def search(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """As `read`, for what takes its time: neither those who read nor those who write wait for it."""
+        for last in (False, True):
+            try:
+                with self._search_lock:
+                    if self._searcher is None:
+                        self._searcher = self._open_searcher()
+                    return work(self._searcher)
             except sqlite3.Error as error:
                 self._answer(error, last)
         raise AssertionError("unreachable")
@@ -125,11 +140,10 @@ class Database:
         return self.read(lambda db: int(db.execute("PRAGMA data_version").fetchone()[0]))
 
     def close(self) -> None:
-        """Close both connections; the object is of no use afterwards."""
-        with self._read_lock, self._write_lock:
+        """Close the connections; the object is of no use afterwards."""
+        with self._read_lock, self._write_lock, self._search_lock:
             self._closed = True
-            self._reader.close()
-            self._writer.close()
+            self._close_all()
 
     def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
         db = self._writer
@@ -151,9 +165,8 @@ class Database:
         if _is_locked(error):
             raise TryAgain("the index is locked by another process", str(error)) from error
         _log.warning("The index cannot be used (%s); it is built anew", error)
-        with self._read_lock, self._write_lock:
-            self._reader.close()
-            self._writer.close()
+        with self._read_lock, self._write_lock, self._search_lock:
+            self._close_all()
             self._discard()
             self._connect()
 
@@ -179,8 +192,20 @@ class Database:
         except BaseException:
             writer.close()
             raise
-        self._writer, self._reader = writer, reader
+        self._writer, self._reader, self._name = writer, reader, name
         self._inode = self._path.stat().st_ino if self._path.exists() else 0
+
+    def _open_searcher(self) -> sqlite3.Connection:
+        if self._closed:
+            raise sqlite3.ProgrammingError("closed")
+        return _connection(self._name)
+
+    def _close_all(self) -> None:
+        self._reader.close()
+        self._writer.close()
+        if self._searcher is not None:
+            self._searcher.close()
+            self._searcher = None
 
     def _discard(self) -> None:
         """Remove the database, unless another process has already put a new one in its place."""

@@ -7,18 +7,15 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kachery_tui.errors import TryAgain
 from kachery_tui.filters import NO_FILTER, Filter
 from kachery_tui.storage.database import Database
-from kachery_tui.storage.index_query import column, ids_matching
-from kachery_tui.storage.values import Entry, Kind, Order, Totals
-
-if TYPE_CHECKING:
-    from array import array
+from kachery_tui.storage.index_query import column
+from kachery_tui.storage.search import Search
+from kachery_tui.storage.values import Check, Entry, Kind, Order, Totals
 
 _COLUMNS = "sha1, size, name, added, used, origin, pinned, kind, manifest_sha1"
 # Names come from others, too; what is longer than a path can be is cut.
@@ -36,14 +33,6 @@ ON CONFLICT (sha1) DO UPDATE SET
 """  # noqa: S608 -- the column names above
 
 
-@dataclass(frozen=True, slots=True)
-class _Matches:
-    """The rows that a filter leaves, in order, as of one state of the database."""
-
-    key: tuple[Filter, Order, int, int]
-    ids: "array[int]"
-
-
 class Index:
     """The index of a storage folder. Methods block on the disk; call them from a thread, never the event loop."""
 
@@ -52,7 +41,7 @@ class Index:
         self._version_lock = threading.Lock()
         self._seen = (0, 0)
         self._version = 0
-        self._matches: _Matches | None = None
+        self._search = Search(self._db)
 
     @property
     def version(self) -> int:
@@ -74,16 +63,18 @@ class Index:
         where: Filter = NO_FILTER,
         offset: int = 0,
         limit: int = 200,
+        check: Check | None = None,
     ) -> list[Entry]:
         """Up to `limit` entries from `offset` on.
 
         `where` has terms on `ENTRY_FIELDS`; a bare word stands for a part of the name, or for how the sha1 begins.
+        Through a million files that takes up to seconds; meanwhile `check` is called, and a newer filter goes first.
         """
         state = self._notice()
         offset, limit = max(0, offset), max(0, limit)
         picked: Sequence[int]
         if where:
-            ids = self._matching(where, order, state)
+            ids = self._search.ids(where, order, state, check)
             stop = len(ids) - offset
             picked = (
                 ids[max(0, stop - limit) : max(0, stop)][::-1] if descending else ids[offset : offset + limit]
@@ -92,13 +83,11 @@ class Index:
             picked = self._db.read(lambda db: _ids_at(db, order, descending, offset, limit))
         return self._entries(picked)
 
-    def count(self, where: Filter = NO_FILTER) -> int:
+    def count(self, where: Filter = NO_FILTER, *, check: Check | None = None) -> int:
         """How many entries `page` goes through in all."""
         state = self._notice()
         if where:
-            # In whatever order the filter was last looked at: then it is counted already.
-            cached = self._matches
-            return len(self._matching(where, cached.key[1] if cached else "name", state))
+            return len(self._search.ids(where, None, state, check))
         return self._db.read(_count)
 
     def totals(self, limit: int | None = None) -> Totals:
@@ -306,14 +295,6 @@ class Index:
                     self._version += 1
                 self._seen = state
         return state
-
-    def _matching(self, where: Filter, order: Order, state: tuple[int, int]) -> "array[int]":
-        key = (where, order, *state)
-        cached = self._matches
-        if cached is None or cached.key != key:
-            cached = _Matches(key, self._db.read(lambda db: ids_matching(db, where, order, time.time())))
-            self._matches = cached
-        return cached.ids
 
     def _fetch(self, query: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
         return self._db.read(lambda db: db.execute(query, values).fetchall())

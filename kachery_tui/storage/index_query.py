@@ -31,6 +31,8 @@ _COLUMNS: Final = {
     "sha1": "sha1",
 }
 
+_LOWER: Final = "lower_unicode"
+
 _OPPOSITE: Final = {Op.LESS: ">", Op.AT_MOST: ">=", Op.MORE: "<", Op.AT_LEAST: "<="}
 """An age below something is a time above something."""
 
@@ -42,6 +44,8 @@ def column(order: Order) -> str:
 
 def ids_matching(db: sqlite3.Connection, where: Filter, order: Order, now: float) -> "array[int]":
     """The rows that a filter leaves, in order."""
+    # SQLite by itself knows the two cases of the letters of ASCII alone.
+    db.create_function(_LOWER, 1, str.lower, deterministic=True)
     values: list[object] = []
     conditions = " AND ".join(_condition(term, now, values) for term in where.terms) or "1"
     # The + keeps SQLite from walking along an index, row by row all over the file.
@@ -59,17 +63,17 @@ def _comparison(term: Term, value: str | float | bool, now: float, values: list[
     if not term.field:
         text = _utf8(value)
         values.extend((_like(text), text.lower(), f"{text.lower()}g"))
-        return "name LIKE ? ESCAPE '\\' OR (sha1 >= ? AND sha1 < ?)"
+        return f"{_caseless('name', text)} LIKE ? ESCAPE '\\' OR (sha1 >= ? AND sha1 < ?)"
     name = _COLUMNS[term.field]
     if term.kind is FieldKind.TEXT and term.op is Op.HAS:
         if term.field == "sha1":
             values.extend((_utf8(value).lower(), f"{_utf8(value)}g".lower()))
             return "(sha1 >= ? AND sha1 < ?)"
         values.append(_like(_utf8(value)))
-        return f"{name} LIKE ? ESCAPE '\\'"
+        return f"{_caseless(name, _utf8(value))} LIKE ? ESCAPE '\\'"
     if term.kind in (FieldKind.TEXT, FieldKind.CHOICE):
-        values.append(_utf8(value))
-        return f"{name} = ? COLLATE NOCASE"
+        values.append(_utf8(value).lower())
+        return f"{_caseless(name, _utf8(value))} = ? COLLATE NOCASE"
     if term.kind is FieldKind.TIME:
         values.append(now - float(value))
         return f"{name} {_OPPOSITE.get(term.op, '=')} ?"
@@ -82,5 +86,10 @@ def _utf8(value: object) -> str:
     return str(value).encode("utf-8", "replace").decode()
 
 
+def _caseless(name: str, text: str) -> str:
+    """The column to compare `text` with: as it is where SQLite can tell its letters, which is much quicker."""
+    return name if text.isascii() else f"{_LOWER}({name})"
+
+
 def _like(text: str) -> str:
-    return "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    return "%" + text.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"

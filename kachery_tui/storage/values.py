@@ -11,6 +11,9 @@ from kachery_tui.protocol.uris import FileUri
 # removes what was written: this is how work is cancelled.
 Progress = Callable[[int], None]
 
+# Called from the working thread now and then. Raising from it ends the work, which has changed nothing.
+Check = Callable[[], None]
+
 # A file stands in the folder itself, a link points at one elsewhere, a void link at one that changed or went.
 Kind = Literal["file", "link", "void"]
 Order = Literal["name", "size", "added", "used"]

@@ -1,5 +1,6 @@
 """What is at hand: storage, trash, what eviction would take, and the channels' buckets."""
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from kachery_tui.errors import UsageError
 from kachery_tui.filters import parse_filter
 from kachery_tui.node.cache import ENTRY_FIELDS
 from kachery_tui.node.ledger import Step
-from tests.nodes import put_file, running_node
+from tests.nodes import put_file, running_node, until
 
 if TYPE_CHECKING:
     from kachery_tui.node.values import BucketFile
@@ -68,6 +69,22 @@ async def test_a_filter_counts_and_pages(tmp_path: Path) -> None:
         assert path is not None
         assert path.read_bytes() == b"zzzz"
         assert await node.cache.path_of("0" * 40) is None
+
+
+async def test_a_filter_that_is_no_longer_wanted_is_not_waited_for(tmp_path: Path) -> None:
+    async with running_node(tmp_path / "me", None) as node:
+        await node.store(put_file(tmp_path, "a.dat", b"a"))
+        search = node.storage.index._search
+        # As if another search were at it all the time.
+        search._is_running = True
+        unwanted = asyncio.create_task(node.cache.entries(where=parse_filter("size>1", ENTRY_FIELDS)))
+        await until(lambda: len(search._wanted) == 1)
+        unwanted.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await unwanted
+        assert search._wanted == {}
+        search._is_running = False
+        assert await node.cache.count(parse_filter("size=1", ENTRY_FIELDS)) == 1
 
 
 async def test_what_would_go_next(tmp_path: Path) -> None:

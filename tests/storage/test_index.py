@@ -8,10 +8,12 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from kachery_tui.errors import KacheryError
-from kachery_tui.filters import Filter, matches, parse_filter
-from kachery_tui.storage import Entry, Index, Order, Storage
+from kachery_tui.filters import Fact, Filter, matches, parse_filter
+from kachery_tui.storage import Entry, Index, Kind, Order, Storage
 from kachery_tui.storage.index_query import ENTRY_FIELDS
 
 
@@ -42,6 +44,19 @@ def _entries(count: int) -> list[Entry]:
         )
         for number in range(count)
     ]
+
+
+def _facts(entry: Entry) -> dict[str, Fact]:
+    return {
+        "name": entry.name,
+        "size": float(entry.size),
+        "added": entry.added,
+        "used": entry.used,
+        "from": entry.origin,
+        "state": entry.kind,
+        "pinned": entry.pinned,
+        "sha1": entry.sha1,
+    }
 
 
 @pytest.mark.parametrize("matching", ["", "alpha", "A", "GAMMA", "%", "_1-", "\\", "no such"])
@@ -85,6 +100,10 @@ def test_pages_join_to_the_whole_in_order(index: Index, matching: str) -> None:
         ("sha1://" + "c" * 40 + "/x", {"c"}),
         ("name:'; --", set()),
         ("name:%", set()),
+        ("ÜBER", {"c"}),
+        ("name:über", {"c"}),
+        ("name=SCAN_über", {"c"}),
+        ('name:"s b",nothing', {"b"}),
     ],
 )
 def test_filters_leave_what_they_say(index: Index, text: str, left: set[str]) -> None:
@@ -92,27 +111,49 @@ def test_filters_leave_what_they_say(index: Index, text: str, left: set[str]) ->
     entries = [
         Entry("a" * 40, 1_000, "notes a", now - 60, now - 60, "/home/ana", False, "file", None),
         Entry("b" * 40, 2_000, "Notes b", now - 9_000, now - 60, "", True, "file", None),
-        Entry("c" * 40, 3_000_000, "scan", now - 9_000, now - 9_000, "lab", False, "link", None),
+        Entry("c" * 40, 3_000_000, "scan_Über", now - 9_000, now - 9_000, "lab", False, "link", None),
     ]
     index.apply(entries, [], [], [])
     where = parse_filter(text, ENTRY_FIELDS)
     assert {entry.sha1[0] for entry in index.page(order="name", where=where)} == left
     assert index.count(where) == len(left)
-    facts = {
-        entry.sha1[0]: {
-            "name": entry.name,
-            "size": float(entry.size),
-            "added": entry.added,
-            "used": entry.used,
-            "from": entry.origin,
-            "state": entry.kind,
-            "pinned": entry.pinned,
-            "sha1": entry.sha1,
-        }
-        for entry in entries
-    }
-    in_memory = {key for key, fact in facts.items() if matches(where, fact, now)}
-    assert in_memory == left
+    assert {entry.sha1[0] for entry in entries if matches(where, _facts(entry), now)} == left
+
+
+_KINDS: list[Kind] = ["file", "link"]
+_PARTS = ["a", "B", "é", "É", "_", "%", "\\", "'", ",", "*", "ß"]
+
+
+@given(
+    name=st.text(st.sampled_from("".join(_PARTS)), max_size=3),
+    field=st.sampled_from(["name:", "name=", "!name:", "from:", "!from="]),
+    number=st.sampled_from(
+        ["size>1", "size<=2", "!size:1", "added<2m", "pinned", "state:link", "state:FILE"]
+    ),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_index_and_the_screen_agree_on_filters(index: Index, name: str, field: str, number: str) -> None:
+    now = time.time()
+    if index.count() == 0:
+        rows = [
+            Entry(
+                f"{place:040x}",
+                place % 4,
+                f"{one}{two}",
+                now - 60 * (place % 7) - 30,
+                0,
+                two + one,
+                place % 2 == 0,
+                kind,
+                None,
+            )
+            for place, (one, two, kind) in enumerate(product(_PARTS, _PARTS, _KINDS))
+        ]
+        index.apply(rows, [], [], [])
+    where = parse_filter(f'{field}"{name or "a"}" {number}', ENTRY_FIELDS)
+    left = index.page(order="name", where=where, limit=1_000)
+    everything = index.page(order="name", limit=1_000)
+    assert left == [entry for entry in everything if matches(where, _facts(entry), now)]
 
 
 def test_a_hash_matches_by_its_beginning(index: Index) -> None:
