@@ -1,6 +1,6 @@
 """The real app over a real node, driven by keys."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,10 @@ class Person:
             await until(lambda: all(word in self.text() for word in words))
         except TimeoutError:
             raise AssertionError(f"not all of {words} on this screen:\n{self.text()}") from None
+
+    async def shows(self, picture: str, seen: Callable[[str], str]) -> None:
+        """Wait until the whole screen, as `seen`, is like a picture. Raises `TimeoutError`."""
+        await until(lambda: seen(self.text()) == picture)
 
     @property
     def main(self) -> MainScreen:

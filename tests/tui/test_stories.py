@@ -129,7 +129,7 @@ async def test_store_a_file_and_push_it(tmp_path: Path, lab: Path, size: tuple[i
         await me.reads("Store a file")
         await me.type(str(tmp_path / "missing.csv"))
         await me.press("enter")
-        await me.reads("missing.csv")
+        await me.reads("no such file or directory")
         assert (await me.node.cache.totals()).files == 0
         await me.press("s")
         await me.type(str(path))
@@ -175,7 +175,9 @@ async def test_the_raw_envelope(tmp_path: Path, lab: Path, size: tuple[int, int]
         me.node.files.request("sha1://" + "ab" * 20)
         await me.reads("requestFile ", "✓ sent", "↑ me")
         await me.press("enter", "up", "enter")
-        await me.reads("Message on lab-requestFiles", '"fromNodeId"', me.node.node_id[:40], '"sha1": "abababab')
+        await me.reads(
+            "Message on lab-requestFiles", '"fromNodeId"', me.node.node_id[:40], '"sha1": "abababab'
+        )
         await me.press("escape", "escape")
         assert me.main.focused is me.main.pane.focus_target
 

@@ -1,0 +1,79 @@
+"""What each pane looks like at three sizes, as text. `KEEP_LAYOUTS=1` writes the pictures anew, to be looked at."""
+
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from kachery_tui.errors import NobodyHasIt
+from kachery_tui.node.ledger import Ledger, Origin, Side, Step, StepTime
+from kachery_tui.node.threads import in_thread
+from kachery_tui.protocol.uris import FileUri
+from kachery_tui.tui.here import PaneName
+from tests.tui.screens import at_the_screen, unstarted_node
+
+FOLDER = Path(__file__).parent / "layouts"
+SIZES = ((140, 45), (100, 30), (80, 24))
+NOON = 1_790_000_000.0
+
+_MASKS = (
+    (re.compile(r"\b\d\d:\d\d\b"), "12:00"),
+    (re.compile(r"\b12:00:\d\d\b"), "12:00:00"),
+    (re.compile(r"\d{4}-\d\d-\d\d"), "2026-09-21"),
+    (re.compile(r"\b[0-9a-f]{8}…"), "0a1b2c3d…"),
+)
+
+
+def fill(ledger: Ledger) -> None:
+    """A request that came from a peer, one that failed, and one of another node."""
+    uri = FileUri("ab" * 20, "recording.npy")
+    done = ledger.open(Side.MINE, "lab", uri.file_key, uri, Step.STORAGE)
+    done.size = 84_000_000
+    ledger.count(done, 84_000_000, Origin.PEER)
+    ledger.end(done, Step.DONE, path=Path("/data/recording.npy"))
+    lost = FileUri("cd" * 20, "lost.dat")
+    failed = ledger.open(Side.MINE, "lab", lost.file_key, lost, Step.ASKING)
+    why = "no answer within 30 s (answer_timeout); listening: ana, ben"
+    failure = NobodyHasIt(
+        "nobody on lab said that it has the file", why, "Try again when more nodes are present"
+    )
+    ledger.end(failed, Step.FAILED, failure=failure)
+    theirs = ledger.open(Side.THEIRS, "lab", uri.file_key, uri, Step.CHECKING)
+    ledger.end(theirs, Step.DECLINED)
+    for row in ledger:
+        row.steps = [StepTime(step.step, NOON + place) for place, step in enumerate(row.steps)]
+        row.started, row.ended = NOON, NOON + len(row.steps)
+
+
+def masked(text: str) -> str:
+    """The text without what differs from run to run, each line as wide as it was."""
+    for pattern, instead in _MASKS:
+        text = pattern.sub(instead, text)
+    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_each_pane(tmp_path: Path, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kachery_tui.tui.header.host", lambda: "box")
+    node = unstarted_node(tmp_path / "ana", None)
+    fill(node.ledger)
+    async with at_the_screen(node, size) as me:
+        await in_thread(lambda: node.storage.store_bytes(b"a,b\n1,2\n", "rates.csv", "lab"))
+        await me.press("4")
+        await me.reads("1 file, 8 B", "rates.csv", "▤ 8 B")
+        await me.press("5")
+        await me.reads("The storage folder holds no feeds")
+        for key, name in enumerate(PaneName, 1):
+            await me.press(str(key))
+            await me.reads(f"▶{key} {name.capitalize()}")
+            place = FOLDER / f"{name}-{size[0]}x{size[1]}.txt"
+            if "KEEP_LAYOUTS" in os.environ:
+                await me.pilot.pause(2.0)
+                place.parent.mkdir(exist_ok=True)
+                place.write_text(masked(me.text()))
+            kept = place.read_text()
+            with suppress(TimeoutError):
+                await me.shows(kept, masked)
+            assert masked(me.text()) == kept, f"{place.name} has changed; look at it:\n{masked(me.text())}"
