@@ -68,10 +68,10 @@ def test_facts_for_a_table_are_exact() -> None:
 @pytest.mark.parametrize(
     ("held", "limit", "words", "tone"),
     [
-        (45 * GB, 64 * GB, "45 GB of 64 GB █████▋░░ 70 %", Tone.GOOD),
+        (45 * GB, 64 * GB, "45 GB of 64 GB 70 % █████▋░░", Tone.GOOD),
         (63 * GB, 64 * GB, "98 %", Tone.WARN),
-        (96 * GB, 64 * GB, "████████ ! 150 %", Tone.BAD),
-        (0, 64 * GB, "░░░░░░░░ 0 %", Tone.GOOD),
+        (96 * GB, 64 * GB, "! 150 % ████████", Tone.BAD),
+        (0, 64 * GB, "0 % ░░░░░░░░", Tone.GOOD),
     ],
 )
 def test_how_full_the_storage_is(held: int, limit: int, words: str, tone: Tone) -> None:

@@ -135,8 +135,8 @@ def gauge(totals: Totals) -> Line:
     used = f"{int(share * 100)} %"
     return (
         Cell(f"{present.size(totals.bytes)} of {present.size(totals.limit)} "),
+        Cell(f"{'! ' if share > 1 else ''}{used} ", tone),
         Cell(present.bar(totals.bytes, totals.limit, GAUGE_WIDTH), tone),
-        Cell(f" {'! ' if share > 1 else ''}{used}", tone),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -12,7 +13,6 @@ from kachery_tui.filters import NO_FILTER, Filter
 from kachery_tui.tui.widgets.paged_rows import KEPT_PAGES, PAGE, GrowingRows, PagedRows
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Awaitable, Callable
 
     from kachery_tui.node.node import Node
@@ -34,6 +34,12 @@ MOST_LISTED: Final = 100_000
 
 MOST_DESCRIBED: Final = KEPT_PAGES * PAGE
 """Manifests whose files' names are kept: as many as there can be rows in memory."""
+
+
+def cancelled_from_outside() -> bool:
+    """Whether the running task itself is to end, and not only what it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 class Reader:
@@ -101,7 +107,7 @@ class Wish:
 class EntryPages(Reader):
     """The files of the storage as rows, of which only the pages in view are ever read.
 
-    What is shown stays until the new wish has been read; an answer to a wish that has changed meanwhile is dropped.
+    What is shown stays until the new wish has been read; the search for a wish that has changed meanwhile is given up.
     """
 
     def __init__(
@@ -122,6 +128,7 @@ class EntryPages(Reader):
         self._cells = cells
         self._in_view = in_view
         self._version = -1
+        self._search: asyncio.Task[bool] | None = None
         self._wanted: dict[int, None] = {}
         self._fetching = False
 
@@ -130,6 +137,8 @@ class EntryPages(Reader):
         if wish != self.wish:
             self.wish = wish
             self.read_at_once()
+            if self._search is not None:
+                self._search.cancel()
 
     @property
     def is_answered(self) -> bool:
@@ -143,8 +152,17 @@ class EntryPages(Reader):
         return self.shown != self.wish or self._version != self._node.storage_version
 
     async def _read(self) -> None:
-        while not await self._answer(self.wish):
-            pass
+        while True:
+            wish = self.wish
+            self._search = asyncio.ensure_future(self._answer(wish))
+            try:
+                if await self._search:
+                    return
+            except asyncio.CancelledError:
+                if wish == self.wish or cancelled_from_outside():
+                    raise
+            finally:
+                self._search = None
 
     async def _answer(self, wish: Wish) -> bool:
         """Read what a wish needs; whether it still is the wish."""
