@@ -42,14 +42,17 @@ async def running_node(
     roles: tuple[Role, ...] = FILE_ROLES,
     provides: bool = True,
     wait: bool = True,
+    claims: bool = False,
     **changes: Any,
 ) -> AsyncIterator[Node]:
-    """A started node on `folder`; with `wait`, its roles are in force by then."""
+    """A started node on `folder`; with `wait`, its roles are in force by then. `claims` makes it the folder's one node."""
     if channel_file is not None:
         join_by_file(folder, channel_file, roles=[role.value for role in roles], **changes)
     loaded = load_channels(folder)
     assert not loaded.errors
     storage = Storage.open(folder / "storage")
+    if claims:
+        storage.claim()
     node = Node(NodeConfig(folder, label or folder.name), storage, loaded.channels, provide=provides)
     await node.start()
     try:

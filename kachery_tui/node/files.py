@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from kachery_tui.errors import KacheryError, UsageError
 from kachery_tui.node.asking import Asker
 from kachery_tui.node.fetching import Fetch
-from kachery_tui.node.ledger import Ledger, Request, Side, Step
+from kachery_tui.node.history_rows import broken_off
+from kachery_tui.node.ledger import Cancelled, Ledger, Request, Side, Step
 from kachery_tui.node.membership import Membership
 from kachery_tui.node.providing import Provider
 from kachery_tui.node.pushing import push
@@ -26,12 +27,6 @@ from kachery_tui.protocol.uris import FileUri
 from kachery_tui.storage.storage import Storage
 
 _log = logging.getLogger(__name__)
-
-
-class Cancelled(KacheryError):
-    """A person, or the end of the program, broke a request off."""
-
-    exit_code = 130
 
 
 class Files:
@@ -64,6 +59,7 @@ class Files:
         self._uploader = Uploader(ledger, count_uploaded)
         self._provider = Provider(storage, ledger, supervisor, self._uploader)
         self._running: dict[int, asyncio.Task[None]] = {}
+        self._is_ending = False
 
     @property
     def waiting(self) -> int:
@@ -130,6 +126,12 @@ class Files:
         if row.is_active:
             raise UsageError(f"request {number} is still under way", f"it is {row.step}")
         if row.side is Side.THEIRS:
+            if row.earlier:
+                raise UsageError(
+                    f"request {number} of others cannot be tried again",
+                    "it is of an earlier run of the program, and who asked then does not wait any more",
+                    "Push the file instead",
+                )
             self._provider.retry(row)
             return row
         if row.only_channel is not None:
@@ -157,6 +159,10 @@ class Files:
             if row.is_active and row.only_channel == membership.name and row.number in self._running:
                 self._running[row.number].cancel()
 
+    def end(self) -> None:
+        """Say that the program ends: what is cancelled from now on was not cancelled by a person."""
+        self._is_ending = True
+
     async def _fetch(self, row: Request) -> None:
         names = [row.only_channel] if row.only_channel is not None else list(self._memberships)
         candidates = [self._memberships[name] for name in names]
@@ -174,14 +180,27 @@ class Files:
     def _run(self, row: Request, work: Callable[[Request], Awaitable[None]]) -> None:
         task = self._supervisor.spawn(self._settle(row, work), f"request {row.number}: {row.name}")
         self._running[row.number] = task
-        task.add_done_callback(lambda _: self._running.pop(row.number, None))
+        task.add_done_callback(lambda done: self._has_ended(row, done))
+
+    def _has_ended(self, row: Request, task: asyncio.Task[None]) -> None:
+        if self._running.get(row.number) is not task:
+            # Whoever waited for the end has tried it again already.
+            return
+        del self._running[row.number]
+        # A task that is cancelled before its first step does not so much as begin to settle its row.
+        if row.is_active:
+            self._end_cancelled(row)
+
+    def _end_cancelled(self, row: Request) -> None:
+        why = broken_off(row.side) if self._is_ending else Cancelled(f"{row.name} was cancelled")
+        self._ledger.end(row, Step.CANCELLED, failure=why)
 
     async def _settle(self, row: Request, work: Callable[[Request], Awaitable[None]]) -> None:
         """Run a row's work to whatever end, and write that end into the row."""
         try:
             await work(row)
         except asyncio.CancelledError:
-            self._ledger.end(row, Step.CANCELLED, failure=Cancelled(f"{row.name} was cancelled"))
+            self._end_cancelled(row)
             raise
         except KacheryError as error:
             _log.warning("request %d (%s): %s", row.number, row.name, error)

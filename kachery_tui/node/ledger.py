@@ -37,6 +37,12 @@ LONGEST_ANSWER: Final = 300
 """Characters kept of one answer; a peer's words may be part of it."""
 
 
+class Cancelled(KacheryError):
+    """A person, or the end of the program, broke a request off."""
+
+    exit_code = 130
+
+
 class Side(StrEnum):
     """Whose wish a row is."""
 
@@ -216,6 +222,16 @@ class Ledger:
         self.enter(row, step)
         self._drop_old()
         return row
+
+    def count_on(self, highest: int) -> None:
+        """Number the rows that are to come from above `highest` on. For the time before the first one."""
+        self._numbers = count(highest + 1)
+
+    def bring_back(self, rows: Sequence[Request]) -> None:
+        """Put rows of earlier runs, which have ended and whose numbers are free, before those of this one."""
+        self._rows = {row.number: row for row in rows} | self._rows
+        self._drop_old()
+        self.version += 1
 
     def reopen(self, row: Request, step: Step) -> None:
         """Start an ended row anew, for another try. Its notes stay; what was counted starts from zero."""

@@ -14,6 +14,7 @@ from kachery_tui.errors import KacheryError, UsageError
 from kachery_tui.node.cache import Cache
 from kachery_tui.node.channel_files import ChannelFiles
 from kachery_tui.node.files import Files
+from kachery_tui.node.history import Keeper
 from kachery_tui.node.ledger import Ledger
 from kachery_tui.node.log import LogRing
 from kachery_tui.node.membership import Membership
@@ -69,6 +70,7 @@ class Node:
         self._cache = Cache(storage, self.memberships)
         self._key: PrivateKey | None = None
         self._files: Files | None = None
+        self._keeper: Keeper | None = None
         self._stop_scan = threading.Event()
         self._evicting: asyncio.Task[None] | None = None
 
@@ -106,6 +108,11 @@ class Node:
         """
         self._key = await in_thread(self.storage.node_key)
         self.node_id = self._key.node_id
+        history = self.storage.history() if self._provide else None
+        if history is not None:
+            self._keeper = Keeper(history, self.ledger)
+            await self._keeper.begin()
+            self.supervisor.spawn(self._keeper.run(), "history of requests", service=True)
         self._files = Files(
             self.storage,
             self.ledger,
@@ -128,7 +135,11 @@ class Node:
     async def close(self) -> None:
         """End everything: requests are cancelled (verified chunks stay), channels left, threads waited for."""
         self._stop_scan.set()
+        if self._files is not None:
+            self._files.end()
         await self.supervisor.close()
+        if self._keeper is not None:
+            await self._keeper.close()
         await asyncio.gather(*(membership.close() for membership in self._memberships.values()))
         await in_thread(self.storage.close)
 

@@ -8,7 +8,9 @@ from typing import Final
 
 from kachery_tui.config import Provide
 from kachery_tui.errors import KacheryError, NotAllowed, UsageError
+from kachery_tui.node.history_rows import broken_off
 from kachery_tui.node.ledger import Ledger, Request, Side, Step
+from kachery_tui.node.lookups import Lookups, Question
 from kachery_tui.node.membership import Membership
 from kachery_tui.node.supervisor import Supervisor
 from kachery_tui.node.threads import in_thread
@@ -28,12 +30,6 @@ from kachery_tui.storage.storage import Storage
 from kachery_tui.storage.values import ByteSource
 
 _log = logging.getLogger(__name__)
-
-MOST_LOOKUPS: Final = 256
-"""Requests being looked up in storage at a time; those beyond are dropped, and their askers ask again."""
-
-LOOKUPS_AT_ONCE: Final = 2
-"""Threads that look up. A chunk is hashed before it is offered, so strangers' questions must not take every core."""
 
 MOST_SERVINGS: Final = 500
 """Files of which others may want something at a time."""
@@ -99,8 +95,7 @@ class Provider:
         self._ledger = ledger
         self._supervisor = supervisor
         self._uploader = uploader
-        self._lookups = 0
-        self._lookup_slots = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+        self._lookups = Lookups(supervisor, self._find, self._take_up)
         self._servings: dict[tuple[str, str], _Serving] = {}
         self._rows: dict[int, tuple[Membership, _Serving]] = {}
 
@@ -113,31 +108,20 @@ class Provider:
         """Take a request for one object. Whether it is here is found out in the background; if not, nothing is said."""
         if Role.PROVIDE_FILES not in membership.roles:
             return
-        if self._lookups >= MOST_LOOKUPS:
-            membership.activity[Stream.REQUEST_FILES].count_refused(
-                "more requests than this node can look up"
-            )
-            return
-        self._lookups += 1
-        self._supervisor.spawn(
-            self._look_up(membership, key, asker, message), f"{membership.name}: look up {key.sha1[:12]}"
-        )
+        self._lookups.put(Question(membership, key, asker, message))
 
-    async def _look_up(self, membership: Membership, key: FileKey, asker: str, message: int) -> None:
-        try:
-            async with self._lookup_slots:
-                wanted = await in_thread(lambda: self._find(key))
-        finally:
-            self._lookups -= 1
+    def _take_up(self, question: Question, wanted: _Wanted | None) -> None:
+        """Serve what was found here."""
         if wanted is None:
             return
-        serving = self._serving(membership, wanted, asker)
+        membership, key = question.membership, question.key
+        serving = self._serving(membership, wanted, question.asker)
         if serving is None:
             membership.activity[Stream.REQUEST_FILES].count_refused(
                 "more files wanted than this node serves at a time"
             )
             return
-        membership.activity[Stream.REQUEST_FILES].belongs_to(message, serving.row.number)
+        membership.activity[Stream.REQUEST_FILES].belongs_to(question.message, serving.row.number)
         if key.sha1 in serving.under_way or key.sha1 in serving.held:
             # Whoever asks again has not heard the answer, or has come later than it was given.
             again = self._say_again(membership, serving, wanted)
@@ -214,6 +198,11 @@ class Provider:
             serving.sent[key.sha1] = wanted.source.size
         except KacheryError as error:
             serving.failure = error
+        except asyncio.CancelledError:
+            # A person's cancelling has ended the row by now; this is the end of the program.
+            if row.is_active:
+                self._ledger.end(row, Step.CANCELLED, failure=broken_off(row.side))
+            raise
         finally:
             serving.under_way.pop(key.sha1, None)
             self._end_if_quiet(serving)

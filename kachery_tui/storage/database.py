@@ -125,7 +125,7 @@ class Database:
                     result = self._transact(work)
                     self.changes += 1
             except sqlite3.Error as error:
-                if _is_locked(error):
+                if is_locked(error):
                     _log.warning(
                         "The index is locked by another process; it will be brought up to date later"
                     )
@@ -162,7 +162,7 @@ class Database:
             raise KacheryError("the storage folder's index is closed") from error
         if last or isinstance(error, sqlite3.ProgrammingError):
             raise error
-        if _is_locked(error):
+        if is_locked(error):
             raise TryAgain("the index is locked by another process", str(error)) from error
         _log.warning("The index cannot be used (%s); it is built anew", error)
         with self._read_lock, self._write_lock, self._search_lock:
@@ -175,7 +175,7 @@ class Database:
             try:
                 self._open(str(self._path))
             except sqlite3.DatabaseError as error:
-                if _is_locked(error) or isinstance(error, sqlite3.OperationalError):
+                if is_locked(error) or isinstance(error, sqlite3.OperationalError):
                     raise
                 _log.warning("The index %s cannot be read (%s); it is built anew", self._path, error)
                 self._discard()
@@ -185,10 +185,10 @@ class Database:
             self._open(f"file:kachery-tui-{id(self):x}?mode=memory&cache=shared")
 
     def _open(self, name: str) -> None:
-        writer = _connection(name)
+        writer = connection(name)
         try:
             _prepare(writer)
-            reader = _connection(name)
+            reader = connection(name)
         except BaseException:
             writer.close()
             raise
@@ -198,7 +198,7 @@ class Database:
     def _open_searcher(self) -> sqlite3.Connection:
         if self._closed:
             raise sqlite3.ProgrammingError("closed")
-        return _connection(self._name)
+        return connection(self._name)
 
     def _close_all(self) -> None:
         self._reader.close()
@@ -221,7 +221,8 @@ class Database:
             os.close(guard)
 
 
-def _connection(name: str) -> sqlite3.Connection:
+def connection(name: str) -> sqlite3.Connection:
+    """A connection to a file of this program's: without transactions of its own, for any thread, behind a lock."""
     db = sqlite3.connect(
         name,
         timeout=_BUSY_TIMEOUT,
@@ -241,19 +242,19 @@ def _connection(name: str) -> sqlite3.Connection:
 
 
 def _prepare(db: sqlite3.Connection) -> None:
-    if _version(db) == SCHEMA_VERSION:
+    if version_of(db) == SCHEMA_VERSION:
         db.execute("SELECT entries FROM totals").fetchone()
-        for statement in _statements(_ADDED):
+        for statement in statements(_ADDED):
             db.execute(statement)
         return
     db.execute("BEGIN EXCLUSIVE")
     try:
-        if _version(db) != SCHEMA_VERSION:
+        if version_of(db) != SCHEMA_VERSION:
             for kind, name in db.execute(
                 "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'trigger') AND name NOT LIKE 'sqlite_%'"
             ).fetchall():
                 db.execute(f'DROP {kind} IF EXISTS "{name}"')
-            for statement in _statements(_SCHEMA + _ADDED):
+            for statement in statements(_SCHEMA + _ADDED):
                 db.execute(statement)
             db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         db.execute("COMMIT")
@@ -263,11 +264,12 @@ def _prepare(db: sqlite3.Connection) -> None:
         raise
 
 
-def _version(db: sqlite3.Connection) -> int:
+def version_of(db: sqlite3.Connection) -> int:
+    """The version that a file's schema says it has; 0 where it says none."""
     return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _statements(script: str) -> list[str]:
+def statements(script: str) -> list[str]:
     """The statements of a script: sqlite3's executescript would commit the transaction they belong to."""
     statements, current = [], ""
     for line in script.splitlines(keepends=True):
@@ -278,6 +280,7 @@ def _statements(script: str) -> list[str]:
     return statements
 
 
-def _is_locked(error: sqlite3.Error) -> bool:
+def is_locked(error: sqlite3.Error) -> bool:
+    """Whether another process writes to the file, so that it is whole and the same may work later."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

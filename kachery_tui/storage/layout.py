@@ -37,6 +37,11 @@ class Layout:
         return self.folder / "kachery-tui.db"
 
     @property
+    def history(self) -> Path:
+        """The requests of earlier runs: they must outlive an index that is rebuilt."""
+        return self.folder / "kachery-tui-history.db"
+
+    @property
     def pins(self) -> Path:
         """The pinned hashes: they must outlive an index that is rebuilt."""
         return self.folder / "kachery-tui-pins.txt"

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -17,6 +16,7 @@ from kachery_tui.protocol.messages import FileKey
 from kachery_tui.storage import cleanup, eviction, identity
 from kachery_tui.storage.feeds_reading import read_feeds
 from kachery_tui.storage.files import Files
+from kachery_tui.storage.history import History
 from kachery_tui.storage.incoming import Incoming
 from kachery_tui.storage.index import Index
 from kachery_tui.storage.layout import Layout
@@ -99,6 +99,10 @@ class Storage:
         """Make this process the folder's one node; StorageBusy names the process that is."""
         if self._claim is None:
             self._claim = Claim(self._layout.claim)
+
+    def history(self) -> History | None:
+        """The requests of earlier runs; None where another process, or none, is the folder's one node."""
+        return History(self._layout.history) if self._claim is not None else None
 
     def node_key(self) -> PrivateKey:
         """The node's key, made if the folder has none. UsageError if what is there cannot be used."""
@@ -200,8 +204,10 @@ class Storage:
         self._trash.put(sha1)
 
     def restore(self, sha1: str) -> None:
-        """Bring a file or link back from the trash. UsageError if it is not there."""
+        """Bring a file or link back from the trash, as it was. UsageError if it is not there."""
+        is_pinned = sha1 in self._pins.all()
         self._trash.restore(sha1)
+        self.index.set_pinned(sha1, is_pinned)
 
     def empty_trash(self) -> int:
         """Remove everything in the trash for good; the bytes that this freed."""
@@ -223,16 +229,21 @@ class Storage:
         return self._trash.newest(limit)
 
     def next_to_go(self, limit: int) -> tuple[list[Entry], int]:
-        """The files that eviction would take, in its order of looking, `limit` at most; and how many bytes over
-        the size limit the storage is. A file that is pinned or in use is not among them."""
+        """The files that eviction would take, in its order, `limit` at most; and how many bytes must go now.
+
+        While none must, it is what would go if the size limit were reached now, and without a size limit what was not
+        used for longest. A file that is pinned or in use is not among them.
+        """
         pinned = self._pins.all()
-        stays = (
-            entry
-            for entry in self.index.oldest()
-            if entry.size and entry.sha1 not in pinned and not self._files.is_used(entry.sha1)
+        most = self.limit_bytes()
+        over = eviction.excess_over(most, self.index.totals().bytes)
+        entries = eviction.foresee(
+            self.index.oldest,
+            over or (eviction.excess_at(most) if most is not None else 0),
+            lambda sha1: sha1 in pinned or self._files.is_used(sha1),
+            limit,
         )
-        excess = eviction.excess_over(self.limit_bytes(), self.index.totals().bytes)
-        return list(islice(stays, limit)), int(excess)
+        return entries, int(over)
 
     def limit_bytes(self) -> int | None:
         """The size limit that `kachery.yaml` sets; UsageError says what is wrong with that file."""

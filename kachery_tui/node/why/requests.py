@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from kachery_tui.config import Provide
 from kachery_tui.errors import NobodyHasIt, NotAllowed, TryAgain
+from kachery_tui.node.history_rows import BROKEN_OFF
 from kachery_tui.node.ledger import Origin, Request, Side, Step
 from kachery_tui.node.why.links import Link, Mark, bad, note, ok, pieces, several, size, span, wait
 from kachery_tui.node.why.questions import question_links
@@ -233,9 +234,12 @@ def _undone(row: Request, now: float, *, told_by: Sequence[Link]) -> Iterator[Li
     """How a row ended that brought nothing; `told_by` are the links that say so already."""
     took, failure = span((row.ended or now) - row.started), row.failure
     again = _RETRY if row.side is Side.MINE else "Retry sends it all the same"
+    if row.side is Side.THEIRS and row.earlier:
+        again = "Push the file if it is still wanted"
     if row.step is Step.CANCELLED:
-        why = f": {failure.why}" if failure is not None and failure.why else ""
-        yield note(f"it was broken off after {took}{why}", (failure.do if failure else "") or again)
+        is_cut = failure is not None and failure.what == BROKEN_OFF
+        how = BROKEN_OFF if is_cut else "it was broken off"
+        yield note(f"{how}, after {took}", again)
         return
     if row.step is Step.DECLINED:
         yield note(f"it was declined after {took}: the asker was told", again)
