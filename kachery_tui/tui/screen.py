@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -13,7 +12,7 @@ from textual.widgets import Input
 from kachery_tui.errors import KacheryError
 from kachery_tui.tui.actions import ACTIONS, BY_ID
 from kachery_tui.tui.actions.requests import ask_for_uri
-from kachery_tui.tui.cells import Cell, Tone, plain
+from kachery_tui.tui.cells import Cell, Tone
 from kachery_tui.tui.header import header_line, is_started, tab_at, tabs_line, title
 from kachery_tui.tui.here import ChannelRow, Here, PaneName
 from kachery_tui.tui.layout import LEAST_HEIGHT, LEAST_WIDTH, LEFT, arrange, too_small
@@ -25,7 +24,7 @@ from kachery_tui.tui.panes.log import LogPane
 from kachery_tui.tui.panes.pane import Pane
 from kachery_tui.tui.panes.requests import RequestsPane
 from kachery_tui.tui.panes.streams import StreamsPane
-from kachery_tui.tui.serving import TOAST_SECONDS, ServingScreen
+from kachery_tui.tui.serving import ServingScreen
 from kachery_tui.tui.watch import Watch
 from kachery_tui.tui.widgets.banner import Banner
 from kachery_tui.tui.widgets.cell_line import CellLine, CellLines
@@ -104,11 +103,6 @@ class MainScreen(ServingScreen):
         self.call_after_refresh(self._start_node)
 
     # Where the person is
-
-    @property
-    def now(self) -> float:
-        """Unix time in seconds."""
-        return time.time()
 
     @property
     def pane(self) -> Pane:
@@ -327,10 +321,7 @@ class MainScreen(ServingScreen):
         action, here = BY_ID[action_id], self.here
         reason = action.reason(here)
         if reason:
-            title = f"{here.key_of(action_id)} {action.label}: not now"
-            self.app.notify(
-                plain(reason), title=title, severity="warning", timeout=TOAST_SECONDS, markup=False
-            )
+            self.tell_why_not(reason, title=f"{here.key_of(action_id)} {action.label}: not now")
             return
         self._last_act = action_id
         with self.told():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,6 +38,11 @@ class ServingScreen(Screen[None]):
         self.undo = UndoStack()
         self.notices = Notices()
 
+    @property
+    def now(self) -> float:
+        """Unix time in seconds."""
+        return time.time()
+
     def run(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run what an act takes time for; a `KacheryError` of it is told to the person."""
 
@@ -57,7 +63,14 @@ class ServingScreen(Screen[None]):
 
     def tell(self, text: str, *, title: str = "") -> None:
         """Tell what came of something that the person did; it goes by itself."""
+        # One at a time: piled up they cover the rows that they are about.
+        self.app.clear_notifications()
         self.app.notify("\n".join(plain_lines(text)), title=plain(title), timeout=TOAST_SECONDS, markup=False)
+
+    def tell_why_not(self, reason: str, *, title: str) -> None:
+        """Tell why an action cannot be done here and now; it goes by itself."""
+        self.app.clear_notifications()
+        self.app.notify(plain(reason), title=title, severity="warning", timeout=TOAST_SECONDS, markup=False)
 
     def view(
         self, title: str, lines: Callable[[], Iterable[Line]], *, copies: str = "", live: bool = False

@@ -41,7 +41,10 @@ def main() -> None:
                     partial(index.page, order=order, offset=offset),
                 )
         for matching in ("session-1234", "raw", "no such", "abc"):
-            _tell(f"filter {matching!r}", partial(index.page, order="name", where=parse_filter(matching, ENTRY_FIELDS)))
+            _tell(
+                f"filter {matching!r}",
+                partial(index.page, order="name", where=parse_filter(matching, ENTRY_FIELDS)),
+            )
             _tell(
                 f"filter {matching!r} again",
                 partial(index.page, order="name", where=parse_filter(matching, ENTRY_FIELDS), offset=500),
