@@ -1,8 +1,10 @@
 """Keeping storage below its size limit: which files go to the trash, and which must stay."""
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 from kachery_tui.errors import KacheryError
+from kachery_tui.storage.index import Index
 from kachery_tui.storage.values import Entry
 
 # Down to which part of the limit, so that the next file does not evict again.
@@ -13,23 +15,29 @@ _CANDIDATES = 1.3
 
 
 def choose(files: Iterable[Entry], excess: float, stays: Callable[[str], bool]) -> list[Entry]:
-    """Which of `files`, given the longest unused first, go to free `excess` bytes."""
+    """Which of `files`, given the longest unused first, go to free `excess` bytes, in the order in which they go."""
     candidates: list[Entry] = []
     gathered = 0
     for entry in files:
         if gathered >= excess * _CANDIDATES:
             break
-        if not entry.pinned and entry.size and not stays(entry.sha1):
+        if _may_go(entry, stays):
             candidates.append(entry)
             gathered += entry.size
-    candidates.sort(key=lambda entry: -entry.size)
-    chosen, freed = [], 0
-    for entry in candidates:
-        if freed >= excess:
-            break
-        chosen.append(entry)
-        freed += entry.size
-    return chosen
+    return _enough(sorted(candidates, key=lambda entry: -entry.size), excess)
+
+
+def foresee(index: Index, excess: float, stays: frozenset[str], limit: int) -> list[Entry]:
+    """What `choose` would give, `limit` at most; if those are fewer, then the others, the longest unused first."""
+    chosen = _enough(index.to_go(excess * _CANDIDATES, stays, limit), excess) if excess else []
+    passed = stays.union(entry.sha1 for entry in chosen)
+    others = (entry for entry in index.oldest() if _may_go(entry, passed.__contains__))
+    return [*chosen, *islice(others, limit - len(chosen))]
+
+
+def excess_at(limit: int) -> float:
+    """How many bytes will go when the limit is reached."""
+    return limit * (1 - GOAL)
 
 
 def excess_over(limit: int | None, held: int) -> float:
@@ -51,3 +59,17 @@ def trash_all(entries: Iterable[Entry], put: Callable[[str], None]) -> list[Entr
             raise
         gone.append(entry)
     return gone
+
+
+def _enough(entries: Iterable[Entry], excess: float) -> list[Entry]:
+    chosen, freed = [], 0
+    for entry in entries:
+        if freed >= excess:
+            break
+        chosen.append(entry)
+        freed += entry.size
+    return chosen
+
+
+def _may_go(entry: Entry, stays: Callable[[str], bool]) -> bool:
+    return bool(entry.size) and not entry.pinned and not stays(entry.sha1)

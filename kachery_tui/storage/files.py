@@ -192,6 +192,11 @@ class Files:
         with self._in_use_lock:
             return sha1 in self._in_use
 
+    def in_use(self) -> frozenset[str]:
+        """The files for which somebody is inside `using`."""
+        with self._in_use_lock:
+            return frozenset(self._in_use)
+
     # -- inside ---------------------------------------------------------------------------------------------
 
     def _has(self, digest: Digest) -> bool:

@@ -1,8 +1,9 @@
 """Filters and orders of the index as SQL. What a person typed only ever becomes a parameter."""
 
+import json
 import sqlite3
 from array import array
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from kachery_tui.filters import FieldKind, Filter, Op, Term
@@ -48,9 +49,25 @@ def ids_matching(db: sqlite3.Connection, where: Filter, order: Order, now: float
     db.create_function(_LOWER, 1, str.lower, deterministic=True)
     values: list[object] = []
     conditions = " AND ".join(_condition(term, now, values) for term in where.terms) or "1"
-    # The + keeps SQLite from walking along an index, row by row all over the file.
+    # The + here and in conditions keeps SQLite from walking along an index, row by row all over the file: to go
+    # through all of it takes a tenth of the time.
     query = f"SELECT id FROM entries WHERE {conditions} ORDER BY +{column(order)}, id"  # noqa: S608 -- columns above
     return array("q", (row[0] for row in db.execute(query, values)))
+
+
+def ids_to_go(db: sqlite3.Connection, gathered: float, stays: Collection[str], limit: int) -> list[int]:
+    """The largest of the files that were not used for longest, as many of those as have `gathered` bytes; not `stays`."""
+    # Sorting all files takes a second for a million; walking along the index of times, row by row, takes ten.
+    query = """
+        WITH files AS (
+            SELECT id, size, used FROM entries NOT INDEXED
+            WHERE kind = 'file' AND size > 0 AND NOT pinned AND sha1 NOT IN (SELECT value FROM json_each(?))
+        ), summed AS (
+            SELECT *, sum(size) OVER (ORDER BY used, id ROWS UNBOUNDED PRECEDING) - size AS before FROM files
+        )
+        SELECT id FROM summed WHERE before < ? ORDER BY size DESC, used, id LIMIT ?
+    """
+    return [int(row[0]) for row in db.execute(query, (json.dumps(list(stays)), gathered, limit))]
 
 
 def _condition(term: Term, now: float, values: list[object]) -> str:
@@ -76,9 +93,9 @@ def _comparison(term: Term, value: str | float | bool, now: float, values: list[
         return f"{_caseless(name, _utf8(value))} = ? COLLATE NOCASE"
     if term.kind is FieldKind.TIME:
         values.append(now - float(value))
-        return f"{name} {_OPPOSITE.get(term.op, '=')} ?"
+        return f"+{name} {_OPPOSITE.get(term.op, '=')} ?"
     values.append(value)
-    return f"{name} {'=' if term.op in (Op.HAS, Op.IS) else term.op} ?"
+    return f"+{name} {'=' if term.op in (Op.HAS, Op.IS) else term.op} ?"
 
 
 def _utf8(value: object) -> str:

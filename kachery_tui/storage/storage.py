@@ -234,16 +234,11 @@ class Storage:
         While none must, it is what would go if the size limit were reached now, and without a size limit what was not
         used for longest. A file that is pinned or in use is not among them.
         """
-        pinned = self._pins.all()
         most = self.limit_bytes()
         over = eviction.excess_over(most, self.index.totals().bytes)
-        entries = eviction.foresee(
-            self.index.oldest,
-            over or (eviction.excess_at(most) if most is not None else 0),
-            lambda sha1: sha1 in pinned or self._files.is_used(sha1),
-            limit,
-        )
-        return entries, int(over)
+        excess = over or (eviction.excess_at(most) if most is not None else 0)
+        stays = self._pins.all() | self._files.in_use()
+        return eviction.foresee(self.index, excess, stays, limit), int(over)
 
     def limit_bytes(self) -> int | None:
         """The size limit that `kachery.yaml` sets; UsageError says what is wrong with that file."""

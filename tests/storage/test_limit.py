@@ -1,6 +1,9 @@
 """Size limit, pins, trash."""
 
+import random
+import sqlite3
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -235,3 +238,51 @@ def test_an_unreadable_pin_file_keeps_everything(storage: Storage) -> None:
     with pytest.raises(KacheryError, match="pinned"):
         storage.evict()
     assert storage.find(sha1) is not None
+
+
+@pytest.mark.parametrize("share", [0.3, 0.8, 1.0, 1.5])
+def test_what_goes_next_is_what_eviction_takes(storage: Storage, share: float) -> None:
+    chance = random.Random(7)
+    hashes = [storage.store_bytes(chance.randbytes(chance.randrange(1, 400))).uri.sha1 for _ in range(60)]
+    chance.shuffle(hashes)
+    for used, sha1 in enumerate(hashes):
+        storage.index._db.write(_set_used(sha1, used))
+    storage.store_bytes(b"", "empty")
+    storage.pin(hashes[0], True)
+    held = storage.totals().bytes
+    limit = round(held * share)
+    with storage.using(hashes[1]):
+        assert [entry.sha1 for entry in storage.next_to_go(1_000)[0]] == hashes[2:]
+        _limit(storage, f"maxCacheSizeGiB: {limit / 1e9:.9f}\n")
+        entries, over = storage.next_to_go(1_000)
+        assert storage.next_to_go(3) == (entries[:3], over)
+        taken = storage.evict(dry_run=True)
+    if share < 1:
+        assert over == int(held - limit * 0.7)
+    else:
+        assert (over, taken) == (0, [])
+        taken = choose(storage.index.oldest(), limit * 0.3, lambda sha1: sha1 in hashes[:2])
+    assert entries[: len(taken)] == taken
+    rest = [entry.sha1 for entry in entries[len(taken) :]]
+    assert rest == sorted(rest, key=hashes.index)
+    assert sorted(entry.sha1 for entry in entries) == sorted(hashes[2:])
+
+
+def _set_used(sha1: str, used: float) -> Callable[[sqlite3.Connection], None]:
+    def work(db: sqlite3.Connection) -> None:
+        db.execute("UPDATE entries SET used = ? WHERE sha1 = ?", (used, sha1))
+
+    return work
+
+
+def test_a_pinned_file_that_another_program_trashed_is_pinned_when_it_is_back(storage: Storage) -> None:
+    sha1 = storage.store_bytes(b"content", "name").uri.sha1
+    storage.pin(sha1, True)
+    place = Path(sha1[:2], sha1[2:4], sha1[4:6], sha1)
+    (storage.folder / "sha1-trash" / place).parent.mkdir(parents=True)
+    (storage.folder / "sha1" / place).rename(storage.folder / "sha1-trash" / place)
+    assert storage.scan(threading.Event()).removed == 1
+    storage.restore(sha1)
+    entry = storage.index.get(sha1)
+    assert entry is not None
+    assert entry.pinned
