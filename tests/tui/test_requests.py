@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from kachery_tui.config import NodeConfig, load_channels
 from kachery_tui.node.ledger import Origin, Request, Side, Step
+from kachery_tui.node.node import Node
 from kachery_tui.protocol.uris import FileUri
+from kachery_tui.storage.storage import Storage
 from kachery_tui.tui.cells import Mask
 from kachery_tui.tui.describe.requests import BRIEF_LINES
 from kachery_tui.tui.here import PaneName
@@ -298,3 +301,29 @@ async def test_a_picture_hides_hashes_on_wish(tmp_path: Path, folder: Path, size
 def read(path: Path) -> str:
     """The texts of an SVG."""
     return re.sub(r"<[^>]*>", "\n", path.read_text().partition("</style>")[2]).replace("&#160;", " ")
+
+
+@SIZES
+async def test_requests_of_an_earlier_run_come_back_and_can_be_tried_again(
+    tmp_path: Path, lab: Path, size: tuple[int, int]
+) -> None:
+    first = unstarted_node(tmp_path / "me", lab, limits={"answer_timeout": 0.2})
+    first.storage.claim()
+    async with at_the_screen(first, size) as me:
+        row = me.node.files.request(wanted(1))
+        await until(lambda: row.step is Step.FAILED)
+    storage = Storage.open(tmp_path / "me" / "storage")
+    storage.claim()
+    node = Node(NodeConfig(tmp_path / "me", "me"), storage, load_channels(tmp_path / "me").channels)
+    async with at_the_screen(node, size) as me:
+        await me.press("3")
+        await me.reads("✗ failed earlier, ", "file-1.dat", "nobody on lab said")
+        await me.press("slash")
+        await me.type("!earlier")
+        await me.press("enter")
+        await me.reads("0 of 1 request")
+        await me.press("escape", "R")
+        await me.reads("? asking")
+        await me.reads("✗ failed after")
+        (row,) = me.node.ledger
+        assert not row.earlier
