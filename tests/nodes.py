@@ -45,7 +45,7 @@ async def running_node(
     claims: bool = False,
     **changes: Any,
 ) -> AsyncIterator[Node]:
-    """A started node on `folder`; with `wait`, its roles are in force by then. `claims` makes it the folder's one node."""
+    """A started node on `folder`; with `wait`, its roles are in force. `claims` makes it the folder's one node."""
     if channel_file is not None:
         join_by_file(folder, channel_file, roles=[role.value for role in roles], **changes)
     loaded = load_channels(folder)
