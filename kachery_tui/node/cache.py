@@ -132,9 +132,10 @@ class Cache:
             match = _OBJECT.fullmatch(item.name.removeprefix(folder))
             if match is not None and pathify(match["sha1"]) == match.group():
                 found[match["sha1"]] = item
-        names = await in_thread(lambda: self._storage.index.names(list(found)))
-        files = tuple(
-            BucketFile(sha1, item.size, item.modified, names.get(sha1, ""), sha1 in names)
-            for sha1, item in found.items()
-        )
-        return BucketPage(files, len(page.objects) - len(files), page.next_token)
+        known = await in_thread(lambda: self._storage.index.known(list(found)))
+        files = []
+        for sha1, item in found.items():
+            # A link that is void is known, and of no use.
+            name, kind = known.get(sha1, ("", "void"))
+            files.append(BucketFile(sha1, item.size, item.modified, name, kind != "void"))
+        return BucketPage(tuple(files), len(page.objects) - len(files), page.next_token)

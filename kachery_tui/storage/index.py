@@ -179,6 +179,10 @@ class Index:
 
         self._db.write(work)
 
+    def forget_trashed(self, sha1: str) -> None:
+        """A file is in the trash no longer, and did not come back from there."""
+        self._db.write(lambda db: db.execute("DELETE FROM trashed WHERE sha1 = ?", (sha1,)) and None)
+
     def forget_trash(self) -> None:
         """The trash was emptied."""
         self._db.write(lambda db: db.execute("DELETE FROM trashed") and None)
@@ -188,13 +192,13 @@ class Index:
         query = "SELECT sha1, name FROM trashed WHERE name != ''"
         return {str(sha1): str(name) for sha1, name in self._fetch(query, ())}
 
-    def names(self, sha1s: Sequence[str]) -> dict[str, str]:
-        """The names of those of these files that are here; empty where nobody gave one."""
-        query = "SELECT name FROM entries WHERE sha1 = ?"
+    def known(self, sha1s: Sequence[str]) -> dict[str, tuple[str, Kind]]:
+        """Name and kind of those of these files that have an entry; the name is empty where nobody gave one."""
+        query = "SELECT name, kind FROM entries WHERE sha1 = ?"
 
-        def work(db: sqlite3.Connection) -> dict[str, str]:
+        def work(db: sqlite3.Connection) -> dict[str, tuple[str, Kind]]:
             rows = ((sha1, db.execute(query, (sha1,)).fetchone()) for sha1 in sha1s)
-            return {sha1: str(row[0]) for sha1, row in rows if row is not None}
+            return {sha1: (str(row[0]), row[1]) for sha1, row in rows if row is not None}
 
         return self._db.read(work)
 

@@ -1,7 +1,8 @@
 """The trash: where files go that are no longer wanted, and come back from."""
 
 import os
-from contextlib import suppress
+import stat
+from collections.abc import Iterator
 from heapq import nlargest
 from pathlib import Path
 from typing import Final
@@ -73,22 +74,38 @@ class Trash:
         self._index.move_from_trash(sha1)
 
     def newest(self, limit: int) -> tuple[list[TrashedFile], bool]:
-        """What the trash holds, the newest first, `limit` at most, and whether there is more."""
+        """What the trash holds, the newest first, `limit` at most, and whether there is more.
+
+        Of a trash with more than `MOST_LOOKED_AT` files it is the newest of so many.
+        """
         names = self._index.names_in_trash()
-        found: list[TrashedFile] = []
+        found: dict[str, TrashedFile] = {}
+        looked_at = 0
         with explained("cannot look into the trash"):
-            for folder, _, files in os.walk(self._layout.trash):
-                for name in files:
-                    sha1 = name.removesuffix(".link")
-                    if len(found) >= MOST_LOOKED_AT or not is_sha1(sha1):
-                        continue
-                    place = Path(folder, name)
-                    # A rename leaves the time of the last change of the bytes as it was, and sets this one.
-                    with suppress(OSError):
-                        status = place.stat()
-                        found.append(_trashed(sha1, place, status, names.get(sha1, "")))
-        newest = nlargest(limit, {one.sha1: one for one in found}.values(), key=lambda one: one.at)
-        return newest, len(found) > limit
+            for sha1, place in self._places():
+                if looked_at >= MOST_LOOKED_AT:
+                    break
+                looked_at += 1
+                is_link = place.suffix == ".link"
+                # Where both are there, the file is what has the size.
+                if not is_link or sha1 not in found:
+                    one = _trashed(sha1, place, names.get(sha1, ""))
+                    if one is not None:
+                        found[sha1] = one
+        newest = nlargest(limit, found.values(), key=lambda one: one.at)
+        return newest, len(found) > limit or looked_at >= MOST_LOOKED_AT
+
+    def _places(self) -> Iterator[tuple[str, Path]]:
+        """The files and links from where they could be restored."""
+        for folder, _, files in os.walk(self._layout.trash):
+            for name in files:
+                sha1 = name.removesuffix(".link")
+                place = Path(folder, name)
+                if is_sha1(sha1) and place in (
+                    self._layout.trashed_file(sha1),
+                    self._layout.trashed_link(sha1),
+                ):
+                    yield sha1, place
 
     def drop(self, sha1: str) -> None:
         """Remove what the trash has of a file that is in storage again."""
@@ -99,6 +116,7 @@ class Trash:
         except OSError:
             return
         self._index.add_trash(-size)
+        self._index.forget_trashed(sha1)
 
     def empty(self) -> int:
         """Remove everything in the trash for good; returns the bytes that this freed."""
@@ -115,8 +133,15 @@ class Trash:
         return freed
 
 
-def _trashed(sha1: str, place: Path, status: os.stat_result, name: str) -> TrashedFile:
+def _trashed(sha1: str, place: Path, name: str) -> TrashedFile | None:
+    try:
+        status = place.lstat()
+    except OSError:
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        return None
     link = read_link(place) if place.suffix == ".link" else None
+    # A rename leaves the time of the last change of the bytes as it was, and sets this one.
     if link is None:
         return TrashedFile(sha1, status.st_size, name, status.st_ctime)
     return TrashedFile(sha1, link.size, name or link.path.name, status.st_ctime)

@@ -8,8 +8,11 @@ import pytest
 
 from kachery_tui.errors import UsageError
 from kachery_tui.filters import parse_filter
+from kachery_tui.hub.bucket import BUCKET
 from kachery_tui.node.cache import ENTRY_FIELDS
 from kachery_tui.node.ledger import Step
+from kachery_tui.protocol.objects import file_folder
+from tests.hubs import Hub
 from tests.nodes import put_file, running_node, until
 
 if TYPE_CHECKING:
@@ -132,3 +135,28 @@ async def test_the_bucket_page_by_page_with_what_is_also_here(tmp_path: Path, la
         assert not by_hash[uris[0].sha1].on_disk
         with pytest.raises(UsageError, match="no channel"):
             await node.cache.bucket_page("other")
+
+
+async def test_a_link_that_is_void_is_not_on_disk(tmp_path: Path, lab: Path) -> None:
+    async with running_node(tmp_path / "me", lab) as node:
+        path = put_file(tmp_path, "linked.dat", b"linked")
+        uri = (await node.link(path)).uri
+        row = node.files.push(uri, "lab")
+        await row.finished.wait()
+        (file,) = (await node.cache.bucket_page("lab")).files
+        assert (file.name, file.on_disk) == ("linked.dat", True)
+        path.write_bytes(b"changed since")
+        assert await node.cache.path_of(uri.sha1) is None
+        (file,) = (await node.cache.bucket_page("lab")).files
+        assert (file.name, file.on_disk) == ("linked.dat", False)
+
+
+async def test_what_is_no_file_in_the_bucket_is_only_counted(tmp_path: Path, lab: Path, hub: Hub) -> None:
+    sha1 = "d" * 40
+    for name in ("notes.txt", f"aa/bb/cc/{sha1}", f"dd/dd/dd/{sha1}.old", f"dd/dd/dd/{sha1}"):
+        place = hub.options.data / "objects" / BUCKET / file_folder("lab") / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(b"1234")
+    async with running_node(tmp_path / "me", lab) as node:
+        page = await node.cache.bucket_page("lab")
+        assert ([file.sha1 for file in page.files], page.others) == ([sha1], 3)

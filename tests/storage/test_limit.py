@@ -1,5 +1,6 @@
 """Size limit, pins, trash."""
 
+import os
 import random
 import sqlite3
 import threading
@@ -286,3 +287,38 @@ def test_a_pinned_file_that_another_program_trashed_is_pinned_when_it_is_back(st
     entry = storage.index.get(sha1)
     assert entry is not None
     assert entry.pinned
+
+
+def test_what_is_known_of_a_trashed_file_goes_when_it_is_stored_again(storage: Storage) -> None:
+    sha1 = storage.store_bytes(b"content", "old name").uri.sha1
+    storage.trash(sha1)
+    assert storage.store_bytes(b"content", "new name").uri.sha1 == sha1
+    assert storage.trashed(10) == ([], False)
+    place = Path(sha1[:2], sha1[2:4], sha1[4:6], sha1)
+    (storage.folder / "sha1" / place).rename(storage.folder / "sha1-trash" / place)
+    storage.scan(threading.Event())
+    (file,), _ = storage.trashed(10)
+    assert file.name == ""
+
+
+def test_of_the_trash_only_what_can_come_back_is_listed(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "both.dat"
+    path.write_bytes(b"both")
+    sha1 = storage.link(path).uri.sha1
+    storage.store(path)
+    storage.trash(sha1)
+    trash = storage.folder / "sha1-trash"
+    (trash / ("a" * 40)).write_bytes(b"at a wrong place")
+    (trash / "notes.txt").write_bytes(b"not a hash")
+    odd = trash / "bb" / "bb" / "bb"
+    odd.mkdir(parents=True)
+    os.mkfifo(odd / ("b" * 40 + ".link"))
+    (file,), more = storage.trashed(1)
+    assert (file.sha1, file.size, file.name, more) == (sha1, 4, "both.dat", False)
+    storage.trash(storage.store_bytes(b"another", "another").uri.sha1)
+    assert [len(storage.trashed(limit)[0]) for limit in (0, 1, 2, 3)] == [0, 1, 2, 2]
+    assert [storage.trashed(limit)[1] for limit in (0, 1, 2, 3)] == [True, True, False, False]
+    monkeypatch.setattr("kachery_tui.storage.trash.MOST_LOOKED_AT", 1)
+    assert storage.trashed(10)[1]
