@@ -116,6 +116,7 @@ class Asker:
             )
             return await self._listen(membership, connection, waiter, _Question(row, ask), on_step)
         finally:
+            self._ledger.peer_sent(row, key.sha1, None)
             if ask is not None:
                 self._ledger.answered(row, ask, "the answer is not waited for any more")
             self._waiters[place].discard(waiter)
@@ -139,6 +140,8 @@ class Asker:
                 return None
             if heard is None:
                 raise self._unanswered(membership, talk, question)
+            if isinstance(heard.announcement, UploadFileProgress):
+                self._progress(membership, question.row, heard.announcement)
             match heard.announcement:
                 case UploadFileStatus(status=UploadStatus.FINISHED):
                     self._ended(question, f"answered by {self.label_of(heard.node_id)}")
@@ -162,6 +165,17 @@ class Asker:
                         self._heard(question, heard.node_id, "uploads it")
                         on_step(Step.PEER_UPLOADS, heard.node_id)
                     deadline = loop.time() + limits.progress_timeout
+
+    def _progress(self, membership: Membership, row: Request, progress: UploadFileProgress) -> None:
+        """Keep how far a peer's upload is, and how large the file is where nothing else has told it yet."""
+        key = progress.file_key
+        if key.sha1 != row.key.sha1 and key.chunk_of is None:
+            return
+        if key.sha1 == row.key.sha1 and row.size is None:
+            if progress.size > membership.config.limits.max_file_size:
+                return
+            row.size = progress.size
+        self._ledger.peer_sent(row, key.sha1, min(progress.bytes_uploaded, row.size or 0))
 
     def _heard(self, question: _Question, node_id: str, what: str) -> None:
         self._ledger.heard(question.row, question.ask, f"{self.label_of(node_id)} {what}")

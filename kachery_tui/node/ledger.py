@@ -149,6 +149,8 @@ class Request:
     chunks: list[ChunkState] = field(default_factory=list)
     answered_by: str = ""
     """Node id of who uploads it for us."""
+    peer_sent: dict[str, int] = field(default_factory=dict)
+    """By sha1, how much of the objects that are waited for peers say to have put into the bucket."""
     notes: list[str] = field(default_factory=list)
     """What went on that is worth knowing: a bad object in the bucket, a reconnect, a refused upload."""
     asks: list[Ask] = field(default_factory=list)
@@ -172,6 +174,11 @@ class Request:
     def name(self) -> str:
         """What to call it: the file's name where the URI has one, else the start of its hash."""
         return self.uri.name or f"{self.key.sha1[:12]}…"
+
+    @property
+    def peer_done(self) -> int:
+        """Bytes that peers say to have put into the bucket for it, and that are still to be fetched from there."""
+        return sum(self.peer_sent.values())
 
     def rate(self) -> float:
         """Bytes a second over the last few seconds; 0 once it has ended."""
@@ -263,13 +270,29 @@ class Ledger:
         origins = {**row.origins, origin: row.origins.get(origin, 0) + amount}
         # What a try that failed had brought is taken back, and leaves no entry of nothing.
         row.origins = {each: count for each, count in origins.items() if count or row.size == 0}
-        row.meter.add(max(amount, 0), time.time())
+        # What was there already makes no rate: ours on this machine, that of others in the bucket.
+        if origin is not (Origin.DISK if row.side is Side.MINE else Origin.BUCKET):
+            row.meter.add(max(amount, 0), time.time())
         self.touch(row)
 
     def note(self, row: Request, text: str) -> None:
         """Keep a sentence on the row; one that stands there already is not repeated."""
         if text not in row.notes and len(row.notes) < KEPT_NOTES:
             row.notes.append(text)
+            self.touch(row)
+
+    def take_back(self, row: Request, text: str) -> None:
+        """Drop a sentence from the row that does not hold any more."""
+        if text in row.notes:
+            row.notes.remove(text)
+            self.touch(row)
+
+    def peer_sent(self, row: Request, sha1: str, amount: int | None) -> None:
+        """Keep how much of an object a peer says to have put into the bucket; None once that does not matter."""
+        if row.peer_sent.get(sha1) != amount:
+            row.peer_sent = {each: count for each, count in row.peer_sent.items() if each != sha1}
+            if amount is not None:
+                row.peer_sent[sha1] = amount
             self.touch(row)
 
     def asked(self, row: Request, channel: str, stream: Stream, about: str, listening: Sequence[str]) -> Ask:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -46,6 +47,11 @@ HOLD_INTERVAL: Final = 15.0
 HOLD_PATIENCE: Final = 600.0
 """Seconds until a question that nobody answered is taken for a no."""
 
+PRESENCE_INTERVAL: Final = 1.0
+"""Seconds between two looks at whether those who asked are still there."""
+
+ASKER_GONE: Final = "the asker has gone"
+
 CONSENT_LASTS: Final = 600.0
 """Seconds for which a yes covers further chunks of the same file."""
 
@@ -78,6 +84,8 @@ class _Serving:
     under_way: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     sent: dict[str, int] = field(default_factory=dict)
     hold: asyncio.Task[None] | None = None
+    shown: set[str] = field(default_factory=set)
+    """Node ids of askers that were present at some time: of others it cannot be told whether they have gone."""
     failure: KacheryError | None = None
 
 
@@ -195,6 +203,7 @@ class Provider:
             )
             with self._storage.using(wanted.root):
                 await self._uploader.upload(membership, row, key, wanted.source)
+                await in_thread(lambda: self._storage.touch(wanted.root))
             serving.sent[key.sha1] = wanted.source.size
         except KacheryError as error:
             serving.failure = error
@@ -235,12 +244,27 @@ class Provider:
 
     async def _keep_holding(self, membership: Membership, serving: _Serving) -> None:
         """Tell the askers now and then that a person is being asked; in the end, that nobody answered."""
-        until = time.time() + HOLD_PATIENCE
-        while time.time() < until:
-            for wanted in list(serving.held.values()):
-                await self._say_again(membership, serving, wanted)
-            await asyncio.sleep(HOLD_INTERVAL)
-        await self._decline(membership, serving, f"nobody answered within {HOLD_PATIENCE / 60:.0f} minutes")
+        until, said = time.time() + HOLD_PATIENCE, 0.0
+        while (now := time.time()) < until:
+            if now - said >= HOLD_INTERVAL:
+                said = now
+                for wanted in list(serving.held.values()):
+                    await self._say_again(membership, serving, wanted)
+            self._look_for_askers(membership, serving)
+            await asyncio.sleep(PRESENCE_INTERVAL)
+        self._decline(membership, serving, f"nobody answered within {HOLD_PATIENCE / 60:.0f} minutes")
+
+    def _look_for_askers(self, membership: Membership, serving: _Serving) -> None:
+        """Note on the row when those who asked for it, and showed themselves, are all gone."""
+        if not membership.is_connected:
+            return
+        members = {member.node_id for member in membership.members(Stream.REQUEST_FILES)}
+        present = members.intersection(serving.row.asked_by)
+        serving.shown |= present
+        if present:
+            self._ledger.take_back(serving.row, ASKER_GONE)
+        elif serving.shown.issuperset(serving.row.asked_by):
+            self._ledger.note(serving.row, ASKER_GONE)
 
     async def _say_again(self, membership: Membership, serving: _Serving, wanted: _Wanted) -> None:
         """Say what is known of one object: that a person is asked about it, or that it is on its way."""
@@ -260,9 +284,7 @@ class Provider:
         if membership is None or serving is None or not serving.held:
             raise UsageError(f"request {row.number} does not wait for an answer", f"it is {row.step}")
         if not yes:
-            self._supervisor.spawn(
-                self._decline(membership, serving, "declined"), f"{membership.name}: decline"
-            )
+            self._decline(membership, serving, "declined")
             return
         if serving.hold is not None:
             serving.hold.cancel()
@@ -271,27 +293,37 @@ class Provider:
         for wanted in held.values():
             self._start(membership, serving, wanted)
 
-    async def _decline(self, membership: Membership, serving: _Serving, reason: str) -> None:
-        held, serving.held = serving.held, {}
+    def _decline(self, membership: Membership, serving: _Serving, reason: str) -> None:
         self._ledger.end(serving.row, Step.DECLINED)
+        self._drop_held(membership, serving, reason)
+
+    def _drop_held(self, membership: Membership, serving: _Serving, reason: str) -> None:
+        """Let go of what waits for a person, at once, and have its askers told why."""
+        held, serving.held = serving.held, {}
         if serving.hold is not None and serving.hold is not asyncio.current_task():
             serving.hold.cancel()
-        for wanted in held.values():
+        keys = [wanted.key for wanted in held.values()]
+        self._supervisor.spawn(
+            self._say_failed(membership, serving.row, keys, reason), f"{membership.name}: decline"
+        )
+
+    async def _say_failed(
+        self, membership: Membership, row: Request, keys: Sequence[FileKey], reason: str
+    ) -> None:
+        for key in keys:
             try:
-                await membership.publish(UploadFileFailed(wanted.key, reason), request=serving.row.number)
+                await membership.publish(UploadFileFailed(key, reason), request=row.number)
             except KacheryError as error:
-                _log.info(
-                    "%s: could not say that %s was %s: %s", membership.name, wanted.key.sha1, reason, error
-                )
+                _log.info("%s: could not say that %s was %s: %s", membership.name, key.sha1, reason, error)
 
     def cancel(self, row: Request) -> None:
         """Stop serving a row: uploads under way are broken off, held ones declined."""
         membership, serving = self._rows.get(row.number, (None, None))
         if membership is None or serving is None:
             return
-        if serving.held:
-            self._supervisor.spawn(self._decline(membership, serving, "cancelled there"), "decline")
         self._ledger.end(row, Step.CANCELLED)
+        if serving.held:
+            self._drop_held(membership, serving, "cancelled there")
         for task in list(serving.under_way.values()):
             task.cancel()
 

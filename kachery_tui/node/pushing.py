@@ -1,9 +1,10 @@
 """Providing unasked: a file of this node's goes into a channel's bucket, and everybody is told."""
 
 import asyncio
+from typing import Final
 
 from kachery_tui.errors import KacheryError, UsageError
-from kachery_tui.node.ledger import Ledger, Request
+from kachery_tui.node.ledger import Ledger, Origin, Request
 from kachery_tui.node.membership import Membership
 from kachery_tui.node.threads import in_thread
 from kachery_tui.node.uploading import Uploader
@@ -11,6 +12,8 @@ from kachery_tui.protocol.messages import ChunkOf, FileKey
 from kachery_tui.protocol.roles import Role
 from kachery_tui.storage.storage import Storage
 from kachery_tui.storage.values import ByteSource
+
+ALREADY_THERE: Final = "already in the bucket"
 
 
 async def push(
@@ -31,6 +34,9 @@ async def push(
                     group.create_task(uploader.upload(membership, row, key, source))
     except BaseExceptionGroup as several:
         raise several.exceptions[0] from None
+    if set(row.origins) == {Origin.BUCKET}:
+        ledger.note(row, ALREADY_THERE)
+    await in_thread(lambda: storage.touch(row.key.sha1))
 
 
 def _objects(storage: Storage, key: FileKey) -> list[tuple[FileKey, ByteSource]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kachery_tui.node.ledger import Ask, Request, Step
-from kachery_tui.node.why.links import Link, Mark, bad, note, ok, pieces, several, span, wait
+from kachery_tui.node.why.links import Link, Mark, bad, note, ok, pieces, several, size, span, wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,8 +55,9 @@ def _ended(node: Node, membership: Membership, row: Request, ask: Ask, now: floa
             return wait("a person there is asked whether to send it", "Wait, or ask that person yourself")
         if row.step is Step.PEER_UPLOADS:
             who = node.label_of(row.answered_by) if row.answered_by else "a node"
+            far = f", {size(row.peer_done)} so far" if row.peer_done else ""
             return wait(
-                f"{who} puts it into the bucket; {limits.progress_timeout:g} s of silence end the wait"
+                f"{who} puts it into the bucket{far}; {limits.progress_timeout:g} s of silence end the wait"
             )
         left = max(limits.answer_timeout - (now - ask.at), 0.0)
         return wait(f"no answer yet; it is waited for {span(left)} more (answer_timeout)")

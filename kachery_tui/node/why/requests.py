@@ -8,6 +8,7 @@ from kachery_tui.config import Provide
 from kachery_tui.errors import NobodyHasIt, NotAllowed, TryAgain
 from kachery_tui.node.history_rows import BROKEN_OFF
 from kachery_tui.node.ledger import Origin, Request, Side, Step
+from kachery_tui.node.pushing import ALREADY_THERE
 from kachery_tui.node.why.links import Link, Mark, bad, note, ok, pieces, several, size, span, wait
 from kachery_tui.node.why.questions import question_links
 from kachery_tui.node.why.roles import connection_link, not_joined, role_link
@@ -204,6 +205,7 @@ def _sent(node: Node, row: Request, now: float) -> Iterator[Link]:
 
 def _notes(row: Request, *, but: Iterable[Membership] = ()) -> Iterator[Link]:
     told = {text for membership in but for text in _notes_of(row, membership)}
+    told.add(ALREADY_THERE)
     for text in [text for text in row.notes if text not in told][-SHOWN_NOTES:]:
         yield from pieces(Mark.NOTE, text)
 
