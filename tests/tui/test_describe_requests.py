@@ -57,6 +57,21 @@ def test_a_download_on_its_way() -> None:
     assert cells[WHO] == "alice"
 
 
+def test_what_a_peer_has_sent_is_not_taken_for_what_is_here() -> None:
+    ledger, row = a_request()
+    row.size = 40_000_000
+    ledger.enter(row, Step.PEER_UPLOADS)
+    ledger.peer_sent(row, URI.sha1, 20_000_000)
+    cells = cells_of(row)
+    assert cells[BAR : STEP + 1] == ["▒▒▒▒░░░░", "»50 %", "» peer uploads"]
+    assert "▒ peer sent 20 MB" in text_of(request_lines(row, label_of, row.started, 80))
+    assert "0 B of 40,000,000 B" in text_of(story_lines(row, label_of, row.started, 80))
+    ledger.peer_sent(row, URI.sha1, None)
+    ledger.count(row, 10_000_000, Origin.PEER)
+    ledger.peer_sent(row, "12" * 20, 10_000_000)
+    assert cells_of(row)[BAR : PERCENT + 1] == ["██▒▒░░░░", "25 %"]
+
+
 def test_under_the_list_stands_what_matters_most() -> None:
     _, row = a_download()
     lines = list(request_lines(row, label_of, row.started, 60))
@@ -85,6 +100,8 @@ def test_the_whole_story_has_clock_times_the_map_and_its_legend() -> None:
         str(URI),
         PEER,
         "20,000,000 B of 40,000,000 B",
+        "▓ bucket          10 MB   25 %",
+        "█ peer            10 MB   25 %",
         "… own storage",
         "↓ downloading         now",
         "█ 1 done  ▒ 1 moving",

@@ -9,12 +9,13 @@ from kachery_tui.tui.cells import BLANK, Cell, Line, Tone, fit, joined
 from kachery_tui.tui.describe import LabelOf
 from kachery_tui.tui.describe.requests import (
     bar,
-    bytes_line,
     bytes_parts,
     failure_lines,
     headed,
     listening,
+    note_line,
     peer,
+    percent,
 )
 
 MAP_LINES: Final = 6
@@ -42,7 +43,7 @@ def story_lines(row: Request, label_of: LabelOf, now: float, width: int) -> Iter
     if row.notes:
         yield BLANK_LINE
     for note in row.notes:
-        yield headed("note", (Cell(note, Tone.WARN),))
+        yield note_line(row, note)
 
 
 BLANK_LINE: Final[Line] = (BLANK,)
@@ -65,13 +66,19 @@ def _who(row: Request, label_of: LabelOf) -> Iterator[Line]:
 
 
 def _bytes(row: Request, width: int) -> Iterator[Line]:
-    if flow := bytes_line(row):
-        yield headed("bytes", flow)
-    if row.size is not None:
-        yield headed("", (Cell(f"{row.done:,} B of {row.size:,} B", Tone.MUTED),))
+    size = "a size that is not known yet" if row.size is None else f"{row.size:,} B"
+    yield headed("bytes", (Cell(f"{row.done:,} B of {size}"),))
     if row.size and bytes_parts(row):
-        share = present.percent(row.done, row.size)
-        yield headed("", (*bar(row, max(width - 12, 1)), Cell(f" {share}")))
+        yield headed("", (*bar(row, max(width - 12, 1)), Cell(f" {percent(row)}")))
+    for count, words, glyph, tone in bytes_parts(row):
+        share = present.percent(count, row.size)
+        yield headed("", (Cell(f"{glyph} ", tone), Cell(f"{words:<14}{present.size(count):>7} {share:>6}")))
+    if row.ended is not None:
+        average = row.done / max(row.ended - row.started, 0.001)
+        speed = f", {present.byte_rate(average)} all in all" if row.done else ""
+        yield headed("", (Cell(f"took {present.duration(row.ended - row.started)}{speed}", Tone.MUTED),))
+    elif row.rate() >= 1:
+        yield headed("", (Cell(f"{present.byte_rate(row.rate())}, {present.eta(row.eta())} left"),))
 
 
 def _steps(row: Request, now: float) -> Iterator[Line]:

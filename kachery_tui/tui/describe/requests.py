@@ -74,7 +74,9 @@ def _left(row: Request) -> str:
 
 
 def percent(row: Request) -> str:
-    """How much of the file is there."""
+    """How much of the file is there; before any of it is, how much of it a peer has put into the bucket."""
+    if row.peer_done and not row.done:
+        return f"»{present.percent(row.peer_done, row.size)}"
     return present.percent(row.done, row.size)
 
 
@@ -92,6 +94,7 @@ def bytes_parts(row: Request) -> list[tuple[int, str, str, Tone]]:
     """The bytes of a row by where they came from (of an upload: whether they were sent), with words, glyph and tone."""
     if row.side is Side.MINE:
         parts = [(row.origins.get(origin, 0), str(origin), *present.ORIGINS[origin]) for origin in Origin]
+        parts.append((row.peer_done if row.is_active else 0, "peer sent", *present.COMING))
     else:
         parts = [
             (row.origins.get(Origin.DISK, 0), "sent", *_SENT),
@@ -109,12 +112,13 @@ def bar(row: Request, width: int) -> Line:
 
 def bytes_line(row: Request) -> Line:
     """Where the bytes came from, with rate and time left, or how long it took."""
+    parts = bytes_parts(row)
     line: list[Line] = (
-        [(Cell(f"{present.size(row.size)}{':' if row.done else ''}"),)] if row.size is not None else []
+        [(Cell(f"{present.size(row.size)}{':' if parts else ''}"),)] if row.size is not None else []
     )
     line.extend(
         (Cell(f"{glyph} ", tone), Cell(f"{words} {present.size(count)}"))
-        for count, words, glyph, tone in bytes_parts(row)
+        for count, words, glyph, tone in parts
     )
     if row.rate() >= 1:
         left = f", {_left(row)} left" if _left(row) else ""
@@ -135,7 +139,7 @@ def brief_lines(row: Request, label_of: LabelOf, now: float, width: int) -> list
     lines = [which(row, label_of, now), *([headed("bytes", flow)] if flow else [])]
     lines.append(headed("steps", steps_line(row, now, width - HEAD)))
     if row.notes:
-        lines.append(headed("note", (Cell(row.notes[-1], Tone.WARN),)))
+        lines.append(note_line(row, row.notes[-1]))
     elif row.path is not None:
         lines.append(headed("path", (Cell(str(row.path)),)))
     return lines
@@ -207,7 +211,12 @@ def request_lines(row: Request, label_of: LabelOf, now: float, width: int) -> It
     if row.path is not None:
         yield headed("path", (Cell(str(row.path)),))
     for note in row.notes[-2:]:
-        yield headed("note", (Cell(note, Tone.WARN),))
+        yield note_line(row, note)
+
+
+def note_line(row: Request, note: str) -> Line:
+    """What went on that is worth knowing; a warning, unless nothing had to be done at all."""
+    return headed("note", (Cell(note, Tone.NORMAL if was_there(row) else Tone.WARN),))
 
 
 def listening(ask: Ask) -> str:
