@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Generic, TypeVar
 
 from kachery_tui.node.membership import Membership
@@ -71,7 +72,7 @@ class Lookups(Generic[Found]):
             while questions or self._waiting:
                 more = min(AT_A_GO - len(questions), len(self._waiting))
                 questions.extend(self._waiting.take() for _ in range(more))
-                found = await in_thread(lambda asked=tuple(questions): self._find_some(asked))
+                found = await in_thread(partial(self._find_some, tuple(questions)))
                 for question, one in zip(questions, found, strict=False):
                     self._answer(question, one)
                 del questions[: len(found)]
