@@ -40,7 +40,7 @@ def main() -> None:
                     f"page by {order} from {offset:,}",
                     partial(index.page, order=order, offset=offset),
                 )
-        for matching in ("session-1234", "raw", "no such", "abc"):
+        for matching in ("session-1234", "raw", "no such", "abc", "größe", "lfp size>500M", "!raw added>30y"):
             _tell(
                 f"filter {matching!r}",
                 partial(index.page, order="name", where=parse_filter(matching, ENTRY_FIELDS)),
@@ -50,6 +50,8 @@ def main() -> None:
                 partial(index.page, order="name", where=parse_filter(matching, ENTRY_FIELDS), offset=500),
             )
         _tell("totals", index.totals)
+        third = index.totals().bytes / 3
+        _tell("what would go to free a third", partial(index.to_go, third, (), 200))
         index.close()
 
 
