@@ -118,7 +118,8 @@ class Asker:
         finally:
             self._ledger.peer_sent(row, key.sha1, None)
             if ask is not None:
-                self._ledger.answered(row, ask, "the answer is not waited for any more")
+                left = "the channel was left" if membership.has_left else ""
+                self._ledger.answered(row, ask, left or "the answer is not waited for any more")
             self._waiters[place].discard(waiter)
             if not self._waiters[place]:
                 del self._waiters[place]
@@ -192,6 +193,8 @@ class Asker:
         try:
             left = deadline - asyncio.get_running_loop().time()
             await asyncio.wait([hearing, reconnecting], timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            if membership.has_left:
+                raise membership.left()
             return hearing.result() if hearing.done() else None
         finally:
             hearing.cancel()

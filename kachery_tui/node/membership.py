@@ -31,6 +31,10 @@ PUBLISH_PAUSE: Final = 1.0
 Deliver = Callable[["Membership", Envelope, int], None]
 
 
+class ChannelLeft(KacheryError):
+    """This node takes part in the channel no longer."""
+
+
 class Membership:
     """One channel that this node takes part in.
 
@@ -73,6 +77,7 @@ class Membership:
         )
         self._outbox = Outbox(self.channel.pubsub.publish, self.activity, key)
         self._services: list[asyncio.Task[None]] = []
+        self.has_left = False
 
     @property
     def name(self) -> str:
@@ -152,6 +157,9 @@ class Membership:
         """Leave the channel: presence, connection, queues."""
         for service in self._services:
             service.cancel()
+        self.has_left = True
+        self._outbox.close()
+        self._touch()
         await asyncio.gather(*self._services, return_exceptions=True)
         await self.channel.close()
 
@@ -163,16 +171,27 @@ class Membership:
 
     def require(self, role: Role) -> None:
         """Raise `NotAllowed` unless this node has `role` here."""
+        self._require_joined()
         if role in self.roles:
             return
         if role not in self.asked:
             command = f"kachery-tui channel roles {self.name} +{role}"
-            do = f"Ask for the role: `g` on its row in the channels pane, or `{command}`"
+            do = f"Ask for the role in the channels pane, or by `{command}`"
             raise NotAllowed(f"no role {role} on {self.name}", "this node does not ask for it", do)
         raise NotAllowed(
             f"no role {role} on {self.name}",
             "the channel does not grant it",
             "Ask the channel's owner for it",
+        )
+
+    def _require_joined(self) -> None:
+        if self.has_left:
+            raise self.left()
+
+    def left(self) -> ChannelLeft:
+        """What to raise of work that the leaving of this channel has ended."""
+        return ChannelLeft(
+            f"{self.name} is of no use any more", "the channel was left", "Join it, then retry"
         )
 
     async def publish(self, body: Body, *, request: int | None = None) -> None:
@@ -203,8 +222,10 @@ class Membership:
         """Wait until the pub-sub service is reached. Raises `TryAgain` after `RECONNECT_PATIENCE` seconds."""
         try:
             async with asyncio.timeout(RECONNECT_PATIENCE):
+                self._require_joined()
                 while not self.is_connected:
                     await self._changed.wait()
+                    self._require_joined()
         except TimeoutError:
             raise TryAgain(
                 f"the pub-sub service of {self.name} cannot be reached",
@@ -218,13 +239,14 @@ class Membership:
             async with asyncio.timeout(patience):
                 while role not in self.in_force:
                     await self._changed.wait()
+                    self._require_joined()
         except TimeoutError:
             return False
         return True
 
     async def wait_reconnected(self, made: int) -> None:
-        """Wait for a connection later than number `made` (of `reconnects`)."""
-        while self.reconnects == made:
+        """Wait for a connection later than number `made` (of `reconnects`), or until the channel is left."""
+        while self.reconnects == made and not self.has_left:
             await self._changed.wait()
 
     def _look(self) -> None:

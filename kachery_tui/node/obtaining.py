@@ -97,6 +97,9 @@ class Obtainer:
         """Try `get` on each channel's bucket; None as soon as one had it, else the most telling reason why not."""
         reasons: list[KacheryError] = []
         for membership in candidates:
+            if membership.has_left:
+                reasons.append(membership.left())
+                continue
             try:
                 await self._patiently(membership, get, came_from)
             except MissingObject as error:

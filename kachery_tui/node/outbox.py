@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -44,6 +44,7 @@ class Outbox:
         self._key = key
         self._queues: dict[Stream, list[_Outgoing]] = {stream: [] for stream in Stream}
         self._filled: dict[Stream, asyncio.Event] = {stream: asyncio.Event() for stream in Stream}
+        self._is_closed = False
 
     async def put(self, stream: Stream, body: Body, *, request: int | None = None) -> None:
         """Publish `body` and wait until the service has it.
@@ -51,6 +52,8 @@ class Outbox:
         Raises `NotAllowed`, `TryAgain` (not connected, or too much waits already), `ProtocolError` for a body that is too
         large, or another `KacheryError`.
         """
+        if self._is_closed:
+            raise _closed(stream)
         queue = self._queues[stream]
         if len(queue) >= LONGEST_QUEUE:
             raise TryAgain(f"cannot publish on {stream}", "too many messages wait for the service already")
@@ -71,17 +74,20 @@ class Outbox:
                 for batch in encode_batches([outgoing.envelope for outgoing in waiting]):
                     await self._publish(stream, batch)
             except KacheryError as error:
-                for outgoing in waiting:
-                    if not outgoing.sent.done():
-                        outgoing.sent.set_exception(error)
+                _fail(waiting, error)
             else:
                 for outgoing in waiting:
                     self._record(stream, outgoing)
                     if not outgoing.sent.done():
                         outgoing.sent.set_result(None)
             finally:
-                for outgoing in waiting:
-                    outgoing.sent.cancel()
+                _fail(waiting, _closed(stream))
+
+    def close(self) -> None:
+        """Take nothing more, and let those go that wait for what is not sent. For after `run` was ended."""
+        self._is_closed = True
+        for stream, waiting in self._queues.items():
+            _fail(waiting, _closed(stream))
 
     def _record(self, stream: Stream, outgoing: _Outgoing) -> None:
         self._activity[stream].record(
@@ -94,3 +100,13 @@ class Outbox:
             raw=canonical_json(outgoing.envelope)[:4_000],
             request=outgoing.request,
         )
+
+
+def _fail(waiting: Sequence[_Outgoing], error: KacheryError) -> None:
+    for outgoing in waiting:
+        if not outgoing.sent.done():
+            outgoing.sent.set_exception(error)
+
+
+def _closed(stream: Stream) -> TryAgain:
+    return TryAgain(f"cannot publish on {stream}", "the channel was left")
