@@ -30,6 +30,7 @@ from kachery_tui.tui.widgets.banner import Banner
 from kachery_tui.tui.widgets.cell_line import CellLine, CellLines
 from kachery_tui.tui.widgets.footer import Footer
 from kachery_tui.tui.widgets.prompt import Prompt
+from kachery_tui.tui.widgets.row_list import RowList
 
 if TYPE_CHECKING:
     from textual import events
@@ -67,7 +68,7 @@ class MainScreen(ServingScreen):
         self.actions = ACTIONS
         self._keymap = keymap
         self._memory = memory
-        self._watch = Watch(node, self.notices, ring=self._ring, key_of=keymap.key_of)
+        self._watch = Watch(node, self.notices, ring=self.kachery_app.ring, key_of=keymap.key_of)
         self._current = self._before = PaneName.REQUESTS
         self._zoomed = False
         self._channel = ""
@@ -97,8 +98,9 @@ class MainScreen(ServingScreen):
 
     def on_mount(self) -> None:
         """Show the frame; the node starts once that is painted."""
+        for row_list in self.query(RowList):
+            row_list.moved = self.follow_cursor
         self.go(self._current)
-        self.look()
         self.pace.start()
         self.call_after_refresh(self._start_node)
 
@@ -257,9 +259,6 @@ class MainScreen(ServingScreen):
         if self.jobs:
             jobs.show(self.jobs[-1].line(now))
 
-    def _ring(self) -> None:
-        self.kachery_app.ring()
-
     def _settle_channel(self) -> None:
         """The channel that is looked at: that of the last row chosen among the channels, else the first."""
         chosen = self._panes[PaneName.CHANNELS].selection
@@ -360,6 +359,11 @@ class MainScreen(ServingScreen):
         """A key in the footer was clicked."""
         self.action_act(event.action_id)
 
+    def follow_cursor(self) -> None:
+        """Tell of the row under the cursor at once, in the frame in which it got there."""
+        if not self.pace.is_held:
+            self.look()
+
     def on_row_list_opened(self) -> None:
         """A row was clicked twice."""
         self.action_act("open")
@@ -375,8 +379,7 @@ class MainScreen(ServingScreen):
     def on_click(self, event: events.Click) -> None:
         """A tab or a pane's title was clicked."""
         if event.widget is self.query_one("#tabs"):
-            name = tab_at(self.node, self._current, self._keymap.key_of, event.x)
-            if name is not None:
+            if name := tab_at(self.node, self._current, self._keymap.key_of, event.x):
                 self.go(name)
             return
         clicked = event.widget.ancestors_with_self if event.widget is not None else ()

@@ -1,6 +1,6 @@
 """A list that paints only the rows in view, of any number of rows, and only those that changed."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from rich.style import Style
@@ -101,6 +101,8 @@ class RowList(Toned, ScrollView, can_focus=True):
         self.sorted_by: tuple[str, bool] | None = None
         """Title of the column that the rows are sorted by, and whether they descend."""
         self._last_marked: Hashable | None = None
+        self.moved: Callable[[], None] | None = None
+        """Called as soon as the cursor came to another row, before that is painted."""
 
     # What it shows
 
@@ -250,6 +252,8 @@ class RowList(Toned, ScrollView, can_focus=True):
         self.unseen_above = min(self.unseen_above, self.scroll_offset.y)
         self.repaint()
         self.post_message(self.Moved(self))
+        if self.moved is not None:
+            self.moved()
 
     def _put_cursor(self, index: int, *, into_view: bool) -> None:
         self.cursor = max(0, min(index, len(self._rows) - 1))
