@@ -111,8 +111,10 @@ def bar(row: Request, width: int) -> Line:
 
 
 def bytes_line(row: Request) -> Line:
-    """Where the bytes came from, with rate and time left, or how long it took."""
+    """Where the bytes came from, with rate and time left, or how long it took; nothing before any are known of."""
     parts = bytes_parts(row)
+    if row.size is None and not parts:
+        return ()
     line: list[Line] = (
         [(Cell(f"{present.size(row.size)}{':' if parts else ''}"),)] if row.size is not None else []
     )

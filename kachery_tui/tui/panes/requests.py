@@ -69,6 +69,9 @@ TALL_FROM: Final = 28
 
 MOST_DETAIL: Final = 14
 
+PADDING: Final = 1
+"""Cells beside the words about the chosen request."""
+
 SETTLES: Final = 2.0
 """Seconds for which an order that changes by itself stands still: after each change, and after the cursor moved."""
 
@@ -93,8 +96,8 @@ class RequestsPane(Pane):
     FAILURES: ClassVar[str] = "state:failed"
     MARKS: ClassVar[bool] = True
 
-    DEFAULT_CSS = """
-    RequestsPane > #detail { height: 0; padding: 0 1; background: $boost; }
+    DEFAULT_CSS = f"""
+    RequestsPane > #detail {{ height: 0; padding: 0 {PADDING}; background: $boost; }}
     """
 
     def __init__(self, node: Node) -> None:
@@ -117,12 +120,16 @@ class RequestsPane(Pane):
     def on_resize(self) -> None:
         """Say as much of the chosen request as there is room for."""
         super().on_resize()
-        self._detail.styles.height = detail_height(self.size.height, self.app.size.height)
+        self._detail.styles.height = self._detail_height
 
     @property
     def focus_target(self) -> RowList:
         """The list."""
         return self.query_one("#rows", RowList)
+
+    @property
+    def _detail_height(self) -> int:
+        return detail_height(self.size.height, self.app.size.height)
 
     @property
     def _detail(self) -> CellLines:
@@ -235,7 +242,8 @@ class RequestsPane(Pane):
         return found
 
     def _show_detail(self, now: float) -> None:
-        row, width, height = self.selection, self._detail.content_size.width, self._detail.content_size.height
+        # Not by the widget's own size: that follows the pane's a little later.
+        row, width, height = self.selection, self.size.width - 2 * PADDING, self._detail_height
         lines: tuple[Line, ...] = ()
         if row is None or not height:
             pass
