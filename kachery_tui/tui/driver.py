@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import InputEvent
 from textual.messages import InBandWindowResize
 
 from kachery_tui.tui import FRAMES_PER_SECOND, OVER_SSH
@@ -64,6 +65,7 @@ class MirrorDriver(LinuxDriver):
         self._is_painting = False
         self._was_resized = False
         self._timer: TimerHandle | None = None
+        self._key_waits = False
 
     @property
     def may_look(self) -> bool:
@@ -115,9 +117,11 @@ class MirrorDriver(LinuxDriver):
         self._on_the_way = 0
 
     def process_message(self, message: Message) -> None:
-        """Note that the terminal tells of another size. Called in the thread that reads keys."""
+        """Note what the terminal tells. Called in the thread that reads from it."""
         if isinstance(message, InBandWindowResize):
             self._was_resized = True
+        elif isinstance(message, InputEvent):
+            self._key_waits = True
         super().process_message(message)
 
     def _get_terminal_size(self) -> tuple[int, int]:
@@ -150,9 +154,15 @@ class MirrorDriver(LinuxDriver):
         return self._writer_thread is not None and self._writer_thread.is_alive()
 
     def _send_soon(self) -> None:
-        if self._timer is None and self._is_painting:
-            pause = max(GATHER_SECONDS, self._thrift.pause(time.monotonic()))
-            self._timer = self._loop.call_later(pause, self._send)
+        if not self._is_painting:
+            return
+        pause = self._thrift.pause(time.monotonic(), for_key=self._key_waits)
+        at = self._loop.time() + max(GATHER_SECONDS, pause)
+        if self._timer is not None:
+            if self._timer.when() <= at:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(at, self._send)
 
     def _send(self) -> None:
         self._timer = None
@@ -161,6 +171,7 @@ class MirrorDriver(LinuxDriver):
         self._heed_size()
         data = self._mirror.changes()
         if data:
+            self._key_waits = False
             self._hand_over(data)
             self._thrift.wrote(len(data.encode("utf-8", "replace")), time.monotonic())
 

@@ -20,6 +20,7 @@ class Thrift:
         self._burst = max(frames // 3, 1)
         self._frame_rate = float(frames - self._burst + 1)
         self._frames = float(self._burst)
+        self._at_leisure = min(2, self._burst)
         self._rate = rate
         self._bytes = float(BURST_BYTES)
         self._at = 0.0
@@ -30,15 +31,16 @@ class Thrift:
         self._frames -= 1
         self._bytes -= count
 
-    def pause(self, now: float) -> float:
-        """Seconds until the next frame may be sent."""
+    def pause(self, now: float, *, for_key: bool = False) -> float:
+        """Seconds until the next frame may be sent. One of the frames is kept for the answer to a key."""
         self._refill(now)
-        return max(0.0, (1 - self._frames) / self._frame_rate)
+        wanted = 1 if for_key else self._at_leisure
+        return max(0.0, (wanted - self._frames) / self._frame_rate)
 
     def may_look(self, now: float) -> bool:
         """Whether a look that comes by itself may be taken: not while its frame would have to wait, or costs too much."""
         self._refill(now)
-        return self._frames >= 1 and (self._rate is None or self._bytes > 0)
+        return self._frames >= self._at_leisure and (self._rate is None or self._bytes > 0)
 
     def _refill(self, now: float) -> None:
         passed, self._at = max(0.0, now - self._at), max(now, self._at)

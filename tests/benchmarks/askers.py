@@ -3,7 +3,7 @@
     python -m tests.benchmarks.askers CHANNEL_FILE FOLDER
 
 Joins the channel, says `ready`, and requests each URI that it reads on stdin: it prints the seconds from the request to
-the verified file on disk.
+the verified file on disk, `inf` for one that failed.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+from kachery_tui.errors import KacheryError
 from kachery_tui.protocol.roles import Role
 from tests.nodes import running_node
 
@@ -21,8 +22,13 @@ async def main(channel_file: Path, folder: Path) -> None:
         print("ready", flush=True)
         while uri := (await asyncio.to_thread(sys.stdin.readline)).strip():
             began = time.perf_counter()
-            await node.files.request(uri).outcome()
-            print(time.perf_counter() - began, flush=True)
+            try:
+                await node.files.request(uri).outcome()
+            except KacheryError as error:
+                print(error, file=sys.stderr, flush=True)
+                print("inf", flush=True)
+            else:
+                print(time.perf_counter() - began, flush=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ requests files that only this one has, as it did before.
 import argparse
 import itertools
 import os
-import re
 import tempfile
 import threading
 import time
@@ -43,8 +42,6 @@ PAUSE: Final = 0.15
 
 FILES: Final = 60
 FILE_BYTES: Final = 1_000
-
-_REFUSED: Final = re.compile(r"([\d,]+) refused")
 
 
 def cursor(lines: list[str]) -> int:
@@ -149,7 +146,7 @@ def flood(folder: Path, seconds: float, rate: float) -> None:
             told_requests("with messages: 1 KB for another node", requests)
             told("memory before, early, late", f"{before:.1f}, {early:.1f}, {late:.1f} MB")
             told("share of a core; bytes", f"{100 * share:.0f} %; {written:.1f} KB a minute")
-            print("\n".join(watched.lines))
+            told("the lanes at the end", "\n" + "\n".join(watched.lines[2:11]))
             leave(watched)
 
 

@@ -5,21 +5,24 @@ import pytest
 from kachery_tui.tui.thrift import BURST_BYTES, BYTES_PER_SECOND, Thrift
 
 
-def frames_of(thrift: Thrift, asked_each: float, seconds: float, size: int = 100) -> list[float]:
+def frames_of(
+    thrift: Thrift, asked_each: float, seconds: float, size: int = 100, *, for_keys: bool = True
+) -> list[float]:
     """When frames go out if there is something new to paint so often."""
     sent: list[float] = []
     now = 0.0
     while now < seconds:
-        if not thrift.pause(now):
+        if not thrift.pause(now, for_key=for_keys):
             thrift.wrote(size, now)
             sent.append(now)
         now += asked_each
     return sent
 
 
+@pytest.mark.parametrize("for_keys", [True, False])
 @pytest.mark.parametrize("frames", [1, 2, 3, 10, 30])
-def test_no_second_has_more_frames_than_allowed(frames: int) -> None:
-    sent = frames_of(Thrift(frames), 0.001, 10.0)
+def test_no_second_has_more_frames_than_allowed(frames: int, for_keys: bool) -> None:
+    sent = frames_of(Thrift(frames), 0.001, 10.0, for_keys=for_keys)
     most = max(sum(1 for one in sent if start <= one < start + 1.0) for start in sent)
     assert most <= frames
     assert len(sent) >= 10 * frames * 0.6
@@ -28,8 +31,17 @@ def test_no_second_has_more_frames_than_allowed(frames: int) -> None:
 def test_a_frame_after_a_rest_goes_at_once() -> None:
     thrift = Thrift(10)
     last = frames_of(thrift, 0.001, 3.0)[-1]
-    assert thrift.pause(last + 0.01) > 0
-    assert thrift.pause(last + 0.2) == 0
+    assert thrift.pause(last + 0.01, for_key=True) > 0
+    assert thrift.pause(last + 0.2, for_key=True) == 0
+
+
+@pytest.mark.parametrize("frames", [10, 30])
+def test_however_much_comes_a_key_is_answered_at_once(frames: int) -> None:
+    thrift = Thrift(frames)
+    last = frames_of(thrift, 0.001, 3.0, for_keys=False)[-1]
+    assert not thrift.may_look(last)
+    assert thrift.pause(last) > 0
+    assert thrift.pause(last, for_key=True) == 0
 
 
 def test_looks_are_spaced_once_they_cost_more_than_the_line_has() -> None:
