@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from textual.app import App
     from textual.message import Message
 
-GATHER_SECONDS: Final = 0.004
-"""How long a frame waits for those that belong to it: another pane is painted in several."""
+GATHER_SECONDS: Final = 0.01
+"""How long a frame waits for those that belong to it: what a key asks for is painted as it is read."""
 
 LAST_SECONDS: Final = 1.0
 """How long a terminal that takes nothing may keep the program from ending."""

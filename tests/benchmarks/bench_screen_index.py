@@ -36,7 +36,7 @@ SCROLLING: Final = (
     *[PAGE_DOWN] * 15, HOME, END, HOME,
 )  # fmt: skip
 
-PAUSE: Final = 0.1
+PAUSE: Final = 0.15
 """Seconds between an answer and the next key."""
 
 TYPING_PAUSE: Final = 0.15
@@ -95,6 +95,11 @@ def position(lines: list[str]) -> str:
     return next((found[0] for line in lines if (found := _POSITION.search(line))), "")
 
 
+def total(lines: list[str]) -> str:
+    """How many files there are in the list, as the pane's title says."""
+    return position(lines).rpartition("/")[2]
+
+
 def moved(watched: Watched) -> Seen:
     """Whether the cursor stands elsewhere than now, among files that can be read."""
     before = position(watched.lines)
@@ -117,6 +122,7 @@ def types(text: str) -> Seen:
 
 def find(watched: Watched) -> None:
     """Filter by a part of the names, and let go of it."""
+    whole = total(watched.lines)
     watched.wait_text("filter", press="/")
     typed = []
     for number, key in enumerate(FILTER, start=1):
@@ -124,14 +130,16 @@ def find(watched: Watched) -> None:
         time.sleep(TYPING_PAUSE)
     told("letters of a filter on the screen", latencies(typed), "p95 50 ms")
     took = watched.wait_until(
-        lambda lines: rows(lines) > 0 and all(FILTER in line for line in lines if ".nwb" in line)
+        lambda lines: (
+            rows(lines) > 0
+            and total(lines) != whole
+            and all(FILTER in line for line in lines if ".nwb" in line)
+        )
     )
     told("filtered, after the last letter", f"{took:.2f} s")
     watched.press("\r")
     watched.wait_until(lambda lines: not any("filter /" in line for line in lines))
-    took = watched.wait_until(
-        lambda lines: rows(lines) > 0 and not any(FILTER in line for line in lines[:4]), press=ESCAPE
-    )
+    took = watched.wait_until(lambda lines: rows(lines) > 0 and total(lines) == whole, press=ESCAPE)
     told("no longer filtered", f"{took:.2f} s")
     print("\n".join(watched.lines[:6]))
 
