@@ -1,0 +1,135 @@
+"""What the program does to a terminal, as the terminal says: it is left as it was, and shows nothing but the screen."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import which
+
+import pytest
+
+from tests.cli.commands import Shell
+from tests.tmux import PROGRAM, PROMPT, Tmux
+
+pytestmark = pytest.mark.skipif(not which("tmux"), reason="needs tmux: install it, by apt-get or brew")
+
+SIZES = pytest.mark.parametrize("size", [(80, 24), (140, 45)], ids=["80x24", "140x45"])
+PANES = {"1": "Channels", "2": "Streams", "3": "Requests", "4": "Cache", "5": "Feeds", "6": "Log"}
+FRAME = ("on no channel", "q Quit")
+
+LEFT_AS_IT_WAS = {
+    "alternate_on": 0,
+    "cursor_flag": 1,
+    "mouse_any_flag": 0,
+    "mouse_sgr_flag": 0,
+    "wrap_flag": 1,
+    "insert_flag": 0,
+}
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    made = Shell(tmp_path)
+    made.ok("init", "--label", "ana@lab")
+    return made
+
+
+@contextmanager
+def screen(shell: Shell, size: tuple[int, int] = (80, 24), **environment: str) -> Iterator[Tmux]:
+    """The program in a terminal, painted."""
+    with Tmux(size, {**shell.environment, **environment}) as tmux:
+        tmux.command(f"clear; stty -a > {shell.folder}/before; {PROGRAM}")
+        tmux.wait_for(*FRAME)
+        assert tmux.flags["alternate_on"] == 1
+        assert tmux.flags["cursor_flag"] == 0
+        yield tmux
+
+
+def settings(shell: Shell, name: str) -> str:
+    """What `stty` wrote, but for the size."""
+    return re.sub(r"rows \d+; columns \d+", "", (shell.folder / name).read_text())
+
+
+def assert_clean(tmux: Tmux, shell: Shell) -> None:
+    """The shell has the terminal again, as it was before."""
+    tmux.wait_for(PROMPT)
+    tmux.wait_until(lambda: tmux.flags == LEFT_AS_IT_WAS)
+    tmux.command(f"stty -a > {shell.folder}/after; echo is${{x}}clean")
+    tmux.wait_for("isclean")
+    before, after = (
+        re.sub(r"rows \d+; columns \d+", "", (shell.folder / name).read_text())
+        for name in ("before", "after")
+    )
+    assert after == before
+    assert not any("▶" in line for line in tmux.lines)
+
+
+def code_of(tmux: Tmux) -> int:
+    """The exit code of what ran last."""
+    tmux.command("echo code=$?.")
+    tmux.wait_until(lambda: re.search(r"code=\d+\.", tmux.text) is not None)
+    found = re.search(r"code=(\d+)\.", tmux.text)
+    assert found
+    return int(found[1])
+
+
+@SIZES
+def test_start_keys_and_quit(shell: Shell, size: tuple[int, int]) -> None:
+    with screen(shell, size) as tmux:
+        for key, name in PANES.items():
+            tmux.type(key)
+            tmux.wait_for(f"▶{key} {name}")
+        tmux.type("?")
+        tmux.wait_for("Esc")
+        tmux.press("Escape")
+        tmux.wait_for(*FRAME)
+        tmux.type("q")
+        tmux.wait_until(lambda: tmux.flags["alternate_on"] == 0)
+        assert code_of(tmux) == 0
+        assert_clean(tmux, shell)
+
+
+@SIZES
+def test_another_size_and_back_leaves_nothing_behind(shell: Shell, size: tuple[int, int]) -> None:
+    with screen(shell, size) as tmux:
+        tmux.type("4")
+        tmux.wait_for("▶4 Cache")
+        before = tmux.settled()
+        for columns, rows in ((60, 15), (30, 8), size, (200, 60), size):
+            tmux.resize(columns, rows)
+            tmux.settled()
+            assert len(tmux.lines) == rows
+        assert tmux.settled() == before
+        tmux.resize(60, 15)
+        tmux.wait_for("▶4 Cache", "? Help")
+        tmux.type("q")
+        tmux.wait_until(lambda: tmux.flags["alternate_on"] == 0)
+        assert_clean(tmux, shell)
+
+
+def test_suspended_and_brought_back(shell: Shell) -> None:
+    with screen(shell) as tmux:
+        tmux.type("6")
+        tmux.wait_for("▶6 Log")
+        before = tmux.settled()
+        for _ in range(2):
+            tmux.press("C-z")
+            tmux.wait_for("Stopped")
+            assert_clean(tmux, shell)
+            tmux.command("clear; fg")
+            tmux.wait_for(*FRAME)
+            assert tmux.settled() == before
+            assert tmux.flags["alternate_on"] == 1
+        tmux.type("3")
+        tmux.wait_for("▶3 Requests")
+        tmux.type("q")
+        tmux.wait_until(lambda: tmux.flags["alternate_on"] == 0)
+        assert_clean(tmux, shell)
+
+
+def test_ended_by_a_signal(shell: Shell) -> None:
+    with screen(shell) as tmux:
+        subprocess.run(["pkill", "-TERM", "-P", str(tmux.pid)], check=True)
+        tmux.wait_until(lambda: tmux.flags["alternate_on"] == 0)
+        assert_clean(tmux, shell)
