@@ -75,7 +75,8 @@ class Here:
     channel: str
     marked: tuple[Item, ...] = ()
     can: Abilities = field(default_factory=Abilities)
-    storing: bool = False
+    doing: str = ""
+    """The work that is going on and can be stopped, in a word: "storing"; empty for none."""
     hinting: bool = False
     held: bool = False
     read_only: bool = False

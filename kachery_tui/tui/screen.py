@@ -122,7 +122,7 @@ class MainScreen(ServingScreen):
             self._channel,
             marked=pane.marked,
             can=pane.can,
-            storing=bool(self.jobs),
+            doing=self.jobs[-1].verb if self.jobs else "",
             hinting=self.tour.hint is not None,
             held=self.pace.is_held,
             read_only=self.node.config.screen.read_only,

@@ -173,7 +173,7 @@ async def test_the_raw_envelope(tmp_path: Path, lab: Path, size: tuple[int, int]
     async with at_the_screen(unstarted_node(tmp_path / "me", lab), size) as me:
         await me.press("2")
         me.node.files.request("sha1://" + "ab" * 20)
-        await me.reads("requestFile ", "✓ sent", "↑ me")
+        await me.reads("requestFile ", "✓ sent", "↑ this")
         await me.press("enter", "up", "enter")
         await me.reads(
             "Message on lab-requestFiles", '"fromNodeId"', me.node.node_id[:40], '"sha1": "abababab'

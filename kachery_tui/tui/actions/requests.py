@@ -168,7 +168,7 @@ def _cancel(screen: MainScreen, here: Here) -> None:
 
 
 def _cancel_unavailable(here: Here) -> str:
-    if here.storing or _active_rows(here):
+    if here.doing or _active_rows(here):
         return AVAILABLE
     if here.marked and _rows(here):
         return "the marked requests have ended"
@@ -179,7 +179,7 @@ def _cancel_unavailable(here: Here) -> str:
 
 def _cancel_label(here: Here) -> str:
     rows = _active_rows(here)
-    return "Stop storing" if here.storing and not rows else _counted("Cancel", len(rows))
+    return f"Stop {here.doing}" if here.doing and not rows else _counted("Cancel", len(rows))
 
 
 def _retryable_rows(here: Here) -> list[Request]:

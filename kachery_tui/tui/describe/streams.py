@@ -233,6 +233,8 @@ def _way(message: StreamMessage) -> str:
 
 
 def _sender(message: StreamMessage, label_of: LabelOf) -> str:
+    if message.direction is Direction.OUT:
+        return THIS_NODE
     return label_of(message.from_node_id) if message.from_node_id else present.NOTHING
 
 
@@ -247,7 +249,7 @@ def message_facts(
     """What a filter of messages is asked about."""
     return {
         "type": message.type,
-        "from": f"{_sender(message, label_of)} {message.from_node_id}",
+        "from": f"{_sender(message, label_of)} {label_of(message.from_node_id)} {message.from_node_id}",
         "stream": str(stream),
         "file": f"{row.name if row else ''} {message.summary} {message.reason}",
         "verdict": message.verdict.replace(" ", "-"),

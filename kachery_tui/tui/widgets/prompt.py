@@ -33,7 +33,7 @@ class Prompt(Horizontal):
         background: $boost;
         & > #prompt-word { width: auto; min-width: 9; max-width: 12; }
         & > Input { width: 1fr; background: $boost; }
-        & > #prompt-verdict { width: 2fr; }
+        & > #prompt-verdict { width: 1fr; }
     }
     """
 
