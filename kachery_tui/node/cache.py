@@ -132,10 +132,13 @@ class Cache:
             match = _OBJECT.fullmatch(item.name.removeprefix(folder))
             if match is not None and pathify(match["sha1"]) == match.group():
                 found[match["sha1"]] = item
-        known = await in_thread(lambda: self._storage.index.known(list(found)))
+        known, described = await in_thread(
+            lambda: (self._storage.index.known(list(found)), self._storage.index.described(list(found)))
+        )
         files = []
         for sha1, item in found.items():
             # A link that is void is known, and of no use.
             name, kind = known.get(sha1, ("", "void"))
-            files.append(BucketFile(sha1, item.size, item.modified, name, kind != "void"))
+            whose = described.get(sha1, "")
+            files.append(BucketFile(sha1, item.size, item.modified, name, kind != "void", whose))
         return BucketPage(tuple(files), len(page.objects) - len(files), page.next_token)

@@ -27,6 +27,7 @@ __all__ = [
 class BucketFile:
     """A file in a channel's bucket; `name` is what this node's storage calls it, empty where it is not there.
 
+    `described` is the name of the file that it is the manifest of, as far as this node knows of one.
     `size` is in bytes, `modified` Unix time in seconds where the service tells it.
     """
 
@@ -35,6 +36,7 @@ class BucketFile:
     modified: float | None
     name: str
     on_disk: bool
+    described: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from kachery_tui.filters import parse_filter
 from kachery_tui.hub.bucket import BUCKET
 from kachery_tui.node.cache import ENTRY_FIELDS
 from kachery_tui.node.ledger import Step
+from kachery_tui.protocol.manifest import CHUNK_SIZE
 from kachery_tui.protocol.objects import file_folder
 from tests.hubs import Hub
 from tests.nodes import put_file, running_node, until
@@ -135,6 +136,18 @@ async def test_the_bucket_page_by_page_with_what_is_also_here(tmp_path: Path, la
         assert not by_hash[uris[0].sha1].on_disk
         with pytest.raises(UsageError, match="no channel"):
             await node.cache.bucket_page("other")
+
+
+async def test_a_manifest_in_the_bucket_is_told_by_the_name_of_its_file(tmp_path: Path, lab: Path) -> None:
+    async with running_node(tmp_path / "me", lab) as node:
+        uri = (await node.store(put_file(tmp_path, "large.dat", bytes(CHUNK_SIZE + 1)))).uri
+        row = node.files.push(uri, "lab")
+        await row.finished.wait()
+        files = (await node.cache.bucket_page("lab")).files
+        assert len(files) == 3
+        assert {file.sha1: file.described for file in files if file.described} == {
+            uri.manifest_sha1: "large.dat"
+        }
 
 
 async def test_a_link_that_is_void_is_not_on_disk(tmp_path: Path, lab: Path) -> None:

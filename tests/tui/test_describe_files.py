@@ -100,6 +100,9 @@ def test_files_of_a_bucket() -> None:
     assert [cell.text for cell in bucket_cells(known, 3.0)] == ["a.dat", "10 B", "–", "✓ yes", "ab" * 20]
     assert bucket_cells(unknown, 3.0)[0].text == "cd" * 20
     assert bucket_cells(unknown, 3.0)[3].text == "· no"
+    manifest = replace(unknown, described="a.dat")
+    assert bucket_cells(manifest, 3.0)[0].text == "manifest of a.dat"
+    assert "the manifest of a.dat" in text_of(bucket_lines(manifest, URI, "lab"))
     words = text_of(bucket_lines(unknown, URI, "lab"))
     assert "in the bucket of lab" in words
     assert "a bucket has only hashes" in words

@@ -31,12 +31,13 @@ _HEAD: Final = 10
 
 def entry_title(entry: Entry, described: str = "") -> Cell:
     """What a row calls a file; `described` is the name of the file that it is the manifest of, if it is one."""
-    whose = described or _described_by_name(entry)
-    if whose:
-        return Cell(f"manifest of {whose}", Tone.MUTED)
-    if entry.name:
-        return Cell(entry.name, Tone.STRONG)
-    return Cell(entry.sha1)
+    return _title(entry.name, entry.sha1, described or _described_by_name(entry))
+
+
+def _title(name: str, sha1: str, described: str = "") -> Cell:
+    if described:
+        return Cell(f"manifest of {described}", Tone.MUTED)
+    return Cell(name, Tone.STRONG) if name else Cell(sha1)
 
 
 def _described_by_name(entry: Entry) -> str:
@@ -78,7 +79,7 @@ def entry_lines(entry: Entry, uri: str, now: float, described: str = "") -> Iter
     yield (Cell(uri, Tone.STRONG),)
     whose = described or _described_by_name(entry)
     if whose:
-        yield _headed("what", f"the manifest of {whose}: the list of the chunks that it travels in")
+        yield _manifest_line(whose)
     yield _headed("size", f"{present.size(entry.size)} ({entry.size:,} B)")
     yield _headed("added", present.moment(entry.added))
     yield _headed("used", f"{present.moment(entry.used)}; the longest unused files are evicted first")
@@ -99,6 +100,10 @@ _STATES: Final = {
 
 def _headed(head: str, text: str) -> Line:
     return (Cell(head.ljust(_HEAD), Tone.MUTED), Cell(text))
+
+
+def _manifest_line(described: str) -> Line:
+    return _headed("what", f"the manifest of {described}: the list of the chunks that it travels in")
 
 
 def entry_facts(entry: Entry) -> tuple[str, ...]:
@@ -236,10 +241,9 @@ def eviction_status(horizon: Horizon) -> Line:
 
 def bucket_cells(file: BucketFile, now: float) -> Line:
     """A file of the bucket as a row: name, size, changed, on disk, hash."""
-    name = Cell(file.name, Tone.STRONG) if file.name else Cell(file.sha1)
     here = Cell("✓ yes", Tone.GOOD) if file.on_disk else Cell("· no", Tone.MUTED)
     return (
-        name,
+        _title(file.name, file.sha1, file.described),
         Cell(present.size(file.size)),
         Cell(present.clock(file.modified, now)),
         here,
@@ -254,7 +258,9 @@ def bucket_lines(file: BucketFile, uri: str, channel: str) -> Iterator[Line]:
     yield _headed("size", f"{present.size(file.size)} ({file.size:,} B)")
     yield _headed("changed", present.moment(file.modified) if file.modified is not None else present.NOTHING)
     yield _headed("on disk", "yes" if file.on_disk else "no: Load gets it")
-    if not file.name:
+    if file.described:
+        yield _manifest_line(file.described)
+    elif not file.name:
         yield _headed("name", "unknown: a bucket has only hashes, and this node has not stored the file")
 
 
@@ -270,9 +276,8 @@ def bucket_status(channel: str, read: int, others: int, *, more: bool) -> Line:
 
 def trashed_cells(file: TrashedFile, now: float) -> Line:
     """A file of the trash as a row: name, size, trashed, hash."""
-    name = Cell(file.name, Tone.STRONG) if file.name else Cell(file.sha1)
     return (
-        name,
+        _title(file.name, file.sha1),
         Cell(present.size(file.size)),
         Cell(present.clock(file.at, now)),
         Cell(file.sha1, Tone.MUTED),
