@@ -184,9 +184,8 @@ class KacheryApp(App[None], inherit_bindings=False):
         self._clipboard = text
         if self._driver is not None:
             self._driver.write(sequence)
-        self.notify(
-            "if your terminal lets programs copy; else Y shows it to select", title="Copied", timeout=3
-        )
+        shows = f"{self._person_keys.key_of('show-uri')} shows it to select"
+        self.notify(f"if your terminal lets programs copy; else {shows}", title="Copied", timeout=3)
 
     async def lend_terminal(self, variables: Sequence[str], default: str, path: Path) -> None:
         """Hand the terminal to the person's own program (an editor, a pager) until that ends; the node goes on.

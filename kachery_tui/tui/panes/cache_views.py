@@ -65,7 +65,8 @@ EMPTY: Final[Mapping[CacheView, tuple[str, ...]]] = {
     CacheView.TRASH: ("The trash is empty.",),
     CacheView.HORIZON: (
         "Nothing would be evicted.",
-        "A line `maxCacheSizeGiB: 100` in kachery.yaml in the storage folder sets a limit.",
+        "A line `maxCacheSizeGiB: 100` sets a limit,",
+        "in kachery.yaml in the storage folder.",
     ),
 }
 

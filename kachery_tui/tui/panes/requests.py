@@ -114,7 +114,7 @@ class RequestsPane(Pane):
 
     def contents(self) -> ComposeResult:
         """The list and the words about the chosen row."""
-        yield RowList(COLUMNS, empty=("No requests yet.", "r asks for a file by its URI."), id="rows")
+        yield RowList(COLUMNS, empty=("No requests yet.", "Request asks for a file by its URI."), id="rows")
         yield CellLines(hanging=HEAD, more=(Cell("… more in the details", Tone.MUTED),), id="detail")
 
     def on_resize(self) -> None:
