@@ -7,11 +7,15 @@ pieces cost per byte. The threads are daemons, so that a server which never answ
 import asyncio
 import contextlib
 import socket
+import struct
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
+
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+"""`struct linger`: on, and no time for what is unsent."""
 
 
 class Cancelled(Exception):
@@ -61,6 +65,8 @@ class Job:
         self._cancelled = True
         with self._lock, contextlib.suppress(OSError):
             if self._socket is not None:
+                # Closing has to end in a reset: a server that waits for room to send would not notice a mere end.
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
                 # Not the method of SSLSocket: that one drops the TLS layer under a thread that is reading.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
         return self._calling
