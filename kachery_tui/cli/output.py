@@ -4,7 +4,6 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Final
 
 from kachery_tui.errors import KacheryError
@@ -33,42 +32,6 @@ def complain(error: KacheryError) -> None:
     say(f"kachery-tui: {error.what}: {error.why}" if error.why else f"kachery-tui: {error.what}")
     if error.do:
         say(f"  {error.do}")
-
-
-def count(number: int, one: str, many: str = "") -> str:
-    """`1 link`, `2 links`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def size(amount: float) -> str:
-    """Bytes in decimal units, two or three digits: `999 B`, `1.2 MB`, `45 GB`."""
-    value = float(amount)
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if value < 999.5:
-            return f"{value:.1f} {unit}" if unit != "B" and value < 9.95 else f"{value:.0f} {unit}"
-        value /= 1000
-    return f"{value:,.0f} PB"
-
-
-def moment(at: float) -> str:
-    """A Unix time as date and time of day, here."""
-    try:
-        return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    except (OverflowError, OSError, ValueError):
-        # A time that a file brings may be any number.
-        return "an unknown time"
-
-
-def duration(seconds: float) -> str:
-    """A span of time in its two largest units: `35 s`, `5 min`, `2 h 10 min`, `3 d 4 h`."""
-    whole = max(round(seconds), 0)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min"
-    if whole < 86_400:
-        return f"{whole // 3600} h {whole % 3600 // 60} min"
-    return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
 
 
 class Progress:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kachery_tui.cli.output import count, emit, say
+from kachery_tui.cli.output import emit, say
 from kachery_tui.cli.place import Place, find_place
 from kachery_tui.config import (
     ConfigError,
@@ -18,6 +18,7 @@ from kachery_tui.config import (
     load_node_config,
 )
 from kachery_tui.errors import KacheryError, UsageError
+from kachery_tui.words import count
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,13 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kachery_tui.cli.output import count, emit, say
+from kachery_tui.cli.output import emit, say
 from kachery_tui.cli.place import Place, find_place
 from kachery_tui.config import NodeConfig, config_folder, save_node_config, storage_folder
 from kachery_tui.config.node import LONGEST_LABEL, default_label, is_label
 from kachery_tui.errors import UsageError
 from kachery_tui.protocol.roles import Role
+from kachery_tui.words import count
 
 if TYPE_CHECKING:
     from kachery_tui.storage.values import Totals

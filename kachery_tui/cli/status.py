@@ -4,10 +4,11 @@ import socket
 import time
 from argparse import Namespace
 
-from kachery_tui.cli.output import count, duration, emit, moment, say, size
+from kachery_tui.cli.output import emit, say
 from kachery_tui.config import config_folder
 from kachery_tui.errors import KacheryError
 from kachery_tui.node.status_file import FILE_NAME, ChannelStatus, NodeStatus, read_status
+from kachery_tui.words import count, duration, moment, size
 
 CONNECTED = "connected"
 

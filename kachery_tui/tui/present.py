@@ -12,11 +12,14 @@ from typing import Final
 from kachery_tui.node.ledger import ChunkState, Origin, Side, Step
 from kachery_tui.node.values import Connection, ConnectionState
 from kachery_tui.tui.cells import Cell, Line, Tone
+from kachery_tui.words import count as count
+from kachery_tui.words import duration as duration
+from kachery_tui.words import moment as moment
+from kachery_tui.words import size as known_size
 
 NOTHING: Final = "–"
 """Stands where there is no number to show."""
 
-_UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 
 SPARK_SECONDS: Final = 60
@@ -75,15 +78,8 @@ _EMPTY: Final = "░"
 
 
 def size(count: float | None) -> str:
-    """Bytes in decimal units, three digits at most: `999 B`, `1.2 MB`, `45 GB`."""
-    if count is None:
-        return NOTHING
-    value, unit = float(count), 0
-    while value >= 999.5 and unit < len(_UNITS) - 1:
-        value, unit = value / 1000, unit + 1
-    if unit and value < 9.95:
-        return f"{value:.1f} {_UNITS[unit]}"
-    return f"{value:.0f} {_UNITS[unit]}"
+    """Bytes in decimal units; a dash where the size is not known."""
+    return NOTHING if count is None else known_size(count)
 
 
 def byte_rate(per_second: float) -> str:
@@ -96,28 +92,6 @@ def message_rate(per_second: float) -> str:
     if per_second <= 0:
         return NOTHING
     return f"{per_second:.1f}/s" if per_second < 9.95 else f"{per_second:,.0f}/s"
-
-
-def count(number: int, one: str, many: str = "") -> str:
-    """`1 file`, `2 files`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def duration(seconds: float) -> str:
-    """A span of time in its two largest units: `35 ms`, `4.2 s`, `3 min 05 s`, `2 h 10 min`, `3 d 4 h`."""
-    seconds = max(seconds, 0.0)
-    if seconds < 0.9995:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    if whole < 86_400:
-        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
-    return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
 
 
 def span(seconds: float) -> str:
@@ -176,11 +150,6 @@ def spark(amounts: Sequence[int], cells: int) -> str:
     step = max(len(amounts) // max(cells, 1), 1)
     sums = (sum(amounts[first : first + step]) for first in range(0, step * cells, step))
     return "".join(_BARS[bisect_right(_BAR_STEPS, amount)] for amount in sums)
-
-
-def moment(at: float) -> str:
-    """A moment in local time, date and time of day."""
-    return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def short(hash_: str, length: int = 8) -> str:

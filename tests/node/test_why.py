@@ -15,7 +15,7 @@ from kachery_tui.node.ledger import Request, Side, Step
 from kachery_tui.node.node import Node
 from kachery_tui.node.values import Entry, Totals
 from kachery_tui.node.why import Link, Mark, why_entry, why_message, why_request, why_role, why_stream
-from kachery_tui.node.why.links import LONGEST_DO, LONGEST_TEXT, pieces, several, size, span
+from kachery_tui.node.why.links import LONGEST_DO, LONGEST_TEXT, pieces, several
 from kachery_tui.protocol.envelope import encode_batches, seal
 from kachery_tui.protocol.keys import PrivateKey
 from kachery_tui.protocol.messages import FileKey, RequestFile, UploadFileStatus, UploadStatus
@@ -355,14 +355,6 @@ async def test_every_row_at_every_step_has_a_chain(tmp_path: Path) -> None:
 
 
 def test_words() -> None:
-    assert (span(0.42), span(9.96), span(61), span(7300), span(90_000)) == (
-        "0.4 s",
-        "10 s",
-        "1 min 01 s",
-        "2 h 01 min",
-        "1 d 1 h",
-    )
-    assert (size(999), size(1000), size(12_345_678)) == ("999 B", "1.0 kB", "12 MB")
     assert several(["a"]) == "a"
     assert several(["a", "b"]) == "a and b"
     assert several(["a", "b", "c", "d"], 9) == "a, b, c and 6 more"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kachery_tui.node.why.links import Link, Mark, bad, clip, note, ok, pieces, several, size
+from kachery_tui.node.why.links import Link, Mark, bad, clip, note, ok, pieces, several
+from kachery_tui.words import size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,8 +18,6 @@ LONGEST_DO: Final = 160
 _OBJECT: Final = re.compile(r"\S*sha1/(?:[0-9a-f]{2}/){3}(?=[0-9a-f]{40})")
 _HASH: Final = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{32,}\b")
 
-_UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
-
 
 class Mark(StrEnum):
     """What a link is to the chain."""
@@ -102,26 +100,3 @@ def several(names: Sequence[str], total: int | None = None, *, most: int = 3) ->
 def _joined(names: Iterable[str]) -> str:
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
-
-
-def span(seconds: float) -> str:
-    """A span of time: `0.4 s`, `12 s`, `3 min 05 s`, `2 h 10 min`, `3 d 4 h`."""
-    seconds = max(seconds, 0.0)
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    if whole < 86_400:
-        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
-    return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
-
-
-def size(count: int) -> str:
-    """Bytes in decimal units, three digits at most: `999 B`, `1.2 MB`."""
-    value, unit = float(count), 0
-    while value >= 999.5 and unit < len(_UNITS) - 1:
-        value, unit = value / 1000, unit + 1
-    return f"{value:.1f} {_UNITS[unit]}" if unit and value < 9.95 else f"{value:.0f} {_UNITS[unit]}"

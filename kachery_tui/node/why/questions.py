@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kachery_tui.node.ledger import Ask, Request, Step
-from kachery_tui.node.why.links import Link, Mark, bad, note, ok, pieces, several, size, span, wait
+from kachery_tui.node.why.links import Link, Mark, bad, note, ok, pieces, several, wait
+from kachery_tui.words import duration, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,7 +37,7 @@ def question_links(
 
 
 def _asked(ask: Ask, now: float) -> Link:
-    return ok(f"{ask.about} was asked for on {ask.stream} of {ask.channel} {span(now - ask.at)} ago")
+    return ok(f"{ask.about} was asked for on {ask.stream} of {ask.channel} {duration(now - ask.at)} ago")
 
 
 def _listening(ask: Ask) -> Link:
@@ -60,8 +61,8 @@ def _ended(node: Node, membership: Membership, row: Request, ask: Ask, now: floa
                 f"{who} puts it into the bucket{far}; {limits.progress_timeout:g} s of silence end the wait"
             )
         left = max(limits.answer_timeout - (now - ask.at), 0.0)
-        return wait(f"no answer yet; it is waited for {span(left)} more (answer_timeout)")
-    after = span(ask.ended_at - ask.at)
+        return wait(f"no answer yet; it is waited for {duration(left)} more (answer_timeout)")
+    after = duration(ask.ended_at - ask.at)
     how, _, waited = ask.ended.partition(" ")
     if ask.ended.startswith("answered by "):
         return ok(f"{ask.ended} after {after}: it is in the bucket")

@@ -9,10 +9,11 @@ from kachery_tui.errors import NobodyHasIt, NotAllowed, TryAgain
 from kachery_tui.node.history_rows import BROKEN_OFF
 from kachery_tui.node.ledger import Origin, Request, Side, Step
 from kachery_tui.node.pushing import ALREADY_THERE
-from kachery_tui.node.why.links import Link, Mark, bad, note, ok, pieces, several, size, span, wait
+from kachery_tui.node.why.links import Link, Mark, bad, note, ok, pieces, several, wait
 from kachery_tui.node.why.questions import question_links
 from kachery_tui.node.why.roles import connection_link, not_joined, role_link
 from kachery_tui.protocol.roles import Role, Stream
+from kachery_tui.words import duration, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -142,7 +143,7 @@ def _hope(node: Node, row: Request, memberships: Iterable[Membership]) -> Iterat
 
 def _theirs(node: Node, row: Request, now: float) -> Iterator[Link]:
     who = several([node.label_of(asker) for asker in row.asked_by]) if row.asked_by else "somebody"
-    ago = span(now - row.started)
+    ago = duration(now - row.started)
     yield ok(f"{who} asked for it on {Stream.REQUEST_FILES} of {row.channel} {ago} ago")
     yield ok("the file is in this node's storage" if row.is_active else "the file was in this node's storage")
     membership = node.memberships.get(row.channel)
@@ -158,7 +159,7 @@ def _theirs(node: Node, row: Request, now: float) -> Iterator[Link]:
 
 def _consent(row: Request, membership: Membership, now: float) -> Link:
     if row.step is Step.WAITING:
-        since = span(now - row.steps[-1].at)
+        since = duration(now - row.steps[-1].at)
         return wait(f"a person here has been asked for {since} (provide = ask)", "Provide it, or decline it")
     if membership.config.provide is Provide.AUTO:
         return ok(f"{membership.name} is provided for without asking a person (provide = auto)")
@@ -211,7 +212,7 @@ def _notes(row: Request, *, but: Iterable[Membership] = ()) -> Iterator[Link]:
 
 
 def _done(node: Node, row: Request) -> Iterator[Link]:
-    took = span((row.ended or row.started) - row.started)
+    took = duration((row.ended or row.started) - row.started)
     disk, bucket, peer = (row.origins.get(origin, 0) for origin in (Origin.DISK, Origin.BUCKET, Origin.PEER))
     if row.side is not Side.MINE:
         if disk:
@@ -234,7 +235,7 @@ def _done(node: Node, row: Request) -> Iterator[Link]:
 
 def _undone(row: Request, now: float, *, told_by: Sequence[Link]) -> Iterator[Link]:
     """How a row ended that brought nothing; `told_by` are the links that say so already."""
-    took, failure = span((row.ended or now) - row.started), row.failure
+    took, failure = duration((row.ended or now) - row.started), row.failure
     again = _RETRY if row.side is Side.MINE else "Retry sends it all the same"
     if row.side is Side.THEIRS and row.earlier:
         again = "Push the file if it is still wanted"
@@ -257,7 +258,7 @@ def _undone(row: Request, now: float, *, told_by: Sequence[Link]) -> Iterator[Li
 
 
 def _under_way(row: Request, now: float) -> Iterator[Link]:
-    since = span(now - row.steps[-1].at) if row.steps else span(now - row.started)
+    since = duration(now - row.steps[-1].at) if row.steps else duration(now - row.started)
     so_far = f"{size(row.done)} of {size(row.size)}" if row.size is not None else size(row.done)
     match row.step:
         case Step.DOWNLOADING:

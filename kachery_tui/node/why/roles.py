@@ -6,8 +6,9 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from kachery_tui.node.values import ConnectionState
-from kachery_tui.node.why.links import Link, bad, clip, note, ok, span, wait
+from kachery_tui.node.why.links import Link, bad, clip, note, ok, wait
 from kachery_tui.protocol.roles import ROLE_TABLE, Kind, Role
+from kachery_tui.words import duration
 
 if TYPE_CHECKING:
     from kachery_tui.node.membership import Membership
@@ -42,7 +43,7 @@ def role_link(membership: Membership, role: Role) -> Link:
 def connection_link(membership: Membership, now: float) -> Link:
     """How the connection to the channel's pub-sub service stands."""
     name, connection = membership.name, membership.connection
-    since = span(now - connection.since)
+    since = duration(now - connection.since)
     reason = f": {clip(connection.reason, _LONGEST_REASON)}" if connection.reason else ""
     match connection.state:
         case ConnectionState.CONNECTED:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from kachery_tui.node.why.links import Link, bad, clip, note, ok, several, span
+from kachery_tui.node.why.links import Link, bad, clip, note, ok, several
 from kachery_tui.node.why.roles import ASK_FOR_ROLE, ASK_OWNER, connection_link, not_joined
 from kachery_tui.protocol.roles import Stream, role_to_publish, role_to_subscribe
+from kachery_tui.words import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +65,9 @@ def _traffic(node: Node, activity: StreamActivity, now: float) -> Iterator[Link]
     if activity.messages:
         last = activity.messages[-1]
         who = node.label_of(last.from_node_id) if last.from_node_id else "somebody"
-        yield note(f"the last message came {span(now - last.at)} ago: {last.type or last.verdict} from {who}")
+        yield note(
+            f"the last message came {duration(now - last.at)} ago: {last.type or last.verdict} from {who}"
+        )
     else:
         yield note("no message has gone over it since the node started")
     if activity.refused:
