@@ -128,9 +128,10 @@ class _Hashing:
         threads = [
             threading.Thread(target=self._guard, args=(work,), name=name) for name, work in workers.items()
         ]
-        for thread in threads:
-            thread.start()
         try:
+            # Within: an interrupt may come at any moment, and whoever has started must hear that it is over.
+            for thread in threads:
+                thread.start()
             fill(self._advance)
             self._wait(lambda: min(self._done.values()) == self._size)
         except BaseException as error:
@@ -138,7 +139,8 @@ class _Hashing:
             raise
         finally:
             for thread in threads:
-                thread.join()
+                if thread.ident is not None:
+                    thread.join()
         if self._failure is not None:
             raise self._failure
         return Digest(self._size, self._sha1, tuple(self._chunks))

@@ -9,6 +9,7 @@ import pytest
 
 from kachery_tui.errors import KacheryError, NotAllowed, UsageError
 from kachery_tui.filters import parse_filter
+from kachery_tui.protocol.manifest import CHUNK_SIZE
 from kachery_tui.protocol.messages import ChunkOf, FileKey
 from kachery_tui.storage import ByteSource, SourceChanged, Storage
 from kachery_tui.storage.index_query import ENTRY_FIELDS
@@ -274,3 +275,25 @@ def test_hashes_that_are_none_are_refused(storage: Storage, bad: str) -> None:
         storage.receive(bad, 1)
     with pytest.raises(UsageError):
         storage.pin(bad, True)
+
+
+def test_an_interrupt_while_the_hashers_start_ends_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = Storage.open(tmp_path / "storage")
+    source = tmp_path / "source"
+    source.write_bytes(bytes(CHUNK_SIZE + 1))
+    start = threading.Thread.start
+
+    def start_and_break_off(thread: threading.Thread) -> None:
+        start(thread)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", start_and_break_off)
+    before = set(threading.enumerate())
+    with pytest.raises(KeyboardInterrupt):
+        storage.store(source)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+        assert not thread.is_alive()
+    storage.close()
