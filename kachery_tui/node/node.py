@@ -212,7 +212,7 @@ class Node:
 
     async def feeds(self) -> list[FeedInfo]:
         """The feeds that the storage folder holds, this node's own and others'."""
-        return await in_thread(self.storage.feeds)
+        return await in_thread(self.storage.feeds.feeds)
 
     def _deliver(self, membership: Membership, envelope: Envelope, message: int) -> None:
         """Hand a verified message to the exchange of its kind. Feeds and tasks are shown, and answered by nobody yet."""

@@ -63,6 +63,10 @@ class PrivateKey:
 
         return self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
+    def seed(self) -> bytes:
+        """The 32 bytes that `from_seed` takes: the key itself, not encrypted."""
+        return self._key.private_bytes_raw()
+
     def public_pem(self) -> bytes:
         """The public key as PEM text."""
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat

@@ -42,6 +42,11 @@ class Layout:
         return self.folder / "kachery-tui-history.db"
 
     @property
+    def feed_notes(self) -> Path:
+        """Names of subfeeds, and which are followed."""
+        return self.folder / "kachery-tui-feeds.db"
+
+    @property
     def pins(self) -> Path:
         """The pinned hashes: they must outlive an index that is rebuilt."""
         return self.folder / "kachery-tui-pins.txt"

@@ -14,7 +14,8 @@ from kachery_tui.protocol.keys import PrivateKey
 from kachery_tui.protocol.manifest import Manifest
 from kachery_tui.protocol.messages import FileKey
 from kachery_tui.storage import cleanup, eviction, identity
-from kachery_tui.storage.feeds_reading import read_feeds
+from kachery_tui.storage.feed_notes import FeedNotes
+from kachery_tui.storage.feeds import FeedStore
 from kachery_tui.storage.files import Files
 from kachery_tui.storage.history import History
 from kachery_tui.storage.incoming import Incoming
@@ -29,7 +30,6 @@ from kachery_tui.storage.trash import Trash
 from kachery_tui.storage.values import (
     ByteSource,
     Entry,
-    FeedInfo,
     Found,
     Progress,
     ScanResult,
@@ -59,6 +59,8 @@ class Storage:
         self._settings = Settings(self._layout.settings)
         self._evicting = threading.Lock()
         self._claim: Claim | None = None
+        self.feeds = FeedStore(folder)
+        self.feed_notes = FeedNotes(self._layout.feed_notes)
 
     @classmethod
     def open(cls, folder: Path) -> "Storage":
@@ -91,6 +93,8 @@ class Storage:
     def close(self) -> None:
         """Let go of the index and, if this process claimed the folder, of that."""
         self.index.close()
+        self.feeds.close()
+        self.feed_notes.close()
         if self._claim is not None:
             self._claim.release()
             self._claim = None
@@ -219,10 +223,6 @@ class Storage:
             raise UsageError(f"cannot pin {sha1}", "it is not in storage")
         self._pins.set(sha1, pinned)
         self.index.set_pinned(sha1, pinned)
-
-    def feeds(self) -> list[FeedInfo]:
-        """The feeds that the folder holds, own ones first."""
-        return read_feeds(self.folder)
 
     def trashed(self, limit: int) -> tuple[list[TrashedFile], bool]:
         """What the trash holds, the newest first, `limit` at most, and whether there is more."""

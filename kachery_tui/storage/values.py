@@ -108,3 +108,21 @@ class FeedInfo:
     subfeeds: int
     messages: int
     last_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SubfeedInfo:
+    """A subfeed that the storage folder holds, and how many messages of it."""
+
+    feed_id: str
+    subfeed_hash: str
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A subfeed that this node follows: over `channel`, or over any where that is None."""
+
+    feed_id: str
+    subfeed_hash: str
+    channel: str | None

@@ -1,0 +1,283 @@
+"""The feeds of a storage folder: `feeds.db` as the old daemon has it (PROTOCOL.md, A node's storage folder)."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from kachery_tui.errors import NotAllowed, UsageError
+from kachery_tui.protocol.canonical import JsonObject
+from kachery_tui.protocol.feeds import (
+    START,
+    BadMessage,
+    Fault,
+    Head,
+    SignedMessage,
+    check_chain,
+    sign_messages,
+)
+from kachery_tui.protocol.hashes import is_node_id, is_sha1
+from kachery_tui.protocol.keys import PrivateKey
+from kachery_tui.storage.feed_keys import FeedKeys, check_name
+from kachery_tui.storage.feeds_reading import read_feeds
+from kachery_tui.storage.old_database import OldDatabase
+from kachery_tui.storage.values import FeedInfo, SubfeedInfo
+
+MOST_SUBFEEDS: Final = 10_000
+"""Subfeeds that are listed."""
+
+MOST_AT_ONCE: Final = 10_000
+"""Messages that one call reads or appends."""
+
+# What the old daemon makes.
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS feeds (
+    feedId TEXT PRIMARY KEY NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS subfeeds (
+    feedId TEXT NOT NULL,
+    subfeedHash TEXT NOT NULL,
+    PRIMARY KEY(feedId, subfeedHash),
+    FOREIGN KEY (feedId)
+    REFERENCES feeds (feedId)
+        ON UPDATE CASCADE
+        ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS subfeedMessages (
+    feedId TEXT NOT NULL,
+    subfeedHash TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    message TEXT,
+    PRIMARY KEY(feedId, subfeedHash, position),
+    FOREIGN KEY (feedId, subfeedHash)
+        REFERENCES subfeeds (feedId, subfeedHash)
+            ON UPDATE CASCADE
+            ON DELETE CASCADE
+) WITHOUT ROWID;
+"""
+
+_LAST: Final = """
+SELECT position, message FROM subfeedMessages WHERE feedId = ? AND subfeedHash = ? ORDER BY position DESC LIMIT 1
+"""
+
+_READ: Final = """
+SELECT position, message FROM subfeedMessages
+WHERE feedId = ? AND subfeedHash = ? AND position >= ? ORDER BY position LIMIT ?
+"""
+
+# By the key alone: counting would read every message of a large feed.
+_SUBFEEDS: Final = """
+SELECT s.feedId, s.subfeedHash,
+    (SELECT max(m.position) + 1 FROM subfeedMessages AS m
+     WHERE m.feedId = s.feedId AND m.subfeedHash = s.subfeedHash) AS count
+FROM subfeeds AS s LIMIT ?
+"""
+
+
+class FeedStore:
+    """Feeds on this node's disk. Methods block, are safe from any thread and beside other programs on the folder.
+
+    What is appended or kept is on disk when the call returns. Errors are `TryAgain` (locked by another program),
+    `UsageError` (damaged, or asked for what cannot be), `KacheryError`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._db = OldDatabase(folder / "feeds.db", _SCHEMA)
+        self._keys = FeedKeys(folder / "mutables.db")
+        self._own: dict[str, PrivateKey] = {}
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._db.close()
+        self._keys.close()
+
+    # -- own feeds --------------------------------------------------------------------------------------------
+
+    def create(self, name: str = "") -> str:
+        """Make a feed of this node's own; its id. `UsageError` for a name that is taken or cannot be one."""
+        if name:
+            check_name(name)
+        key = PrivateKey.generate()
+        self._keys.add(key, name)
+        self._db.write(lambda db: db.execute("INSERT OR IGNORE INTO feeds VALUES (?)", (key.node_id,)))
+        return key.node_id
+
+    def named(self, name: str) -> str | None:
+        """The id of the feed of that name, None if there is none."""
+        return self._keys.feed_of(name)
+
+    def is_own(self, feed_id: str) -> bool:
+        """Whether the feed's private key is here, so that this node can write to it."""
+        return self._key(feed_id) is not None
+
+    def append(self, feed_id: str, subfeed_hash: str, messages: Sequence[JsonObject]) -> list[SignedMessage]:
+        """Sign messages and add them to a subfeed of an own feed, all of them or none.
+
+        Raises `NotAllowed` if the feed is another's, `ProtocolError` for a message that cannot be one.
+        """
+        key = self._key(feed_id)
+        if key is None:
+            raise NotAllowed(
+                f"cannot append to feed {feed_id[:12]}…",
+                "it is another's: its private key is not here",
+                "Append on the node that made it, or create a feed of your own",
+            )
+        if len(messages) > MOST_AT_ONCE:
+            raise UsageError(
+                "too many messages at once", f"{len(messages):,}, and {MOST_AT_ONCE:,} are taken"
+            )
+
+        def work(db: sqlite3.Connection) -> list[SignedMessage]:
+            head = _head(db, feed_id, subfeed_hash)
+            signed = sign_messages(key, head, messages, time.time_ns() // 1_000_000)
+            _insert(db, feed_id, subfeed_hash, signed)
+            return signed
+
+        return self._db.write(work)
+
+    def delete(self, feed_id: str) -> None:
+        """Remove a feed with all that is kept of it, for good: messages, name and private key."""
+        names = [feed.name for feed in self.feeds() if feed.feed_id == feed_id and feed.name]
+        self._db.write(lambda db: db.execute("DELETE FROM feeds WHERE feedId = ?", (feed_id,)))
+        self._keys.remove(feed_id, names)
+        with self._lock:
+            self._own.pop(feed_id, None)
+
+    # -- others' feeds ----------------------------------------------------------------------------------------
+
+    def keep(
+        self, feed_id: str, subfeed_hash: str, messages: Sequence[SignedMessage]
+    ) -> tuple[list[SignedMessage], BadMessage | None]:
+        """Add messages to a subfeed, as far as they are good: those that were added, and what is wrong with the next.
+
+        Number, chain and signature of each are checked against what is here. One that is here already is passed over;
+        another than the one that is here, with the owner's signature, is a fork.
+        """
+        bad: BadMessage | None = None
+
+        def work(db: sqlite3.Connection) -> list[SignedMessage]:
+            nonlocal bad
+            head = _head(db, feed_id, subfeed_hash)
+            known = [message for message in messages if message.number < head.count]
+            bad = _forked(db, feed_id, subfeed_hash, known)
+            if bad is not None:
+                return []
+            good, bad = check_chain(messages[len(known) :], head, feed_id)
+            _insert(db, feed_id, subfeed_hash, good)
+            return good
+
+        return self._db.write(work), bad
+
+    # -- reading ----------------------------------------------------------------------------------------------
+
+    def head(self, feed_id: str, subfeed_hash: str) -> Head:
+        """How many messages of a subfeed are here, and the last one's signature. `UsageError` if that one is damaged."""
+        return self._db.read(lambda db: _head(db, feed_id, subfeed_hash), START)
+
+    def read(self, feed_id: str, subfeed_hash: str, start: int, limit: int) -> list[SignedMessage]:
+        """Up to `limit` messages from number `start` on. They are not verified again; `BadMessage` for damaged ones."""
+        nothing: list[tuple[Any, ...]] = []
+        rows = self._db.read(
+            lambda db: _rows(db, _READ, (feed_id, subfeed_hash, start, min(limit, MOST_AT_ONCE))), nothing
+        )
+        return [SignedMessage.parse(text or "", position) for position, text in rows]
+
+    def check(self, feed_id: str, subfeed_hash: str) -> BadMessage | None:
+        """Verify a subfeed from its first message to its last; what is wrong with the first bad one, None if all hold."""
+        head, total = START, self.head(feed_id, subfeed_hash).count
+        while head.count < total:
+            try:
+                messages = self.read(feed_id, subfeed_hash, head.count, 1_000)
+            except BadMessage as bad:
+                return bad
+            if not messages:
+                return BadMessage(Fault.GAP, head.count)
+            good, bad_one = check_chain(messages, head, feed_id)
+            if bad_one is not None:
+                return bad_one
+            head = Head(good[-1].number + 1, good[-1].signature)
+        return None
+
+    def subfeeds(self) -> list[SubfeedInfo]:
+        """Every subfeed that is here, `MOST_SUBFEEDS` at most; names are for the caller to know."""
+        nothing: list[tuple[Any, ...]] = []
+        rows = self._db.read(lambda db: _rows(db, _SUBFEEDS, (MOST_SUBFEEDS,)), nothing)
+        return [
+            SubfeedInfo(feed_id, subfeed_hash, int(count or 0))
+            for feed_id, subfeed_hash, count in rows
+            if is_node_id(feed_id) and is_sha1(subfeed_hash)
+        ]
+
+    def feeds(self) -> list[FeedInfo]:
+        """The feeds that the folder holds, own ones first; what cannot be read is logged and left out."""
+        return read_feeds(self._folder)
+
+    def stamp(self) -> tuple[int, int]:
+        """What differs as soon as another program has written to `feeds.db`. Quick."""
+        return self._db.stamp()
+
+    def _key(self, feed_id: str) -> PrivateKey | None:
+        with self._lock:
+            key = self._own.get(feed_id)
+        if key is None:
+            key = self._keys.key_of(feed_id)
+            if key is not None:
+                with self._lock:
+                    self._own[feed_id] = key
+        return key
+
+
+def _head(db: sqlite3.Connection, feed_id: str, subfeed_hash: str) -> Head:
+    rows = _rows(db, _LAST, (feed_id, subfeed_hash))
+    if not rows:
+        return START
+    position, text = rows[0]
+    try:
+        last = SignedMessage.parse(text or "", position)
+    except BadMessage as bad:
+        raise UsageError(
+            f"the last message of subfeed {subfeed_hash[:12]}… is damaged on this disk",
+            f"{bad.what}: {bad.why}",
+            "Bring back feeds.db from a copy",
+        ) from bad
+    return Head(position + 1, last.signature)
+
+
+def _forked(
+    db: sqlite3.Connection, feed_id: str, subfeed_hash: str, messages: Sequence[SignedMessage]
+) -> BadMessage | None:
+    """The first of `messages` that the owner signed, and that is another than the one with its number here."""
+    for message in messages:
+        rows = _rows(db, _READ, (feed_id, subfeed_hash, message.number, 1))
+        here = SignedMessage.parse(rows[0][1] or "", message.number) if rows else None
+        if here is None or here.signature == message.signature:
+            continue
+        fault = Fault.FORK if message.is_signed_by(feed_id) else Fault.SIGNATURE
+        return BadMessage(fault, message.number)
+    return None
+
+
+def _insert(
+    db: sqlite3.Connection, feed_id: str, subfeed_hash: str, messages: Sequence[SignedMessage]
+) -> None:
+    if not messages:
+        return
+    db.execute("INSERT OR IGNORE INTO feeds VALUES (?)", (feed_id,))
+    db.execute("INSERT OR IGNORE INTO subfeeds VALUES (?, ?)", (feed_id, subfeed_hash))
+    db.executemany(
+        "INSERT INTO subfeedMessages VALUES (?, ?, ?, ?)",
+        [(feed_id, subfeed_hash, message.number, message.text) for message in messages],
+    )
+
+
+def _rows(db: sqlite3.Connection, query: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+    try:
+        return db.execute(query, values).fetchall()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return []
+        raise

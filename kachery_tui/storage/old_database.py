@@ -1,0 +1,140 @@
+"""SQLite files that the old daemon made, or might open: its schema, its journal, durable commits.
+
+Nothing here moves, replaces or repairs such a file: what is wrong with it is said, and it stays as it is.
+"""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TypeVar
+
+from kachery_tui.errors import KacheryError, TryAgain, UsageError
+from kachery_tui.storage.database import is_locked, statements
+
+T = TypeVar("T")
+
+BUSY_TIMEOUT: Final = 5.0
+"""Seconds that a statement waits for another program that writes."""
+
+
+class OldDatabase:
+    """One such file, made on the first write if it is missing. Methods block on the disk, and are safe from any thread.
+
+    They raise `TryAgain` where another program has locked it, `UsageError` where it is damaged or not what it should
+    be, `KacheryError` for other trouble of the disk.
+    """
+
+    def __init__(self, path: Path, schema: str) -> None:
+        self.path = path
+        self._schema = schema
+        self._lock = threading.Lock()
+        self._db: sqlite3.Connection | None = None
+        self._inode = 0
+
+    def read(self, work: Callable[[sqlite3.Connection], T], missing: T) -> T:
+        """Run `work`; `missing` where there is no file, which is not made for this."""
+        with self._lock:
+            if not self.path.exists():
+                self._let_go()
+                return missing
+            return self._guarded(work)
+
+    def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` in a transaction, which is on disk once this returns, or has changed nothing."""
+
+        def transact(db: sqlite3.Connection) -> T:
+            # Whoever comes second waits here, and then reads what the first has written.
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                for statement in statements(self._schema):
+                    db.execute(statement)
+                result = work(db)
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+            return result
+
+        with self._lock:
+            return self._guarded(transact)
+
+    def stamp(self) -> tuple[int, int]:
+        """What differs as soon as another connection, here or in another program, has written. Quick."""
+        version = self.read(lambda db: int(db.execute("PRAGMA data_version").fetchone()[0]), 0)
+        return self._inode, version
+
+    def close(self) -> None:
+        """Let go of the file; the next call opens it anew."""
+        with self._lock:
+            self._let_go()
+
+    def _guarded(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        what = f"cannot use {self.path}"
+        try:
+            return work(self._opened())
+        except sqlite3.Error as error:
+            if is_locked(error):
+                raise TryAgain(
+                    what,
+                    f"another program has locked it for {BUSY_TIMEOUT:.0f} s",
+                    "Try again when that program is done",
+                ) from error
+            raise _explained(what, error) from error
+        except OSError as error:
+            raise KacheryError(what, error.strerror or str(error), "Check the storage folder") from error
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._db is not None and not self._is_in_place():
+            self._let_go()
+        if self._db is None:
+            # Private keys stand in there: nobody else may read it, at no moment.
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            db = sqlite3.connect(
+                self.path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
+            )
+            try:
+                _prepare(db)
+            except BaseException:
+                db.close()
+                raise
+            self._db, self._inode = db, self.path.stat().st_ino
+        return self._db
+
+    def _is_in_place(self) -> bool:
+        try:
+            return self.path.stat().st_ino == self._inode
+        except FileNotFoundError:
+            return False
+
+    def _let_go(self) -> None:
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+
+def _prepare(db: sqlite3.Connection) -> None:
+    db.execute("PRAGMA foreign_keys=ON")
+    # The old daemon's journal stays of the old daemon's kind, which also works on network file systems. Emptying it
+    # instead of removing it saves one flush of a folder a commit.
+    if db.execute("PRAGMA journal_mode").fetchone()[0] == "delete":
+        db.execute("PRAGMA journal_mode=TRUNCATE")
+    # An acknowledged message is on disk, whatever happens to the machine afterwards.
+    db.execute("PRAGMA synchronous=FULL")
+
+
+def _explained(what: str, error: sqlite3.Error) -> KacheryError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return UsageError(
+            what,
+            f"it is damaged ({error})",
+            "Nothing in it was touched: bring back a copy, or move it away to begin anew",
+        )
+    if code == sqlite3.SQLITE_FULL:
+        return KacheryError(what, "the disk is full", "Free space on that disk, then try again")
+    if code == sqlite3.SQLITE_READONLY:
+        return KacheryError(what, "it cannot be written to", "Check its permissions, and those of the folder")
+    return KacheryError(what, str(error), "Check the storage folder")
