@@ -31,9 +31,10 @@ Sink = Callable[[memoryview], None]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What an upload is read from: the bytes from `start` up to, not including, `end` of the file at `path`."""
+    """What an upload is read from: the bytes from `start` up to, not including, `end` of the file at `path`, or of `path`
+    itself where that is bytes."""
 
-    path: Path
+    path: Path | bytes
     start: int
     end: int
 
@@ -45,6 +46,8 @@ class Span:
     start: int
     end: int | None
     max_bytes: int
+    fresh: bool = False
+    """Whether caches on the way are to be asked to look anew."""
 
     @property
     def header(self) -> dict[str, str]:
@@ -85,7 +88,8 @@ def download(job: Job, wire: Wire, url: str, what: str, span: Span, sink: Sink) 
     """
     if span.end is not None and span.end <= span.start:
         return 0
-    line, response = _ask(job, wire, "GET", url, what, span.header)
+    fresh = {"Cache-Control": "no-cache"} if span.fresh else {}
+    line, response = _ask(job, wire, "GET", url, what, span.header | fresh)
     try:
         if response.status == 416 and span.start == 0 and _total(response) in (0, None):
             received = 0  # a range of an empty object
@@ -225,7 +229,9 @@ def _send_file(
             job.call(on_bytes, sent)
 
 
-def _opened(what: str, source: Source) -> io.FileIO:
+def _opened(what: str, source: Source) -> io.FileIO | io.BytesIO:
+    if isinstance(source.path, bytes):
+        return io.BytesIO(source.path[source.start : source.end])
     try:
         file = io.FileIO(source.path)
         file.seek(source.start)

@@ -187,9 +187,7 @@ def _hint_for(offer: Offer) -> Hint:
 
 def _row(here: Here, uri: FileUri, side: Side, *steps: Step) -> bool:
     """Whether there is a row of that side for the file, in one of these steps."""
-    found = here.node.ledger.find(
-        lambda row: row.side is side and row.key.sha1 == uri.sha1 and row.step in steps
-    )
+    found = here.node.ledger.find(lambda row: row.side is side and row.hash == uri.sha1 and row.step in steps)
     return found is not None
 
 

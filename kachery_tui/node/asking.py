@@ -112,7 +112,7 @@ class Asker:
             await membership.publish_patiently(RequestFile(key), request=row.number)
             listening = [self.label_of(member.node_id) for member in self._others(membership)]
             ask = self._ledger.asked(
-                row, membership.name, Stream.REQUEST_FILES, _about(row.key, key), listening
+                row, membership.name, Stream.REQUEST_FILES, _about(row.file, key), listening
             )
             return await self._listen(membership, connection, waiter, _Question(row, ask), on_step)
         finally:
@@ -170,9 +170,9 @@ class Asker:
     def _progress(self, membership: Membership, row: Request, progress: UploadFileProgress) -> None:
         """Keep how far a peer's upload is, and how large the file is where nothing else has told it yet."""
         key = progress.file_key
-        if key.sha1 != row.key.sha1 and key.chunk_of is None:
+        if key.sha1 != row.file.sha1 and key.chunk_of is None:
             return
-        if key.sha1 == row.key.sha1 and row.size is None:
+        if key.sha1 == row.file.sha1 and row.size is None:
             if progress.size > membership.config.limits.max_file_size:
                 return
             row.size = progress.size

@@ -69,7 +69,7 @@ class Fetch:
                 await asyncio.sleep(ARRIVING_PAUSE)
 
     async def _walk(self) -> Found:
-        row, key = self._row, self._row.key
+        row, key = self._row, self._row.file
         found = await in_thread(lambda: self._storage.find(key.sha1))
         if found is not None:
             row.size = found.size
@@ -92,7 +92,7 @@ class Fetch:
             raise KacheryError(f"the manifest {sha1[:12]}… was received and is gone again", "", "Try again")
         kept = data
         try:
-            return await in_thread(lambda: Manifest.parse(kept, self._row.key.sha1))
+            return await in_thread(lambda: Manifest.parse(kept, self._row.file.sha1))
         except ProtocolError as error:
             raise KacheryError(
                 f"the manifest that the URI names is not this file's: {error.what}",
@@ -114,7 +114,7 @@ class Fetch:
             if incoming is None or incoming.chunks[0].end != info.size:
                 if incoming is not None:
                     incoming.close(keep=False)
-                name_on_disk = self._row.uri.name if counted else None
+                name_on_disk = self._row.file_uri.name if counted else None
                 incoming = await in_thread(
                     lambda: self._storage.receive(
                         key.sha1, info.size, name=name_on_disk, origin=membership.name
@@ -135,12 +135,12 @@ class Fetch:
 
     async def _in_chunks(self, manifest: Manifest) -> Found:
         """Get a file chunk by chunk, several at a time; what an earlier try verified is not fetched again."""
-        row, sha1 = self._row, self._row.key.sha1
+        row, sha1 = self._row, self._row.file.sha1
         self._check_size(self._candidates[0], manifest.size, None)
         origin = ", ".join(membership.name for membership in self._candidates)
         incoming = await in_thread(
             lambda: self._storage.receive(
-                sha1, manifest.size, manifest=manifest, name=row.uri.name, origin=origin
+                sha1, manifest.size, manifest=manifest, name=row.file_uri.name, origin=origin
             )
         )
         keep = True
@@ -204,7 +204,7 @@ class Fetch:
 
     async def _chunk(self, incoming: Incoming, manifest: Manifest, index: int) -> None:
         row, chunk = self._row, manifest.chunks[index]
-        key = FileKey(chunk.sha1, chunk_of=ChunkOf(FileKey(row.key.sha1), chunk.start, chunk.end))
+        key = FileKey(chunk.sha1, chunk_of=ChunkOf(FileKey(row.file.sha1), chunk.start, chunk.end))
         row.chunks[index] = ChunkState.MOVING
         source = await in_thread(lambda: self._storage.find_key(key))
         if source is not None:

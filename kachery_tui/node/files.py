@@ -93,10 +93,7 @@ class Files:
         membership.require(Role.PROVIDE_FILES)
         same = self._ledger.find(
             lambda row: (
-                row.side is Side.PUSH
-                and row.is_active
-                and row.channel == channel
-                and row.key.sha1 == wanted.sha1
+                row.side is Side.PUSH and row.is_active and row.channel == channel and row.hash == wanted.sha1
             )
         )
         if same is not None:

@@ -81,7 +81,7 @@ class Keeper:
         version = self._ledger.version
         if self._is_off or version == self._seen:
             return
-        changed = [(row, row.version) for row in self._ledger if self._saved.get(row.number) != row.version]
+        changed = [(row, row.version) for row in self._ledger if self._is_new(row)]
 
         def save() -> None:
             now = time.time()
@@ -102,6 +102,10 @@ class Keeper:
         self._saved.update((row.number, at) for row, at in changed)
         self._saved = {number: at for number, at in self._saved.items() if self._ledger.get(number)}
         self._seen = version
+
+    def _is_new(self, row: Request) -> bool:
+        # What is followed is remembered by itself, and goes on when the program does.
+        return not row.is_feed and self._saved.get(row.number) != row.version
 
     def _complain(self, error: KacheryError) -> None:
         if str(error) != self._trouble:

@@ -13,7 +13,7 @@ from kachery_tui.errors import KacheryError
 from kachery_tui.node.rates import RateMeter
 from kachery_tui.protocol.messages import FileKey
 from kachery_tui.protocol.roles import Stream
-from kachery_tui.protocol.uris import FileUri
+from kachery_tui.protocol.uris import FileUri, SubfeedKey, SubfeedUri
 
 ENDED_ROWS: Final = 1_000
 """Ended rows kept in memory; the oldest go first."""
@@ -62,6 +62,8 @@ class Step(StrEnum):
     """Somebody has the file, and a person there is asked whether to send it."""
     PEER_UPLOADS = "peer uploads"
     DOWNLOADING = "downloading"
+    LIVE = "live"
+    """A feed that is followed, or listened to: all there is has come, and what is appended comes at once."""
     VERIFYING = "verifying"
     RECONNECTING = "reconnecting"
     WAITING = "waits for your key"
@@ -125,7 +127,7 @@ class Ask:
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """One row: a wish for one file, and everything a person may want to know of it.
+    """One row: a wish for one file, or for what a subfeed says, and everything a person may want to know of it.
 
     The node writes it; everybody else only reads. `version` grows with every change. Sizes are bytes, times are
     Unix time in seconds.
@@ -135,8 +137,8 @@ class Request:
     side: Side
     channel: str
     """Where it goes on; empty while a request of ours has not settled on a channel."""
-    key: FileKey
-    uri: FileUri
+    key: FileKey | SubfeedKey
+    uri: FileUri | SubfeedUri
     only_channel: str | None = None
     """The channel that a person named for it; None where any would do."""
     asked_by: list[str] = field(default_factory=list)
@@ -145,6 +147,8 @@ class Request:
     steps: list[StepTime] = field(default_factory=list)
     size: int | None = None
     done: int = 0
+    messages: int = 0
+    """Messages of a subfeed that came, or were sent."""
     origins: dict[Origin, int] = field(default_factory=dict)
     chunks: list[ChunkState] = field(default_factory=list)
     answered_by: str = ""
@@ -171,9 +175,43 @@ class Request:
         return self.step not in ENDS
 
     @property
+    def is_pending(self) -> bool:
+        """Whether there is something still to be done: a live feed only waits for news."""
+        return self.is_active and self.step is not Step.LIVE
+
+    @property
+    def is_feed(self) -> bool:
+        """Whether it is about a subfeed, and not a file."""
+        return isinstance(self.key, SubfeedKey)
+
+    @property
+    def file(self) -> FileKey:
+        """The file that it is about."""
+        assert isinstance(self.key, FileKey), "a feed's row is no file's"
+        return self.key
+
+    @property
+    def file_uri(self) -> FileUri:
+        """The URI of the file that it is about."""
+        assert isinstance(self.uri, FileUri), "a feed's row is no file's"
+        return self.uri
+
+    @property
+    def hash(self) -> str:
+        """The hash of the file, or of the subfeed's name."""
+        return self.key.subfeed_hash if isinstance(self.key, SubfeedKey) else self.key.sha1
+
+    @property
+    def known_name(self) -> str:
+        """The name that the URI has; empty without one."""
+        if isinstance(self.uri, SubfeedUri):
+            return f"{self.uri.feed_id[:8]}…/{self.uri.subfeed_name}"
+        return self.uri.name or ""
+
+    @property
     def name(self) -> str:
-        """What to call it: the file's name where the URI has one, else the start of its hash."""
-        return self.uri.name or f"{self.key.sha1[:12]}…"
+        """What to call it: the name where the URI has one, else the start of the file's hash."""
+        return self.known_name or f"{self.hash[:12]}…"
 
     @property
     def peer_done(self) -> int:
@@ -222,7 +260,9 @@ class Ledger:
         """The newest row that `matches`."""
         return next((row for row in reversed(self._rows.values()) if matches(row)), None)
 
-    def open(self, side: Side, channel: str, key: FileKey, uri: FileUri, step: Step) -> Request:
+    def open(
+        self, side: Side, channel: str, key: FileKey | SubfeedKey, uri: FileUri | SubfeedUri, step: Step
+    ) -> Request:
         """Start a row."""
         row = Request(next(self._numbers), side, channel, key, uri)
         self._rows[row.number] = row
@@ -243,6 +283,7 @@ class Ledger:
     def reopen(self, row: Request, step: Step) -> None:
         """Start an ended row anew, for another try. Its notes stay; what was counted starts from zero."""
         row.failure, row.path, row.ended, row.answered_by = None, None, None, ""
+        row.messages = 0
         row.done, row.origins, row.chunks, row.steps, row.asks = 0, {}, [], [], []
         row.earlier = False
         row.started = time.time()

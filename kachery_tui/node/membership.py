@@ -249,6 +249,11 @@ class Membership:
         while self.reconnects == made and not self.has_left:
             await self._changed.wait()
 
+    async def wait_disconnected(self) -> None:
+        """Wait until the pub-sub service is not reached any more, or the channel is left."""
+        while self.is_connected and not self.has_left:
+            await self._changed.wait()
+
     def _look(self) -> None:
         """Take over what the pub-sub service says of the connection and the streams."""
         states = self.channel.pubsub.in_force

@@ -13,16 +13,17 @@ from kachery_tui.config import ChannelConfig, NodeConfig, save_roles
 from kachery_tui.errors import KacheryError, UsageError
 from kachery_tui.node.cache import Cache
 from kachery_tui.node.channel_files import ChannelFiles
+from kachery_tui.node.feeds.exchange import Feeds
 from kachery_tui.node.files import Files
 from kachery_tui.node.history import Keeper
-from kachery_tui.node.ledger import Ledger
+from kachery_tui.node.ledger import Ledger, Request
 from kachery_tui.node.log import LogRing
 from kachery_tui.node.membership import Membership
 from kachery_tui.node.rates import RateMeter
 from kachery_tui.node.status import StatusWriter
 from kachery_tui.node.supervisor import Supervisor
 from kachery_tui.node.threads import in_thread, in_thread_with_progress
-from kachery_tui.node.values import FeedInfo, Stored
+from kachery_tui.node.values import Stored
 from kachery_tui.protocol.envelope import Envelope
 from kachery_tui.protocol.roles import Kind, Role
 from kachery_tui.storage.storage import Storage
@@ -70,6 +71,7 @@ class Node:
         self._cache = Cache(storage, self.memberships)
         self._key: PrivateKey | None = None
         self._files: Files | None = None
+        self._feeds: Feeds | None = None
         self._keeper: Keeper | None = None
         self._stop_scan = threading.Event()
         self._evicting: asyncio.Task[None] | None = None
@@ -90,6 +92,13 @@ class Node:
         if self._files is None:
             raise UsageError("the node has not started yet", "", "Wait a moment")
         return self._files
+
+    @property
+    def feeds(self) -> Feeds:
+        """The exchange of feeds. Only there once the node has started."""
+        if self._feeds is None:
+            raise UsageError("the node has not started yet", "", "Wait a moment")
+        return self._feeds
 
     @property
     def cache(self) -> Cache:
@@ -124,9 +133,19 @@ class Node:
             count_uploaded=lambda amount: self.uploaded.add(amount, time.time()),
             count_downloaded=lambda amount: self.downloaded.add(amount, time.time()),
         )
+        self._feeds = Feeds(
+            self.storage,
+            self.ledger,
+            self.supervisor,
+            self.memberships,
+            node_id=self.node_id,
+            label_of=self.label_of,
+        )
         for channel in self._to_join:
             await self.join(channel)
         if self._provide:
+            self.supervisor.spawn(self._feeds.begin(), "followed feeds")
+            self.supervisor.spawn(self._feeds.watch(), "feeds of other programs", service=True)
             self.supervisor.spawn(self._follow_folder(), "storage scan", service=True)
             following = ChannelFiles(self.config.folder, self.memberships, self.join, self.leave)
             self.supervisor.spawn(following.run(), "channel files", service=True)
@@ -137,6 +156,8 @@ class Node:
         self._stop_scan.set()
         if self._files is not None:
             self._files.end()
+        if self._feeds is not None:
+            self._feeds.end()
         await self.supervisor.close()
         if self._keeper is not None:
             await self._keeper.close()
@@ -174,6 +195,7 @@ class Node:
         self._memberships[config.name] = membership
         self.version += 1
         await membership.start()
+        self.feeds.joined()
 
     async def leave(self, name: str) -> None:
         """Take part no longer; the channel file stays where it is."""
@@ -182,6 +204,7 @@ class Node:
             raise UsageError(f"no channel {name!r}")
         self.version += 1
         self.files.leave(membership)
+        self.feeds.leave(membership)
         await membership.close()
 
     async def set_role(self, channel: str, role: Role, *, asked: bool) -> None:
@@ -210,14 +233,31 @@ class Node:
             lambda report: self.storage.link(path, progress=report), progress
         )
 
-    async def feeds(self) -> list[FeedInfo]:
-        """The feeds that the storage folder holds, this node's own and others'."""
-        return await in_thread(self.storage.feeds.feeds)
-
     def _deliver(self, membership: Membership, envelope: Envelope, message: int) -> None:
-        """Hand a verified message to the exchange of its kind. Feeds and tasks are shown, and answered by nobody yet."""
-        if envelope.body.STREAM.kind is Kind.FILES:
-            self.files.hear(membership, envelope, message)
+        """Hand a verified message to the exchange of its kind. Tasks are shown, and answered by nobody yet."""
+        match envelope.body.STREAM.kind:
+            case Kind.FILES:
+                self.files.hear(membership, envelope, message)
+            case Kind.FEEDS:
+                self.feeds.hear(membership, envelope, message)
+
+    def answer(self, row: Request, *, yes: bool) -> None:
+        """Answer a request of others that waits for a person. Raises `UsageError` where none waits."""
+        if row.is_feed:
+            self.feeds.answer(row, yes=yes)
+        else:
+            self.files.answer(row.number, yes=yes)
+
+    def cancel(self, row: Request) -> None:
+        """Break a request off. Raises `UsageError` when it has ended already."""
+        if row.is_feed:
+            self.feeds.cancel(row)
+        else:
+            self.files.cancel(row.number)
+
+    def retry(self, row: Request) -> Request:
+        """Try an ended request again, in the same row. Raises `UsageError` while it runs."""
+        return self.feeds.retry(row) if row.is_feed else self.files.retry(row.number)
 
     def _evict_soon(self) -> None:
         if self._evicting is None or self._evicting.done():

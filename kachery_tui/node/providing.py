@@ -342,7 +342,7 @@ class Provider:
         self._supervisor.spawn(self._send_again(membership, serving), f"{membership.name}: provide again")
 
     async def _send_again(self, membership: Membership, serving: _Serving) -> None:
-        wanted = await in_thread(lambda: self._find(serving.row.key))
+        wanted = await in_thread(lambda: self._find(serving.row.file))
         if wanted is None:
             gone = KacheryError("the file is no longer in this node's storage", "", "Store or link it again")
             self._ledger.end(serving.row, Step.FAILED, failure=gone)

@@ -24,11 +24,11 @@ async def push(
     Raises `NotAllowed` without the role, `UsageError` when the file is not here, or what the upload raises.
     """
     membership.require(Role.PROVIDE_FILES)
-    objects = await in_thread(lambda: _objects(storage, row.key))
+    objects = await in_thread(lambda: _objects(storage, row.file))
     row.size = sum(source.size for _, source in objects)
     ledger.touch(row)
     try:
-        with storage.using(row.key.sha1):
+        with storage.using(row.file.sha1):
             async with asyncio.TaskGroup() as group:
                 for key, source in objects:
                     group.create_task(uploader.upload(membership, row, key, source))
@@ -36,7 +36,7 @@ async def push(
         raise several.exceptions[0] from None
     if set(row.origins) == {Origin.BUCKET}:
         ledger.note(row, ALREADY_THERE)
-    await in_thread(lambda: storage.touch(row.key.sha1))
+    await in_thread(lambda: storage.touch(row.file.sha1))
 
 
 def _objects(storage: Storage, key: FileKey) -> list[tuple[FileKey, ByteSource]]:

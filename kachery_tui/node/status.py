@@ -63,7 +63,7 @@ class StatusWriter:
     def status(self, *, ended: float | None = None) -> NodeStatus:
         """How the node stands now."""
         node, now = self._node, time.time()
-        under_way = [row for row in node.ledger if row.is_active]
+        under_way = [row for row in node.ledger if row.is_pending]
         waiting = sum(1 for row in under_way if row.step is Step.WAITING)
         mine = sum(1 for row in under_way if row.side is Side.MINE)
         is_over = ended is not None

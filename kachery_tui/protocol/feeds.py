@@ -122,6 +122,10 @@ class SignedMessage:
         """Its canonical JSON: what stands on disk and in the bucket."""
         return canonical_json(self.raw)
 
+    def encode(self) -> bytes:
+        """Its text in UTF-8."""
+        return self.text.encode()
+
     def follow(self, head: Head, feed_id: str) -> Head:
         """The chain's end with this message. Raises `BadMessage` unless it is the next one of that feed."""
         if self.number != head.count:

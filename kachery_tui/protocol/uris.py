@@ -69,6 +69,14 @@ class FileUri:
 
 
 @dataclass(frozen=True, slots=True)
+class SubfeedKey:
+    """A subfeed as messages, buckets and disks know it: its feed, and the hash of its name."""
+
+    feed_id: str
+    subfeed_hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class SubfeedUri:
     """A feed, or one subfeed of it: `feed://<64 hex>[/<url-quoted subfeed name>]`."""
 
@@ -96,6 +104,10 @@ class SubfeedUri:
         except UnicodeDecodeError:
             raise ProtocolError(shown, "the subfeed's name is not UTF-8") from None
         return cls(feed_id, name or None)
+
+    def key(self, default: str) -> SubfeedKey:
+        """The subfeed that it names; where it names the feed alone, the one called `default`."""
+        return SubfeedKey(self.feed_id, subfeed_hash(self.subfeed_name or default))
 
     @property
     def subfeed_hash(self) -> str | None:

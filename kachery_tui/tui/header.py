@@ -76,7 +76,7 @@ def header_line(
             f"↓ {present.byte_rate(node.downloaded.rate(now))} ↑ {present.byte_rate(node.uploaded.rate(now))}"
         ),
     )
-    pending = (Cell(f"{number} under way"),) if (number := sum(row.is_active for row in node.ledger)) else ()
+    pending = (Cell(f"{number} under way"),) if (number := sum(row.is_pending for row in node.ledger)) else ()
     gauge = storage_gauge(totals)
     for worded in (True, False):
         channels = _channels(node, worded=worded)
@@ -107,7 +107,7 @@ def storage_gauge(totals: Totals | None) -> Line:
 
 def title(node: Node) -> str:
     """What the terminal's title says: transfers each way and questions; kept short, for a row of tabs."""
-    rows = [row for row in node.ledger if row.is_active]
+    rows = [row for row in node.ledger if row.is_pending]
     down = sum(1 for row in rows if row.side is Side.MINE)
     parts = [f"↓{down}" if down else "", f"↑{len(rows) - down}" if len(rows) > down else ""]
     number = waiting(node)

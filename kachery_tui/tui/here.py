@@ -97,13 +97,13 @@ def uri_of(node: Node, selection: Selection) -> FileUri | None:
     """The file that a selection is about."""
     match selection:
         case Request():
-            return selection.uri
+            return selection.uri if isinstance(selection.uri, FileUri) else None
         case Entry():
             return FileUri(selection.sha1, selection.name or None, selection.manifest_sha1)
         case BucketFile() | TrashedFile():
             return FileUri(selection.sha1, selection.name or None)
         case StreamMessage(request=int(number)):
             row = node.ledger.get(number)
-            return row.uri if row else None
+            return uri_of(node, row)
         case _:
             return None

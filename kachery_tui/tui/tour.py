@@ -100,7 +100,7 @@ def has_come(uri: str) -> Holds:
     def holds(here: Here, _act: str) -> bool:
         return (
             here.node.ledger.find(
-                lambda row: row.side is Side.MINE and row.step is Step.DONE and row.key.sha1 == sha1
+                lambda row: row.side is Side.MINE and row.step is Step.DONE and row.hash == sha1
             )
             is not None
         )

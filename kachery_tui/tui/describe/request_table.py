@@ -54,7 +54,7 @@ def request_facts(row: Request, label_of: LabelOf) -> Mapping[str, Fact]:
         "state": state(row),
         "step": "already there" if row.step is Step.DONE and was_there(row) else str(row.step),
         "side": str(row.side),
-        "file": row.uri.name or "",
+        "file": row.known_name,
         "peer": peer(row, label_of),
         "channel": row.channel,
         "size": row.size,
@@ -62,7 +62,7 @@ def request_facts(row: Request, label_of: LabelOf) -> Mapping[str, Fact]:
         "started": row.started,
         "ended": row.ended,
         "number": row.number,
-        "sha1": row.key.sha1,
+        "sha1": row.hash,
         "earlier": row.earlier,
         "why": f"{row.failure.what} {row.failure.why}" if row.failure else "",
     }
@@ -103,8 +103,8 @@ def request_texts(row: Request, label_of: LabelOf) -> tuple[str, ...]:
     return (
         str(row.number),
         str(row.side),
-        row.uri.name or "",
-        row.key.sha1,
+        row.known_name,
+        row.hash,
         state(row),
         str(row.step),
         "" if row.size is None else str(row.size),

@@ -240,7 +240,7 @@ def _sender(message: StreamMessage, label_of: LabelOf) -> str:
 
 def _says(message: StreamMessage, row: Request | None) -> str:
     """What it says in a few words, its file by name where this node knows it."""
-    return message.summary if row is None else message.summary.replace(f"{row.key.sha1[:12]}…", row.name)
+    return message.summary if row is None else message.summary.replace(f"{row.hash[:12]}…", row.name)
 
 
 def message_facts(

@@ -1,0 +1,1 @@
+"""The exchange of feeds: followed ones of others, own ones for others."""

@@ -1,0 +1,369 @@
+"""The exchange of feeds: own ones, those that are followed, and what others want of them."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Final
+
+from kachery_tui.errors import KacheryError, NobodyHasIt, UsageError
+from kachery_tui.node.feeds.book import FeedBook, SubfeedState
+from kachery_tui.node.feeds.bucket import explain
+from kachery_tui.node.feeds.follow import Follow
+from kachery_tui.node.feeds.providing import FeedProvider
+from kachery_tui.node.feeds.shelf import Shelf
+from kachery_tui.node.history_rows import broken_off
+from kachery_tui.node.ledger import Cancelled, Ledger, Request, Side, Step
+from kachery_tui.node.membership import Membership
+from kachery_tui.node.supervisor import Supervisor
+from kachery_tui.protocol.canonical import JsonObject
+from kachery_tui.protocol.envelope import Envelope
+from kachery_tui.protocol.feeds import DEFAULT_SUBFEED, BadMessage, SignedMessage
+from kachery_tui.protocol.messages import (
+    NewSubfeedMessages,
+    NumSubfeedMessagesUploaded,
+    SubscribeToSubfeed,
+)
+from kachery_tui.protocol.uris import SubfeedKey, SubfeedUri
+from kachery_tui.storage.storage import Storage
+
+_log = logging.getLogger(__name__)
+
+WATCH_INTERVAL: Final = 0.1
+"""Seconds between two looks at whether another program has appended, while somebody listens."""
+
+LOOK_INTERVAL: Final = 2.0
+"""Seconds between two such looks while nobody does."""
+
+AT_A_GO: Final = 500
+"""Messages that are read from disk together."""
+
+MOST_FOLLOWS: Final = 200
+"""Subfeeds that may be followed at a time."""
+
+
+class Feeds:
+    """What the node does with feeds, and the commands that a person has for it.
+
+    `book` is what is known of each subfeed. `own` and `follow` may be called before any channel is joined.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        ledger: Ledger,
+        supervisor: Supervisor,
+        memberships: Mapping[str, Membership],
+        *,
+        node_id: str,
+        label_of: Callable[[str], str],
+    ) -> None:
+        self.book = FeedBook()
+        self._ledger = ledger
+        self._supervisor = supervisor
+        self._memberships = memberships
+        self._node_id = node_id
+        self._label_of = label_of
+        self._shelf = Shelf(storage.feeds, storage.feed_notes, self.book)
+        self._provider = FeedProvider(self._shelf, self.book, ledger, supervisor, self._uri_of)
+        self._follows: dict[SubfeedKey, Follow] = {}
+        self._is_ending = False
+
+    @property
+    def waiting(self) -> int:
+        """How many subfeeds of ours wait for a person's answer to who wants to listen."""
+        return self._provider.waiting
+
+    # -- own feeds --------------------------------------------------------------------------------------------
+
+    async def create(self, name: str = "") -> SubfeedUri:
+        """Make a feed of this node's own. `UsageError` for a name that is taken or cannot be one."""
+        return SubfeedUri(await self._shelf.create(name))
+
+    async def append(self, uri: SubfeedUri | str, messages: Sequence[JsonObject]) -> list[SignedMessage]:
+        """Sign messages and add them to a subfeed of an own feed; on disk once this returns, then told to who listens.
+
+        Raises `NotAllowed` if the feed is another's, `ProtocolError` for a message that cannot be one.
+        """
+        key = await self.key(uri)
+        added = await self._shelf.append(key, messages)
+        self._provider.appended(key)
+        return added
+
+    async def delete(self, uri: SubfeedUri | str) -> None:
+        """Remove a feed from this node for good: messages, name, private key; it is followed no more."""
+        wanted = await self.parse(uri)
+        for key in [key for key in self._follows if key.feed_id == wanted.feed_id]:
+            await self.unfollow(key)
+        await self._shelf.delete(wanted.feed_id)
+
+    # -- reading ----------------------------------------------------------------------------------------------
+
+    async def parse(self, uri: SubfeedUri | str) -> SubfeedUri:
+        """What a person named: a URI, or the name of a feed that is here (`name`, `name/subfeed`).
+
+        Raises `UsageError`.
+        """
+        if isinstance(uri, SubfeedUri):
+            return uri
+        if "://" in uri:
+            return SubfeedUri.parse(uri)
+        name, _, subfeed = uri.partition("/")
+        feed_id = await self._shelf.named(name)
+        if feed_id is None:
+            raise UsageError(
+                f"no feed {name!r} here",
+                "it is neither a URI nor the name of a feed of this node",
+                "See `kachery-tui feed list`",
+            )
+        return SubfeedUri(feed_id, subfeed or None)
+
+    async def key(self, uri: SubfeedUri | str) -> SubfeedKey:
+        """The subfeed that a person named; `messages` where only a feed was. Its name is remembered."""
+        wanted = await self.parse(uri)
+        name = wanted.subfeed_name or DEFAULT_SUBFEED
+        key = wanted.key(DEFAULT_SUBFEED)
+        state = self.book.state(key)
+        if not state.name and not name.startswith("~"):
+            state.name = name
+            with suppress(KacheryError):
+                await self._shelf.learn(name)
+        return key
+
+    async def messages(self, key: SubfeedKey, start: int, limit: int) -> list[SignedMessage]:
+        """Up to `limit` messages that are here, from number `start` on; verified when they came."""
+        return await self._shelf.read(key, start, limit)
+
+    async def count(self, key: SubfeedKey) -> int:
+        """How many messages are here."""
+        return await self._shelf.count(key)
+
+    async def check(self, key: SubfeedKey) -> BadMessage | None:
+        """Verify every message that is here; what is wrong with the first bad one, None if all hold."""
+        return await self._shelf.check(key)
+
+    async def look(self) -> None:
+        """Bring the book in step with the disk."""
+        await self._shelf.look()
+
+    async def tail(self, key: SubfeedKey, start: int) -> AsyncIterator[SignedMessage]:
+        """Messages from number `start` on, those that are here and then each that comes, for ever."""
+        number = start
+        while True:
+            version = self.book.version
+            for message in await self._shelf.read(key, number, AT_A_GO):
+                number = message.number + 1
+                yield message
+            if self.book.state(key).here <= number:
+                await self.book.wait_changed(version)
+
+    # -- following --------------------------------------------------------------------------------------------
+
+    async def follow(
+        self, uri: SubfeedUri | str, channel: str | None = None, *, remember: bool = True
+    ) -> Request:
+        """Get what there is of a subfeed, and what comes; the row of the ledger that shows how it goes.
+
+        `channel` names the one to use; without it all are. `remember` makes it go on when the program is started again.
+        Raises `UsageError` for an unknown channel, for one's own feed, and for too many.
+        """
+        if channel is not None and channel not in self._memberships:
+            joined = ", ".join(sorted(self._memberships)) or "none"
+            raise UsageError(
+                f"no channel {channel!r}", f"joined: {joined}", "Join it with `kachery-tui channel join`"
+            )
+        key = await self.key(uri)
+        if await self._shelf.is_own(key.feed_id):
+            raise UsageError(
+                "this feed is this node's own",
+                "its private key is here, so nobody else can know more of it",
+                "Append to it; others follow it",
+            )
+        there = self._follows.get(key)
+        if there is not None:
+            return there.row
+        if len(self._follows) >= MOST_FOLLOWS:
+            raise UsageError("too many feeds are followed", f"{MOST_FOLLOWS} may be", "Stop following some")
+        if remember:
+            await self._shelf.follow(key, channel)
+        return self._begin(key, channel, remember=remember)
+
+    def _begin(self, key: SubfeedKey, channel: str | None, *, remember: bool) -> Request:
+        state = self.book.state(key)
+        row = state.row
+        if row is not None and self._ledger.get(row.number) is row and not row.is_active:
+            self._ledger.reopen(row, Step.STORAGE)
+        else:
+            row = self._ledger.open(Side.MINE, channel or "", key, self._uri_of(key), Step.STORAGE)
+        row.only_channel = channel
+        state.row, state.follows, state.fault, state.silent_since = row, remember, None, None
+        self.book.touch(state)
+        follow = Follow(
+            key, row, channel, self._memberships, self._shelf, self.book, self._ledger, self._label_of
+        )
+        self._follows[key] = follow
+        task = self._supervisor.spawn(follow.run(), f"follow {row.name}", service=True)
+        task.add_done_callback(lambda _: self._has_ended(key, follow))
+        follow.task = task
+        return row
+
+    async def unfollow(self, key: SubfeedKey) -> None:
+        """Follow a subfeed no more; what came of it stays."""
+        follow = self._follows.get(key)
+        state = self.book.state(key)
+        state.follows = False
+        self.book.touch(state)
+        await self._shelf.unfollow(key)
+        if follow is not None:
+            await follow.stop()
+
+    async def sync(self, uri: SubfeedUri | str, channel: str | None = None) -> SubfeedKey:
+        """Get all there is of a subfeed at this moment: from the buckets, and from its owner's node if that is present.
+
+        Raises `NobodyHasIt` where nothing is found anywhere, or what was wrong with what is there.
+        """
+        key = await self.key(uri)
+        if await self._shelf.is_own(key.feed_id):
+            await self._shelf.count(key)
+            return key
+        row = await self.follow(uri, channel, remember=False)
+        follow = self._follows[key]
+        try:
+            await follow.wait_caught_up()
+        finally:
+            if not self.book.state(key).follows:
+                await follow.stop()
+        if isinstance(row.failure, BadMessage):
+            raise row.failure
+        if not self.book.state(key).here:
+            raise self._nothing(row)
+        return key
+
+    def _nothing(self, row: Request) -> KacheryError:
+        fault = self.book.state(row.key).fault if isinstance(row.key, SubfeedKey) else None
+        if fault is not None:
+            return fault
+        where = f"on {row.only_channel}" if row.only_channel else "on any channel"
+        why = (
+            "; ".join(row.notes)
+            or f"no bucket {where} has a message of it, and no node that was present told of any"
+        )
+        return NobodyHasIt(
+            f"nothing of {row.name} was found",
+            why,
+            "Ask the feed's owner to run a node, and check the subfeed's name",
+        )
+
+    def _has_ended(self, key: SubfeedKey, follow: Follow) -> None:
+        if self._follows.get(key) is follow:
+            del self._follows[key]
+        if follow.row.is_active:
+            ended = Cancelled(f"{follow.row.name} is followed no more")
+            why = broken_off(Side.MINE) if self._is_ending else ended
+            self._ledger.end(follow.row, Step.CANCELLED, failure=why)
+        state = self.book.find(key)
+        if state is not None:
+            self.book.touch(state)
+
+    # -- rows of the ledger -----------------------------------------------------------------------------------
+
+    def answer(self, row: Request, *, yes: bool) -> None:
+        """Answer who wants to listen to an own feed. Raises `UsageError` where nobody waits."""
+        self._provider.answer(row, yes=yes)
+
+    def cancel(self, row: Request) -> None:
+        """Stop following. Raises `UsageError` for what others listen to, and for what has ended."""
+        if not row.is_active:
+            raise UsageError(f"request {row.number} has ended already", f"it is {row.step}")
+        if row.side is Side.THEIRS:
+            self._provider.cancel(row)
+        elif isinstance(row.key, SubfeedKey):
+            self._supervisor.spawn(self.unfollow(row.key), f"stop following {row.name}")
+
+    def retry(self, row: Request) -> Request:
+        """Follow again what has stopped. Raises `UsageError` where it has not, and for others' rows."""
+        if row.is_active:
+            raise UsageError(f"request {row.number} is still under way", f"it is {row.step}")
+        if row.side is Side.THEIRS or not isinstance(row.key, SubfeedKey):
+            raise UsageError(
+                f"request {row.number} of others cannot be tried again",
+                "",
+                "Who listens asks again by itself",
+            )
+        key, channel = row.key, row.only_channel
+        self._supervisor.spawn(self._shelf.follow(key, channel), f"remember to follow {row.name}")
+        return self._begin(key, channel, remember=True)
+
+    # -- the node's side --------------------------------------------------------------------------------------
+
+    def hear(self, membership: Membership, envelope: Envelope, message: int) -> None:
+        """Take a verified message about feeds."""
+        if envelope.from_node_id == self._node_id:
+            return
+        match envelope.body:
+            case SubscribeToSubfeed() as body:
+                self._provider.hear(membership, body, envelope.from_node_id, message)
+            case NewSubfeedMessages() | NumSubfeedMessagesUploaded() as body:
+                follow = self._follows.get(SubfeedKey(body.feed_id, body.subfeed_hash))
+                if follow is not None and follow.hear(membership, body, envelope.from_node_id):
+                    membership.activity[body.STREAM].belongs_to(message, follow.row.number)
+
+    async def begin(self) -> None:
+        """Take up what was followed when the program ended. What cannot be read is logged."""
+        try:
+            await self._shelf.look()
+            follows = await self._shelf.follows()
+        except KacheryError as error:
+            _log.warning("%s", error)
+            return
+        for followed in follows[:MOST_FOLLOWS]:
+            key = SubfeedKey(followed.feed_id, followed.subfeed_hash)
+            if key not in self._follows:
+                self._begin(key, followed.channel, remember=True)
+
+    async def watch(self) -> None:
+        """See what other programs append to this folder, for ever."""
+        seen, looked, trouble = (0, 0), 0.0, ""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                stamp = await self._shelf.stamp()
+                if stamp != seen:
+                    seen = stamp
+                    self._provider.appended()
+                    if loop.time() - looked >= LOOK_INTERVAL:
+                        looked = loop.time()
+                        await self._shelf.look()
+                trouble = ""
+            except KacheryError as error:
+                if str(error) != trouble:
+                    _log.warning("%s", error)
+                trouble = str(error)
+            await asyncio.sleep(WATCH_INTERVAL if self._provider.is_listened_to else LOOK_INTERVAL)
+
+    def joined(self) -> None:
+        """Follow on a channel that was joined, too."""
+        for follow in self._follows.values():
+            follow.channels_changed.set()
+
+    def leave(self, membership: Membership) -> None:
+        """Stop what goes on over a channel that is being left."""
+        self._provider.leave(membership)
+        self.joined()
+
+    def end(self) -> None:
+        """Say that the program ends: what is cancelled from now on was not cancelled by a person."""
+        self._is_ending = True
+        self._provider.end()
+
+    def _uri_of(self, key: SubfeedKey) -> SubfeedUri:
+        return self.book.state(key).uri
+
+
+def state_words(state: SubfeedState) -> str:
+    """What is amiss with a subfeed, in a sentence; empty if nothing is."""
+    if state.fault is not None:
+        return explain(state.fault)
+    if state.silent_since is not None:
+        return "the owner's node does not answer"
+    return ""

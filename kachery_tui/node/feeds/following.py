@@ -1,0 +1,319 @@
+"""Following a subfeed: what is in the bucket first, then what its owner's node tells, until a person has enough."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final
+
+from kachery_tui.errors import KacheryError, NotAllowed, TryAgain
+from kachery_tui.node.asking import ROLE_PATIENCE
+from kachery_tui.node.feeds.book import FeedBook, SubfeedState
+from kachery_tui.node.feeds.bucket import SubfeedObjects, explain
+from kachery_tui.node.feeds.shelf import Shelf
+from kachery_tui.node.ledger import Ask, Ledger, Origin, Request, Step
+from kachery_tui.node.membership import ChannelLeft, Membership
+from kachery_tui.protocol.errors import ProtocolError
+from kachery_tui.protocol.feeds import BadMessage, Fault, SignedMessage
+from kachery_tui.protocol.messages import (
+    NewSubfeedMessages,
+    NumSubfeedMessagesUploaded,
+    SubscribeToSubfeed,
+)
+from kachery_tui.protocol.roles import Role, Stream
+from kachery_tui.protocol.uris import SubfeedKey
+
+_log = logging.getLogger(__name__)
+
+RENEWAL: Final = 30.0
+"""Seconds after which a subscription is renewed; the owner's node forgets it after 60."""
+
+SILENT_AFTER: Final = 2 * RENEWAL + 15.0
+"""Seconds without a word of the owner's node after which it counts as silent, once it has answered."""
+
+LONGEST_QUEUE: Final = 1_000
+"""Announcements that may wait to be looked at. What is dropped comes from the bucket, or with the next renewal."""
+
+LOOK_PAUSE: Final = 0.5
+"""Seconds between two looks into the bucket that brought nothing: anybody may announce what is not there."""
+
+TROUBLE_PAUSE: Final = 5.0
+"""Seconds until a service that failed is tried again."""
+
+TOLD_LATE: Final = frozenset({Fault.MISSING, Fault.GAP})
+"""What is no fault of a message, but of what has not come yet."""
+
+Announcement = NewSubfeedMessages | NumSubfeedMessagesUploaded
+
+
+class FollowOnChannel:
+    """One subfeed, followed over one channel. `run` ends by being cancelled, or by `BadMessage`."""
+
+    def __init__(
+        self,
+        membership: Membership,
+        key: SubfeedKey,
+        row: Request,
+        shelf: Shelf,
+        book: FeedBook,
+        ledger: Ledger,
+        label_of: Callable[[str], str],
+    ) -> None:
+        self.membership = membership
+        self._key = key
+        self._row = row
+        self._shelf = shelf
+        self._book = book
+        self._ledger = ledger
+        self._label_of = label_of
+        self._state: SubfeedState = book.state(key)
+        self._objects = SubfeedObjects(membership, key, lambda text: ledger.note(row, text))
+        self._heard: asyncio.Queue[tuple[Announcement, str]] = asyncio.Queue(LONGEST_QUEUE)
+        self._subscribed_at = 0.0
+        self._looked_at = -LOOK_PAUSE
+        self._ask: Ask | None = None
+        self.caught_up = asyncio.Event()
+        """Set once the bucket was read and the owner's node has spoken, or cannot be asked."""
+
+    def hear(self, announcement: Announcement, node_id: str) -> None:
+        """Take what was said of the subfeed on this channel."""
+        if not self._heard.full():
+            self._heard.put_nowait((announcement, node_id))
+
+    async def run(self) -> None:
+        """Follow until cancelled or the channel is left. Raises `BadMessage` for what the owner must mend."""
+        while True:
+            try:
+                await self._look_into_bucket()
+                await self._subscribe()
+                await self._listen()
+            except ChannelLeft:
+                self.caught_up.set()
+                return
+            except NotAllowed as error:
+                # The bucket may still be read: what others put there comes, only later.
+                self._ledger.note(self._row, explain(error))
+                self.caught_up.set()
+                await asyncio.sleep(RENEWAL)
+            except BadMessage as bad:
+                if bad.fault not in TOLD_LATE:
+                    raise
+                self._fault(bad)
+                self.caught_up.set()
+                await asyncio.sleep(TROUBLE_PAUSE)
+            except KacheryError as error:
+                _log.info("%s on %s: %s", self._row.name, self.membership.name, error)
+                self._ledger.note(self._row, explain(error))
+                await self._pause()
+
+    async def _pause(self) -> None:
+        made = self.membership.reconnects
+        if not self.membership.is_connected:
+            self._ledger.enter(self._row, Step.RECONNECTING)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TROUBLE_PAUSE):
+                await self.membership.wait_reconnected(made)
+
+    async def _look_into_bucket(self) -> None:
+        """Read what the bucket has beyond what is here."""
+        self._looked_at = asyncio.get_running_loop().time()
+        here = await self._shelf.count(self._key)
+        if self._row.step is not Step.LIVE:
+            self._ledger.enter(self._row, Step.BUCKET)
+        count = await self._objects.count()
+        if self._state.in_bucket.get(self.membership.name) != count:
+            self._state.in_bucket[self.membership.name] = count
+            self._book.touch(self._state)
+        if count > here:
+            await self._objects.read(here, count, self._take)
+        self._well()
+
+    async def _take(self, start: int, texts: Sequence[bytes]) -> None:
+        if not texts:
+            return
+        if self._row.step is not Step.LIVE:
+            self._ledger.enter(self._row, Step.DOWNLOADING)
+        new = await self._shelf.keep_texts(self._key, start, texts)
+        self._came(new, sum(map(len, texts)), Origin.BUCKET)
+
+    async def _subscribe(self) -> None:
+        """Ask the owner's node to tell what is new. Raises `NotAllowed` without the role."""
+        membership = self.membership
+        membership.require(Role.REQUEST_FEEDS)
+        if not membership.is_connected:
+            self._ledger.enter(self._row, Step.RECONNECTING)
+            await membership.wait_connected()
+        if not await membership.wait_role(Role.REQUEST_FEEDS, ROLE_PATIENCE):
+            raise TryAgain(
+                f"the role {Role.REQUEST_FEEDS} is not in force on {membership.name}",
+                membership.activity[Stream.REQUEST_FEEDS].problem or "the service did not confirm it",
+                "Look at the channel's roles",
+            )
+        await self._ask_anew(first=True)
+
+    async def _ask_anew(self, *, first: bool) -> None:
+        self._subscribed_at = asyncio.get_running_loop().time()
+        body = SubscribeToSubfeed(self._key.feed_id, self._key.subfeed_hash, self._state.here)
+        await self.membership.publish(body, request=self._row.number)
+        if first:
+            self._ledger.enter(self._row, Step.ASKING)
+            present = self.membership.members(Stream.PROVIDE_FEEDS)
+            labels = [self._label_of(member.node_id) for member in present]
+            about = f"messages from {self._state.here:,} on"
+            self._ask = self._ledger.asked(
+                self._row, self.membership.name, Stream.REQUEST_FEEDS, about, labels
+            )
+            if not present:
+                self.caught_up.set()
+
+    async def _listen(self) -> None:
+        """Take in what is said, and renew in time; returns when the connection was lost and made again."""
+        membership, loop = self.membership, asyncio.get_running_loop()
+        made = membership.reconnects
+        while membership.reconnects == made:
+            if membership.has_left:
+                raise membership.left()
+            until = self._subscribed_at + RENEWAL
+            if self._row.step is not Step.LIVE and self._state.silent_since is None:
+                until = min(until, self._subscribed_at + membership.config.limits.answer_timeout)
+            heard = await self._next(made, until)
+            if heard:
+                await self._take_in(heard)
+            self._look_for_silence()
+            if not membership.is_connected:
+                self._ledger.enter(self._row, Step.RECONNECTING)
+                await membership.wait_connected()
+            elif loop.time() >= self._subscribed_at + RENEWAL:
+                membership.require(Role.REQUEST_FEEDS)
+                await self._ask_anew(first=False)
+
+    async def _next(self, made: int, until: float) -> list[tuple[Announcement, str]]:
+        """All that waits to be taken in; nothing at `until`, and when the connection changes."""
+        hearing = asyncio.ensure_future(self._heard.get())
+        changing = asyncio.ensure_future(self.membership.wait_disconnected())
+        try:
+            left = max(until - asyncio.get_running_loop().time(), 0.0)
+            await asyncio.wait([hearing, changing], timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            if not hearing.done():
+                return []
+            heard = [hearing.result()]
+            while not self._heard.empty():
+                heard.append(self._heard.get_nowait())
+            return heard
+        finally:
+            hearing.cancel()
+            changing.cancel()
+
+    async def _take_in(self, heard: list[tuple[Announcement, str]]) -> None:
+        told = 0
+        for announcement, node_id in heard:
+            if isinstance(announcement, NumSubfeedMessagesUploaded):
+                told = max(told, announcement.num_messages)
+                self._answered(node_id)
+            else:
+                told = max(told, await self._take_messages(announcement, node_id))
+        if told > self._state.announced:
+            self._state.announced = told
+            self._book.touch(self._state)
+        if told > self._state.here:
+            await self._catch_up()
+        self.caught_up.set()
+
+    async def _take_messages(self, announcement: NewSubfeedMessages, node_id: str) -> int:
+        """Keep messages that came by themselves; how many there must be by them."""
+        messages: list[SignedMessage] = []
+        try:
+            messages.extend(
+                SignedMessage.read(raw, self._state.here + place)
+                for place, raw in enumerate(announcement.messages)
+            )
+            if messages and messages[0].number > self._state.here:
+                # Those in between come from the bucket, where all of them go.
+                return messages[-1].number + 1 if messages[0].is_signed_by(self._key.feed_id) else 0
+            new = await self._shelf.keep(self._key, messages)
+        except BadMessage as bad:
+            if bad.fault in (Fault.FORK, Fault.CHAIN) and _is_signed(messages, bad.number, self._key.feed_id):
+                raise
+            # Anybody may say anything here: what the owner has not signed says nothing of the feed.
+            self.membership.activity[Stream.PROVIDE_FEEDS].count_refused(explain(bad))
+            self._ledger.note(self._row, f"{self._label_of(node_id)} sent what is not kept: {explain(bad)}")
+            return 0
+        if new:
+            self._came(new, sum(len(message.text) for message in messages), Origin.PEER)
+        self._answered(node_id)
+        self._well()
+        return self._state.here
+
+    async def _catch_up(self) -> None:
+        """Get from the bucket what was announced and has not come."""
+        wait = self._looked_at + LOOK_PAUSE - asyncio.get_running_loop().time()
+        if wait > 0:
+            await asyncio.sleep(wait)
+        try:
+            await self._look_into_bucket()
+        except BadMessage as bad:
+            if bad.fault not in TOLD_LATE:
+                raise
+            self._fault(bad)
+        except TryAgain as error:
+            self._ledger.note(self._row, explain(error))
+        else:
+            there = max(self._state.here, *self._state.in_bucket.values())
+            if self._state.announced > there:
+                # What nobody can get does not make this node behind.
+                self._state.announced = there
+                self._book.touch(self._state)
+
+    def _answered(self, node_id: str) -> None:
+        state = self._state
+        state.heard_at = time.time()
+        if state.silent_since is not None:
+            state.silent_since = None
+            self._book.touch(state)
+        if self._row.answered_by != node_id:
+            self._row.answered_by = node_id
+            self._ledger.touch(self._row)
+        if self._ask is not None:
+            self._ledger.heard(self._row, self._ask, f"{self._label_of(node_id)} tells what is new")
+        self._ledger.enter(self._row, Step.LIVE)
+
+    def _look_for_silence(self) -> None:
+        """Say so when the owner's node does not answer, or does not any more."""
+        state, membership = self._state, self.membership
+        now = time.time()
+        if state.silent_since is not None or not membership.is_connected:
+            return
+        asked_for = asyncio.get_running_loop().time() - self._subscribed_at
+        if self._row.step is not Step.LIVE:
+            is_silent = asked_for >= membership.config.limits.answer_timeout
+        else:
+            is_silent = state.heard_at is None or now - state.heard_at > SILENT_AFTER
+        if is_silent:
+            state.silent_since = state.heard_at or now
+            self._book.touch(state)
+            self._ledger.enter(self._row, Step.ASKING)
+            self.caught_up.set()
+
+    def _came(self, new: int, size: int, origin: Origin) -> None:
+        if new:
+            self._row.messages += new
+            self._ledger.count(self._row, size, origin)
+
+    def _fault(self, bad: BadMessage) -> None:
+        self._state.fault = bad
+        self._ledger.note(self._row, explain(bad))
+        self._book.touch(self._state)
+
+    def _well(self) -> None:
+        if self._state.fault is not None:
+            self._state.fault = None
+            self._book.touch(self._state)
+
+
+def _is_signed(messages: Sequence[SignedMessage], number: int, feed_id: str) -> bool:
+    """Whether the owner has signed the message of that number."""
+    try:
+        return any(message.number == number and message.is_signed_by(feed_id) for message in messages)
+    except ProtocolError:
+        return False

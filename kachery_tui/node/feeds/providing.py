@@ -1,0 +1,410 @@
+"""Own subfeeds for others: put into the bucket what it lacks, and tell those who listen what is new."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from kachery_tui.config import Provide
+from kachery_tui.errors import KacheryError, UsageError
+from kachery_tui.node.feeds.book import MOST_LISTENERS, FeedBook, Listener
+from kachery_tui.node.feeds.bucket import SubfeedObjects, explain
+from kachery_tui.node.feeds.shelf import Shelf
+from kachery_tui.node.history_rows import broken_off
+from kachery_tui.node.ledger import Ledger, Origin, Request, Side, Step
+from kachery_tui.node.membership import Membership
+from kachery_tui.node.supervisor import Supervisor
+from kachery_tui.protocol.canonical import byte_length
+from kachery_tui.protocol.feeds import BadMessage, Fault, SignedMessage
+from kachery_tui.protocol.messages import (
+    NewSubfeedMessages,
+    NumSubfeedMessagesUploaded,
+    SubscribeToSubfeed,
+)
+from kachery_tui.protocol.roles import Role, Stream
+from kachery_tui.protocol.uris import SubfeedKey, SubfeedUri
+
+_log = logging.getLogger(__name__)
+
+LISTENS: Final = 60.0
+"""Seconds after which a listener that has not renewed its subscription is forgotten."""
+
+MOST_OUTLETS: Final = 200
+"""Subfeeds, by channel, that others may listen to at a time."""
+
+PUSH_BYTES: Final = 40_000
+"""Bytes of messages in one pub-sub message, which may be of 64 KiB with all that is around them."""
+
+GATHER: Final = 1.0
+"""Seconds between two uploads of what was told already: the bucket is for those who come later."""
+
+AT_A_GO: Final = 500
+"""Messages that are read from disk and put into the bucket together."""
+
+TROUBLE_PAUSE: Final = 5.0
+"""Seconds until a service that failed is tried again."""
+
+MOST_ASKERS: Final = 50
+"""Node ids kept on one row."""
+
+
+@dataclass(slots=True, eq=False)
+class _Outlet:
+    """An own subfeed on one channel, as long as somebody listens to it there."""
+
+    membership: Membership
+    key: SubfeedKey
+    row: Request
+    objects: SubfeedObjects
+    until: dict[str, float] = field(default_factory=dict)
+    """By node id of a listener, until when it is waited for, by the loop's clock."""
+    is_open: bool = True
+    """Whether it may be told: not while a person is asked."""
+    uploaded: int = -1
+    """How many messages the bucket is known to have as they are here; -1 before it was looked at."""
+    told: int = -1
+    """How many messages the listeners know to exist."""
+    says_count: bool = True
+    """Whether somebody waits to hear how many there are."""
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when there is something to tell."""
+    grown: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when there may be something to put into the bucket."""
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+
+class FeedProvider:
+    """Serves subscriptions to own subfeeds, one row of the ledger a subfeed and channel."""
+
+    def __init__(
+        self,
+        shelf: Shelf,
+        book: FeedBook,
+        ledger: Ledger,
+        supervisor: Supervisor,
+        uri_of: Callable[[SubfeedKey], SubfeedUri],
+    ) -> None:
+        self._shelf = shelf
+        self._book = book
+        self._ledger = ledger
+        self._supervisor = supervisor
+        self._uri_of = uri_of
+        self._outlets: dict[tuple[str, SubfeedKey], _Outlet] = {}
+        self._opening: set[tuple[str, SubfeedKey]] = set()
+        self._declined: dict[tuple[str, SubfeedKey], float] = {}
+
+    @property
+    def waiting(self) -> int:
+        """How many subfeeds wait for a person's answer."""
+        return sum(1 for outlet in self._outlets.values() if not outlet.is_open)
+
+    @property
+    def is_listened_to(self) -> bool:
+        """Whether anybody listens to anything here."""
+        return bool(self._outlets)
+
+    def hear(self, membership: Membership, body: SubscribeToSubfeed, asker: str, message: int) -> None:
+        """Take a subscription. To those of feeds that are another's, nothing is said."""
+        if Role.PROVIDE_FEEDS not in membership.roles:
+            return
+        key = SubfeedKey(body.feed_id, body.subfeed_hash)
+        place = (membership.name, key)
+        outlet = self._outlets.get(place)
+        if outlet is not None:
+            membership.activity[Stream.REQUEST_FEEDS].belongs_to(message, outlet.row.number)
+            self._welcome(outlet, asker)
+            return
+        if place in self._opening:
+            return
+        if len(self._outlets) + len(self._opening) >= MOST_OUTLETS:
+            membership.activity[Stream.REQUEST_FEEDS].count_refused("more subfeeds than this node serves")
+            return
+        self._opening.add(place)
+        self._supervisor.spawn(
+            self._open(membership, key, asker, message), f"{membership.name}: look up {key.feed_id[:12]}"
+        )
+
+    async def _open(self, membership: Membership, key: SubfeedKey, asker: str, message: int) -> None:
+        place = (membership.name, key)
+        try:
+            # A subfeed that has no message yet, or not even a row, is one of an own feed all the same.
+            if not await self._shelf.is_own(key.feed_id):
+                return
+            count = await self._shelf.count(key)
+        except KacheryError as error:
+            _log.warning("%s: %s", membership.name, error)
+            return
+        finally:
+            self._opening.discard(place)
+        if membership.has_left:
+            return
+        row = self._ledger.open(Side.THEIRS, membership.name, key, self._uri_of(key), Step.CHECKING)
+        objects = SubfeedObjects(membership, key, lambda text: self._ledger.note(row, text))
+        outlet = _Outlet(membership, key, row, objects, told=count)
+        self._outlets[place] = outlet
+        membership.activity[Stream.REQUEST_FEEDS].belongs_to(message, row.number)
+        now = time.time()
+        if membership.config.provide is Provide.ASK:
+            outlet.is_open = False
+            if self._declined.get(place, 0.0) > now:
+                self._close(outlet, Step.DECLINED)
+                return
+            self._ledger.enter(row, Step.WAITING)
+        self._welcome(outlet, asker)
+        outlet.tasks = [
+            self._supervisor.spawn(self._tell(outlet), f"{row.name}: tell", service=True),
+            self._supervisor.spawn(self._upload(outlet), f"{row.name}: upload", service=True),
+        ]
+
+    def _welcome(self, outlet: _Outlet, asker: str) -> None:
+        """Count a listener in, for the first time or again."""
+        if asker not in outlet.until and len(outlet.until) >= MOST_LISTENERS:
+            outlet.membership.activity[Stream.REQUEST_FEEDS].count_refused("more listeners than are told")
+            return
+        outlet.until[asker] = asyncio.get_running_loop().time() + LISTENS
+        if asker not in outlet.row.asked_by and len(outlet.row.asked_by) < MOST_ASKERS:
+            outlet.row.asked_by.append(asker)
+            self._ledger.touch(outlet.row)
+        state = self._book.state(outlet.key)
+        state.listeners[Listener(outlet.membership.name, asker)] = time.time() + LISTENS
+        self._book.touch(state)
+        outlet.says_count = True
+        outlet.news.set()
+
+    def appended(self, key: SubfeedKey | None = None) -> None:
+        """Look for news of a subfeed, or of all of them."""
+        for outlet in self._outlets.values():
+            if key is None or outlet.key == key:
+                outlet.news.set()
+                outlet.grown.set()
+
+    def answer(self, row: Request, *, yes: bool) -> None:
+        """Give a person's answer to a row that waits for it. Raises `UsageError` where none waits."""
+        outlet = self._outlet_of(row)
+        if outlet is None or outlet.is_open:
+            raise UsageError(f"request {row.number} does not wait for an answer", f"it is {row.step}")
+        if yes:
+            outlet.is_open = True
+            self._ledger.enter(row, Step.CHECKING)
+            outlet.news.set()
+            outlet.grown.set()
+        else:
+            # Who listens asks again every half minute; a no must last longer than that.
+            self._declined[outlet.membership.name, outlet.key] = time.time() + 10 * LISTENS
+            self._close(outlet, Step.DECLINED)
+
+    def cancel(self, row: Request) -> None:
+        """Refuse: who listens would only ask again."""
+        raise UsageError(
+            f"{row.name} goes on as long as somebody listens",
+            "who follows it asks again every half minute",
+            f"Give up the role {Role.PROVIDE_FEEDS} on {row.channel}, and nobody is told any more",
+        )
+
+    def leave(self, membership: Membership) -> None:
+        """Stop what goes on over a channel that is being left."""
+        for outlet in list(self._outlets.values()):
+            if outlet.membership is membership:
+                self._close(outlet, Step.CANCELLED, KacheryError(f"{membership.name} was left"))
+
+    def end(self) -> None:
+        """Close the rows at the end of the program."""
+        for outlet in list(self._outlets.values()):
+            self._close(outlet, Step.CANCELLED, broken_off(Side.THEIRS))
+
+    def _outlet_of(self, row: Request) -> _Outlet | None:
+        return next((outlet for outlet in self._outlets.values() if outlet.row is row), None)
+
+    def _close(self, outlet: _Outlet, step: Step, failure: KacheryError | None = None) -> None:
+        self._outlets.pop((outlet.membership.name, outlet.key), None)
+        self._forget(outlet, list(outlet.until))
+        if outlet.row.is_active:
+            self._ledger.end(outlet.row, step, failure=failure)
+        for task in outlet.tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+
+    def _forget(self, outlet: _Outlet, node_ids: Sequence[str]) -> None:
+        state = self._book.state(outlet.key)
+        for node_id in node_ids:
+            outlet.until.pop(node_id, None)
+            state.listeners.pop(Listener(outlet.membership.name, node_id), None)
+        if node_ids:
+            self._book.touch(state)
+
+    # -- telling ----------------------------------------------------------------------------------------------
+
+    async def _tell(self, outlet: _Outlet) -> None:
+        """Publish what is new, until nobody listens any more."""
+        loop = asyncio.get_running_loop()
+        while outlet.until:
+            outlet.news.clear()
+            if outlet.is_open:
+                try:
+                    await self._tell_news(outlet)
+                except KacheryError as error:
+                    self._ledger.note(outlet.row, explain(error))
+                    await asyncio.sleep(TROUBLE_PAUSE)
+                    outlet.news.set()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(min(outlet.until.values()) - loop.time(), 0.0)):
+                    await outlet.news.wait()
+            gone = [node_id for node_id, until in outlet.until.items() if until <= loop.time()]
+            self._forget(outlet, gone)
+        self._close(outlet, Step.DONE)
+
+    async def _tell_news(self, outlet: _Outlet) -> None:
+        membership, key = outlet.membership, outlet.key
+        count = await self._shelf.count(key)
+        while outlet.told < count:
+            messages = await self._shelf.read(key, outlet.told, AT_A_GO)
+            if not messages:
+                break
+            for some in _portions(messages):
+                if isinstance(some, SignedMessage):
+                    # Too large for pub-sub: it comes by way of the bucket.
+                    outlet.told = some.number + 1
+                    continue
+                body = NewSubfeedMessages(key.feed_id, key.subfeed_hash, tuple(one.raw for one in some))
+                await membership.publish(body, request=outlet.row.number)
+                outlet.told = some[-1].number + 1
+                outlet.row.messages += len(some)
+                self._ledger.touch(outlet.row)
+        if outlet.says_count and outlet.uploaded >= 0:
+            await self._say_count(outlet)
+
+    async def _say_count(self, outlet: _Outlet) -> None:
+        outlet.says_count = False
+        key = outlet.key
+        body = NumSubfeedMessagesUploaded(key.feed_id, key.subfeed_hash, outlet.uploaded)
+        await outlet.membership.publish_patiently(body, request=outlet.row.number)
+        self._ledger.enter(outlet.row, Step.LIVE)
+
+    # -- uploading --------------------------------------------------------------------------------------------
+
+    async def _upload(self, outlet: _Outlet) -> None:
+        """Keep the bucket in step with the disk, as long as somebody listens."""
+        row, state = outlet.row, self._book.state(outlet.key)
+        while True:
+            try:
+                if outlet.is_open:
+                    if outlet.uploaded < 0:
+                        async with outlet.membership.upload_slots:
+                            await self._look_into_bucket(outlet)
+                    if outlet.uploaded < state.here:
+                        async with outlet.membership.upload_slots:
+                            await self._upload_news(outlet)
+            except BadMessage as bad:
+                state.fault = bad
+                self._book.touch(state)
+                self._close(outlet, Step.FAILED, bad)
+                return
+            except KacheryError as error:
+                _log.warning("%s: %s", row.name, error)
+                self._ledger.note(row, explain(error))
+                await asyncio.sleep(TROUBLE_PAUSE)
+                continue
+            await asyncio.sleep(GATHER)
+            await outlet.grown.wait()
+            outlet.grown.clear()
+
+    async def _look_into_bucket(self, outlet: _Outlet) -> None:
+        """Find out how much of what is here the bucket has, and take back what it has and this disk has lost.
+
+        Raises `BadMessage` if the bucket has other messages with the owner's signature: nothing is overwritten then.
+        """
+        key, objects = outlet.key, outlet.objects
+        here, there = await self._shelf.count(key), await objects.count()
+        if there > here:
+            here = await self._take_back(outlet, here, there)
+            there = min(there, here)
+        outlet.uploaded = there if await self._is_same(outlet, there) else 0
+        if outlet.uploaded < there:
+            self._ledger.note(
+                outlet.row, "the bucket's messages are not those that are here: looked at one by one"
+            )
+        self._note_bucket(outlet)
+        outlet.says_count = True
+        outlet.news.set()
+
+    async def _take_back(self, outlet: _Outlet, here: int, there: int) -> int:
+        """Bring messages from the bucket that this node's own key has signed; how many there are here then."""
+        key, row = outlet.key, outlet.row
+
+        async def take(start: int, texts: Sequence[bytes]) -> None:
+            if texts:
+                new = await self._shelf.keep_texts(key, start, texts)
+                self._ledger.note(row, f"this disk lacked {new:,} messages that the bucket has: brought back")
+
+        try:
+            await outlet.objects.read(here, there, take)
+        except BadMessage as bad:
+            if bad.fault in (Fault.FORK, Fault.CHAIN):
+                found = await outlet.objects.message(bad.number)
+                if found is not None and found.is_signed_by(key.feed_id):
+                    raise
+            self._ledger.note(row, f"the bucket claims {there:,} messages: {explain(bad)}")
+        count = await self._shelf.count(key)
+        outlet.told = max(outlet.told, count)
+        return count
+
+    async def _is_same(self, outlet: _Outlet, count: int) -> bool:
+        """Whether the last of the bucket's `count` messages is the one that is here. Raises `BadMessage` for a fork."""
+        if not count:
+            return True
+        here = await self._shelf.read(outlet.key, count - 1, 1)
+        there = await outlet.objects.message(count - 1)
+        if not here or there is None:
+            return False
+        if here[0].signature == there.signature:
+            return here[0].text == there.text
+        if there.number == count - 1 and there.is_signed_by(outlet.key.feed_id):
+            raise BadMessage(Fault.FORK, count - 1, "the bucket has one, this disk another")
+        return False
+
+    async def _upload_news(self, outlet: _Outlet) -> None:
+        key, row, state = outlet.key, outlet.row, self._book.state(outlet.key)
+        if row.step is not Step.LIVE:
+            self._ledger.enter(row, Step.UPLOADING)
+        look = outlet.uploaded == 0 and bool(state.in_bucket.get(outlet.membership.name))
+        start, count = outlet.uploaded, await self._shelf.count(key)
+        while start < count:
+            messages = await self._shelf.read(key, start, min(AT_A_GO, count - start))
+            if not messages:
+                break
+            await outlet.objects.write(messages, look=look)
+            self._ledger.count(row, sum(len(one.text) for one in messages), Origin.DISK)
+            start = messages[-1].number + 1
+        await outlet.objects.write_count(start)
+        outlet.uploaded = start
+        self._note_bucket(outlet)
+        outlet.says_count = True
+        outlet.news.set()
+
+    def _note_bucket(self, outlet: _Outlet) -> None:
+        state = self._book.state(outlet.key)
+        state.in_bucket[outlet.membership.name] = outlet.uploaded
+        self._book.touch(state)
+
+
+def _portions(messages: Sequence[SignedMessage]) -> list[list[SignedMessage] | SignedMessage]:
+    """Runs of messages that go into one pub-sub message each, in order; one that is too large stands alone, bare."""
+    portions: list[list[SignedMessage] | SignedMessage] = []
+    run: list[SignedMessage] = []
+    size = 0
+    for message in messages:
+        length = byte_length(message.text)
+        if run and (length > PUSH_BYTES or size + length > PUSH_BYTES):
+            portions.append(run)
+            run, size = [], 0
+        if length > PUSH_BYTES:
+            portions.append(message)
+        else:
+            run.append(message)
+            size += length
+    if run:
+        portions.append(run)
+    return portions
