@@ -249,9 +249,9 @@ class Membership:
         while self.reconnects == made and not self.has_left:
             await self._changed.wait()
 
-    async def wait_disconnected(self) -> None:
-        """Wait until the pub-sub service is not reached any more, or the channel is left."""
-        while self.is_connected and not self.has_left:
+    async def wait_changed(self, version: int) -> None:
+        """Wait until `version` is not that of this membership any more."""
+        while self.version == version:
             await self._changed.wait()
 
     def _look(self) -> None:

@@ -119,6 +119,11 @@ class SubfeedUri:
         return f"feed://{self.feed_id}{name}"
 
 
+def is_hash_name(name: str) -> bool:
+    """Whether a subfeed's name is `~<40 hex>`, which stands for a hash and tells no name."""
+    return _HASH_NAME.fullmatch(name) is not None
+
+
 def subfeed_hash(name: str) -> str:
     """sha1 of a subfeed's name in UTF-8; a name `~<40 hex>` stands for that hash itself."""
     stands_for = _HASH_NAME.fullmatch(name)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from kachery_tui.protocol.hashes import is_node_id, is_sha1
-from kachery_tui.protocol.uris import subfeed_hash
+from kachery_tui.protocol.uris import is_hash_name, subfeed_hash
 from kachery_tui.storage.kept import KeptDatabase
 from kachery_tui.storage.values import Followed
 
@@ -44,9 +44,9 @@ class FeedNotes:
 
     def learn(self, name: str) -> None:
         """Remember a subfeed's name; one that stands for a hash itself tells nothing."""
-        hash_ = subfeed_hash(name)
-        if name.startswith("~") and hash_ == name[1:]:
+        if is_hash_name(name):
             return
+        hash_ = subfeed_hash(name)
         self._db.write(lambda db: db.execute("INSERT OR IGNORE INTO names VALUES (?, ?)", (hash_, name)))
 
     def names(self) -> dict[str, str]:

@@ -24,7 +24,7 @@ from kachery_tui.protocol.messages import (
     NumSubfeedMessagesUploaded,
     SubscribeToSubfeed,
 )
-from kachery_tui.protocol.uris import SubfeedKey, SubfeedUri
+from kachery_tui.protocol.uris import SubfeedKey, SubfeedUri, is_hash_name
 from kachery_tui.storage.storage import Storage
 
 _log = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ class Feeds:
         name = wanted.subfeed_name or DEFAULT_SUBFEED
         key = wanted.key(DEFAULT_SUBFEED)
         state = self.book.state(key)
-        if not state.name and not name.startswith("~"):
+        if not state.name and not is_hash_name(name):
             state.name = name
             with suppress(KacheryError):
                 await self._shelf.learn(name)

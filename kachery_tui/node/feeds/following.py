@@ -29,6 +29,9 @@ _log = logging.getLogger(__name__)
 RENEWAL: Final = 30.0
 """Seconds after which a subscription is renewed; the owner's node forgets it after 60."""
 
+ALONE_PATIENCE: Final = 2.0
+"""Seconds to wait for an answer where nobody shows himself who could give one; old nodes may not show themselves."""
+
 SILENT_AFTER: Final = 2 * RENEWAL + 15.0
 """Seconds without a word of the owner's node after which it counts as silent, once it has answered."""
 
@@ -40,9 +43,6 @@ LOOK_PAUSE: Final = 0.5
 
 TROUBLE_PAUSE: Final = 5.0
 """Seconds until a service that failed is tried again."""
-
-TOLD_LATE: Final = frozenset({Fault.MISSING, Fault.GAP})
-"""What is no fault of a message, but of what has not come yet."""
 
 Announcement = NewSubfeedMessages | NumSubfeedMessagesUploaded
 
@@ -73,6 +73,8 @@ class FollowOnChannel:
         self._subscribed_at = 0.0
         self._looked_at = -LOOK_PAUSE
         self._ask: Ask | None = None
+        self._asked: set[str] = set()
+        """Node ids of those who were present when it was asked last."""
         self.caught_up = asyncio.Event()
         """Set once the bucket was read and the owner's node has spoken, or cannot be asked."""
 
@@ -85,7 +87,7 @@ class FollowOnChannel:
         """Follow until cancelled or the channel is left. Raises `BadMessage` for what the owner must mend."""
         while True:
             try:
-                await self._look_into_bucket()
+                await self._read_bucket()
                 await self._subscribe()
                 await self._listen()
             except ChannelLeft:
@@ -96,12 +98,8 @@ class FollowOnChannel:
                 self._ledger.note(self._row, explain(error))
                 self.caught_up.set()
                 await asyncio.sleep(RENEWAL)
-            except BadMessage as bad:
-                if bad.fault not in TOLD_LATE:
-                    raise
-                self._fault(bad)
-                self.caught_up.set()
-                await asyncio.sleep(TROUBLE_PAUSE)
+            except BadMessage:
+                raise
             except KacheryError as error:
                 _log.info("%s on %s: %s", self._row.name, self.membership.name, error)
                 self._ledger.note(self._row, explain(error))
@@ -115,8 +113,18 @@ class FollowOnChannel:
             async with asyncio.timeout(TROUBLE_PAUSE):
                 await self.membership.wait_reconnected(made)
 
-    async def _look_into_bucket(self) -> None:
-        """Read what the bucket has beyond what is here."""
+    async def _read_bucket(self) -> None:
+        """Read what the bucket has beyond what is here. What it promises and lacks may come yet, from the owner."""
+        try:
+            await self._read_all_of_bucket()
+        except BadMessage as bad:
+            if bad.fault is not Fault.MISSING:
+                raise
+            self._state.fault = bad
+            self._ledger.note(self._row, explain(bad))
+            self._book.touch(self._state)
+
+    async def _read_all_of_bucket(self) -> None:
         self._looked_at = asyncio.get_running_loop().time()
         here = await self._shelf.count(self._key)
         if self._row.step is not Step.LIVE:
@@ -154,6 +162,7 @@ class FollowOnChannel:
 
     async def _ask_anew(self, *, first: bool) -> None:
         self._subscribed_at = asyncio.get_running_loop().time()
+        self._asked = self._present()
         body = SubscribeToSubfeed(self._key.feed_id, self._key.subfeed_hash, self._state.here)
         await self.membership.publish(body, request=self._row.number)
         if first:
@@ -164,8 +173,6 @@ class FollowOnChannel:
             self._ask = self._ledger.asked(
                 self._row, self.membership.name, Stream.REQUEST_FEEDS, about, labels
             )
-            if not present:
-                self.caught_up.set()
 
     async def _listen(self) -> None:
         """Take in what is said, and renew in time; returns when the connection was lost and made again."""
@@ -174,24 +181,40 @@ class FollowOnChannel:
         while membership.reconnects == made:
             if membership.has_left:
                 raise membership.left()
-            until = self._subscribed_at + RENEWAL
-            if self._row.step is not Step.LIVE and self._state.silent_since is None:
-                until = min(until, self._subscribed_at + membership.config.limits.answer_timeout)
-            heard = await self._next(made, until)
+            heard = await self._next(self._next_look())
             if heard:
                 await self._take_in(heard)
             self._look_for_silence()
             if not membership.is_connected:
                 self._ledger.enter(self._row, Step.RECONNECTING)
                 await membership.wait_connected()
-            elif loop.time() >= self._subscribed_at + RENEWAL:
+            elif loop.time() >= self._subscribed_at + RENEWAL or self._somebody_came():
                 membership.require(Role.REQUEST_FEEDS)
                 await self._ask_anew(first=False)
 
-    async def _next(self, made: int, until: float) -> list[tuple[Announcement, str]]:
-        """All that waits to be taken in; nothing at `until`, and when the connection changes."""
+    def _next_look(self) -> float:
+        """When something is to be done even if nothing is heard, by the loop's clock."""
+        until = self._subscribed_at + RENEWAL
+        if self._row.step is not Step.LIVE and self._state.silent_since is None:
+            until = min(until, self._subscribed_at + self.membership.config.limits.answer_timeout)
+            if not self.caught_up.is_set():
+                until = min(until, self._subscribed_at + ALONE_PATIENCE)
+        return until
+
+    def _somebody_came(self) -> bool:
+        """Whether a node is present that may be the owner's, and has not heard the question."""
+        present = self._present()
+        came = present - self._asked
+        self._asked &= present
+        return bool(came)
+
+    def _present(self) -> set[str]:
+        return {member.node_id for member in self.membership.members(Stream.PROVIDE_FEEDS)}
+
+    async def _next(self, until: float) -> list[tuple[Announcement, str]]:
+        """All that waits to be taken in; nothing at `until`, and when connection or presence change."""
         hearing = asyncio.ensure_future(self._heard.get())
-        changing = asyncio.ensure_future(self.membership.wait_disconnected())
+        changing = asyncio.ensure_future(self.membership.wait_changed(self.membership.version))
         try:
             left = max(until - asyncio.get_running_loop().time(), 0.0)
             await asyncio.wait([hearing, changing], timeout=left, return_when=asyncio.FIRST_COMPLETED)
@@ -251,11 +274,7 @@ class FollowOnChannel:
         if wait > 0:
             await asyncio.sleep(wait)
         try:
-            await self._look_into_bucket()
-        except BadMessage as bad:
-            if bad.fault not in TOLD_LATE:
-                raise
-            self._fault(bad)
+            await self._read_bucket()
         except TryAgain as error:
             self._ledger.note(self._row, explain(error))
         else:
@@ -285,6 +304,8 @@ class FollowOnChannel:
         if state.silent_since is not None or not membership.is_connected:
             return
         asked_for = asyncio.get_running_loop().time() - self._subscribed_at
+        if asked_for >= ALONE_PATIENCE and not self._present():
+            self.caught_up.set()
         if self._row.step is not Step.LIVE:
             is_silent = asked_for >= membership.config.limits.answer_timeout
         else:
@@ -299,11 +320,6 @@ class FollowOnChannel:
         if new:
             self._row.messages += new
             self._ledger.count(self._row, size, origin)
-
-    def _fault(self, bad: BadMessage) -> None:
-        self._state.fault = bad
-        self._ledger.note(self._row, explain(bad))
-        self._book.touch(self._state)
 
     def _well(self) -> None:
         if self._state.fault is not None:

@@ -65,6 +65,10 @@ class _Outlet:
     """Whether it may be told: not while a person is asked."""
     uploaded: int = -1
     """How many messages the bucket is known to have as they are here; -1 before it was looked at."""
+    looks: bool = False
+    """Whether each object is to be looked at before it is sent: the bucket has some, and not those that are here."""
+    is_ready: bool = False
+    """Whether the bucket has had all that was here when somebody began to listen."""
     told: int = -1
     """How many messages the listeners know to exist."""
     says_count: bool = True
@@ -93,7 +97,8 @@ class FeedProvider:
         self._supervisor = supervisor
         self._uri_of = uri_of
         self._outlets: dict[tuple[str, SubfeedKey], _Outlet] = {}
-        self._opening: set[tuple[str, SubfeedKey]] = set()
+        self._opening: dict[tuple[str, SubfeedKey], list[str]] = {}
+        """Who asked for a subfeed of which it is being found out whether it is an own one."""
         self._declined: dict[tuple[str, SubfeedKey], float] = {}
 
     @property
@@ -118,16 +123,18 @@ class FeedProvider:
             self._welcome(outlet, asker)
             return
         if place in self._opening:
+            if len(self._opening[place]) < MOST_LISTENERS:
+                self._opening[place].append(asker)
             return
         if len(self._outlets) + len(self._opening) >= MOST_OUTLETS:
             membership.activity[Stream.REQUEST_FEEDS].count_refused("more subfeeds than this node serves")
             return
-        self._opening.add(place)
+        self._opening[place] = [asker]
         self._supervisor.spawn(
-            self._open(membership, key, asker, message), f"{membership.name}: look up {key.feed_id[:12]}"
+            self._open(membership, key, message), f"{membership.name}: look up {key.feed_id[:12]}"
         )
 
-    async def _open(self, membership: Membership, key: SubfeedKey, asker: str, message: int) -> None:
+    async def _open(self, membership: Membership, key: SubfeedKey, message: int) -> None:
         place = (membership.name, key)
         try:
             # A subfeed that has no message yet, or not even a row, is one of an own feed all the same.
@@ -138,7 +145,7 @@ class FeedProvider:
             _log.warning("%s: %s", membership.name, error)
             return
         finally:
-            self._opening.discard(place)
+            askers = self._opening.pop(place)
         if membership.has_left:
             return
         row = self._ledger.open(Side.THEIRS, membership.name, key, self._uri_of(key), Step.CHECKING)
@@ -153,7 +160,8 @@ class FeedProvider:
                 self._close(outlet, Step.DECLINED)
                 return
             self._ledger.enter(row, Step.WAITING)
-        self._welcome(outlet, asker)
+        for asker in askers:
+            self._welcome(outlet, asker)
         outlet.tasks = [
             self._supervisor.spawn(self._tell(outlet), f"{row.name}: tell", service=True),
             self._supervisor.spawn(self._upload(outlet), f"{row.name}: upload", service=True),
@@ -273,7 +281,7 @@ class FeedProvider:
                 outlet.told = some[-1].number + 1
                 outlet.row.messages += len(some)
                 self._ledger.touch(outlet.row)
-        if outlet.says_count and outlet.uploaded >= 0:
+        if outlet.says_count and outlet.is_ready:
             await self._say_count(outlet)
 
     async def _say_count(self, outlet: _Outlet) -> None:
@@ -297,6 +305,9 @@ class FeedProvider:
                     if outlet.uploaded < state.here:
                         async with outlet.membership.upload_slots:
                             await self._upload_news(outlet)
+                    if not outlet.is_ready:
+                        outlet.is_ready = True
+                        outlet.news.set()
             except BadMessage as bad:
                 state.fault = bad
                 self._book.touch(state)
@@ -322,13 +333,12 @@ class FeedProvider:
             here = await self._take_back(outlet, here, there)
             there = min(there, here)
         outlet.uploaded = there if await self._is_same(outlet, there) else 0
-        if outlet.uploaded < there:
+        outlet.looks = outlet.uploaded < there
+        if outlet.looks:
             self._ledger.note(
                 outlet.row, "the bucket's messages are not those that are here: looked at one by one"
             )
         self._note_bucket(outlet)
-        outlet.says_count = True
-        outlet.news.set()
 
     async def _take_back(self, outlet: _Outlet, here: int, there: int) -> int:
         """Bring messages from the bucket that this node's own key has signed; how many there are here then."""
@@ -366,20 +376,19 @@ class FeedProvider:
         return False
 
     async def _upload_news(self, outlet: _Outlet) -> None:
-        key, row, state = outlet.key, outlet.row, self._book.state(outlet.key)
+        key, row = outlet.key, outlet.row
         if row.step is not Step.LIVE:
             self._ledger.enter(row, Step.UPLOADING)
-        look = outlet.uploaded == 0 and bool(state.in_bucket.get(outlet.membership.name))
         start, count = outlet.uploaded, await self._shelf.count(key)
         while start < count:
             messages = await self._shelf.read(key, start, min(AT_A_GO, count - start))
             if not messages:
                 break
-            await outlet.objects.write(messages, look=look)
+            await outlet.objects.write(messages, look=outlet.looks)
             self._ledger.count(row, sum(len(one.text) for one in messages), Origin.DISK)
             start = messages[-1].number + 1
         await outlet.objects.write_count(start)
-        outlet.uploaded = start
+        outlet.uploaded, outlet.looks = start, False
         self._note_bucket(outlet)
         outlet.says_count = True
         outlet.news.set()
