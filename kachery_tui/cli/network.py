@@ -17,7 +17,8 @@ from kachery_tui.node.node import Node
 from kachery_tui.node.values import ConnectionState
 from kachery_tui.protocol.uris import FileUri
 from kachery_tui.storage.storage import Storage
-from kachery_tui.tui.present import byte_rate, size
+from kachery_tui.tui.present import byte_rate
+from kachery_tui.words import count, size
 
 WATCH_SECONDS = 0.1
 
@@ -29,10 +30,7 @@ def fetch(place: Place, uri: FileUri, channel: str | None, *, debug: bool = Fals
 
     What it ends with says what is wrong; the log of the way there would only repeat it, and is for `debug`.
     """
-    if debug:
-        log_to_stderr(debug=True)
-    else:
-        logging.getLogger().addHandler(logging.NullHandler())
+    quiet_log(debug=debug)
     if channel is None and not place.channels():
         raise UsageError(
             f"{uri.name or uri.sha1} is not in this node's storage, and it is on no channel to ask on",
@@ -42,13 +40,21 @@ def fetch(place: Place, uri: FileUri, channel: str | None, *, debug: bool = Fals
     return run_cancellable(_request(place, uri, channel))
 
 
+def quiet_log(*, debug: bool) -> None:
+    """Leave the log to those who want to `debug`."""
+    if debug:
+        log_to_stderr(debug=True)
+    else:
+        logging.getLogger().addHandler(logging.NullHandler())
+
+
 async def _request(place: Place, uri: FileUri, channel: str | None) -> Path:
-    node = Node(place.config, Storage.open(place.storage), _channels(place, channel), provide=False)
+    node = Node(place.config, Storage.open(place.storage), channels_for(place, channel), provide=False)
     progress = Progress()
     await node.start()
     try:
         row = node.files.request(uri, channel)
-        watching = asyncio.create_task(_watch(node, row, progress))
+        watching = asyncio.create_task(watch(node, row, progress))
         try:
             await asyncio.wait(
                 {watching, asyncio.create_task(row.finished.wait())}, return_when=FIRST_COMPLETED
@@ -67,7 +73,7 @@ async def _request(place: Place, uri: FileUri, channel: str | None) -> Path:
     return path
 
 
-def _channels(place: Place, channel: str | None) -> list[ChannelConfig]:
+def channels_for(place: Place, channel: str | None) -> list[ChannelConfig]:
     """The channels to look at; a broken file of a channel that nobody asked for is no hindrance."""
     if channel is None:
         return list(place.channels())
@@ -75,7 +81,7 @@ def _channels(place: Place, channel: str | None) -> list[ChannelConfig]:
     return named or list(place.channels())
 
 
-async def _watch(node: Node, row: Request, progress: Progress) -> KacheryError:
+async def watch(node: Node, row: Request, progress: Progress) -> KacheryError:
     """Show how the request goes; the reason to give it up, once there is one.
 
     A node that runs on waits for a service to come back. A command has a caller who wants to know.
@@ -115,7 +121,9 @@ def _describe(node: Node, row: Request) -> str:
     parts = [f"{row.name}: {row.step}"]
     if row.answered_by:
         parts.append(f"from {node.label_of(row.answered_by)}")
-    if row.size is not None:
+    if row.is_feed and row.messages:
+        parts.append(count(row.messages, "message"))
+    elif row.size is not None:
         parts.append(f"{size(row.done)} of {size(row.size)}")
         parts.append(byte_rate(row.rate()))
     return ", ".join(parts)

@@ -58,6 +58,7 @@ def _parser() -> ArgumentParser:
     _add_setup(commands)
     _add_channel(commands)
     _add_files(commands)
+    _add_feeds(commands)
     _add_services(commands)
     return parser
 
@@ -218,6 +219,58 @@ def _add_files(commands: "Commands") -> None:
     cat = _command(commands, "cat", "fetch:cat", "get a file, and write its bytes to stdout")
     cat.add_argument("uri", metavar="URI", help="sha1://…")
     cat.add_argument("--channel", metavar="C", help="ask on this channel only")
+
+
+def _add_feeds(commands: "Commands") -> None:
+    text = "make signed logs, append to them, read and follow those of others"
+    feed = commands.add_parser(
+        "feed", help=text, description=text, parents=[_everywhere()], allow_abbrev=False
+    )
+    actions = feed.add_subparsers(title="actions", metavar="ACTION", required=True)
+    uri_help = "feed://…[/SUBFEED], or the name of a feed here: NAME[/SUBFEED] (default subfeed: messages)"
+    create = _command(
+        actions, "create", "feeds:create", "make a feed of this node's own, and print its URI", data=True
+    )
+    create.add_argument("name", nargs="?", metavar="NAME")
+    _command(actions, "list", "feeds:list_", "list the feeds that are here", data=True)
+    append = _command(
+        actions,
+        "append",
+        "feeds:append",
+        "append messages to an own feed, and print their numbers once they are on disk",
+        data=True,
+    )
+    append.add_argument("uri", metavar="URI", help=uri_help)
+    append.add_argument(
+        "messages", nargs="*", metavar="JSON", help="an object each; without any, a line each from stdin"
+    )
+    cat = _command(actions, "cat", "feed_reading:cat", "print a feed's messages, one JSON object a line")
+    cat.add_argument("uri", metavar="URI", help=uri_help)
+    cat.add_argument("--follow", action="store_true", help="go on with what comes, until interrupted")
+    cat.add_argument(
+        "--from",
+        type=int,
+        default=0,
+        dest="start",
+        metavar="N",
+        help="begin with message N; -N: with the last N that are here",
+    )
+    cat.add_argument(
+        "--signed", action="store_true", help="print all that was signed: number, time, signatures"
+    )
+    info = _command(
+        actions,
+        "info",
+        "feed_reading:info",
+        "say what is known of a feed, and verify its chain; exit code 1 if that does not hold",
+        data=True,
+    )
+    info.add_argument("uri", metavar="URI", help=uri_help)
+    for reading in (cat, info):
+        reading.add_argument("--channel", metavar="C", help="ask on this channel only")
+    delete = _command(actions, "delete", "feeds:delete", "remove a feed from this machine for good")
+    delete.add_argument("uri", metavar="URI", help="feed://…, or the name of a feed here")
+    delete.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def _add_services(commands: "Commands") -> None:

@@ -8,8 +8,16 @@ from __future__ import annotations
 
 from typing import Final
 
+
+def _dots(bits: int) -> str:
+    """What stands for the dots of a drawing's cell: some in its upper half, in its lower one, or in both."""
+    upper, lower = bits & 0b0001_1011, bits & 0b1110_0100
+    return ":" if upper and lower else "'" if upper else "."
+
+
 ASCII: Final = str.maketrans(
     {
+        **{chr(0x2800 + bits): _dots(bits) for bits in range(1, 256)},
         "…": "~",
         "–": "-",
         "—": "-",
@@ -52,6 +60,7 @@ ASCII: Final = str.maketrans(
         "▇": "#",
         "▤": "%",
         "│": "|",
+        "└": "+",
         "─": "-",
         "═": "=",
     }

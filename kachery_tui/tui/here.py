@@ -7,9 +7,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from kachery_tui.node.activity import StreamMessage
+from kachery_tui.node.feeds.book import SubfeedState
 from kachery_tui.node.ledger import Request
 from kachery_tui.node.log import LogLine
-from kachery_tui.node.values import BucketFile, Entry, FeedInfo, TrashedFile
+from kachery_tui.node.values import BucketFile, Entry, TrashedFile
 from kachery_tui.protocol.uris import FileUri
 
 if TYPE_CHECKING:
@@ -45,7 +46,26 @@ class Lane:
     stream: Stream | None
 
 
-Item = ChannelRow | Lane | StreamMessage | Request | Entry | BucketFile | TrashedFile | FeedInfo | LogLine
+@dataclass(frozen=True, slots=True)
+class FeedMessage:
+    """A message of a subfeed, by its number."""
+
+    subfeed: SubfeedState
+    number: int
+
+
+Item = (
+    ChannelRow
+    | Lane
+    | StreamMessage
+    | Request
+    | Entry
+    | BucketFile
+    | TrashedFile
+    | SubfeedState
+    | FeedMessage
+    | LogLine
+)
 """What a row of a pane stands for."""
 
 Selection = Item | None
@@ -107,3 +127,18 @@ def uri_of(node: Node, selection: Selection) -> FileUri | None:
             return uri_of(node, row)
         case _:
             return None
+
+
+def uri_text(node: Node, selection: Selection) -> str:
+    """The URI of what a selection is about, a file or a subfeed; empty if it has none."""
+    match selection:
+        case Request():
+            return str(selection.uri)
+        case SubfeedState():
+            return str(selection.uri)
+        case FeedMessage(subfeed=subfeed):
+            return str(subfeed.uri)
+        case StreamMessage(request=int(number)):
+            return uri_text(node, node.ledger.get(number))
+        case _:
+            return str(uri_of(node, selection) or "")

@@ -35,6 +35,7 @@ _STEPS: Final[Mapping[Step, tuple[str, Tone]]] = {
     Step.HELD: ("‖", Tone.WARN),
     Step.PEER_UPLOADS: ("»", Tone.BUSY),
     Step.DOWNLOADING: ("↓", Tone.BUSY),
+    Step.LIVE: ("●", Tone.GOOD),
     Step.VERIFYING: ("…", Tone.BUSY),
     Step.RECONNECTING: ("~", Tone.WARN),
     Step.WAITING: ("!", Tone.WARN),
@@ -276,3 +277,8 @@ def mark(is_so: bool, *, yes: str = "yes", no: str = "no") -> Cell:
 def key_hint(key: str, label: str) -> Line:
     """A key and what it does, as the footer shows it."""
     return (Cell(key, Tone.STRONG), Cell(f" {label}", Tone.NORMAL))
+
+
+def counted(label: str, number: int) -> str:
+    """A label with how many things it would be done to, unless that is one."""
+    return f"{label} {number:,}" if number > 1 else label

@@ -25,7 +25,7 @@ def ask_for_filter(screen: MainScreen) -> None:
         screen.set_filter(before if text is None else text, pane)
         screen.set_focus(pane.focus_target)
 
-    about = f"words, or {', '.join(f'{name}:…' for name in pane.FIELDS)}; ! negates"
+    about = f"words, or {', '.join(f'{name}:…' for name in pane.fields)}; ! negates"
     screen.query_one(Prompt).open("filter /", before, about=about, judge=judge, done=done)
 
 

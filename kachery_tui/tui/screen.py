@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from kachery_tui.node.node import Node
+    from kachery_tui.protocol.uris import SubfeedKey
     from kachery_tui.tui.app import KacheryApp
     from kachery_tui.tui.keymap import Keymap
     from kachery_tui.tui.memory import Memory
@@ -173,13 +174,19 @@ class MainScreen(ServingScreen):
         if isinstance(cache, CachePane):
             cache.choose_when_there(sha1)
 
+    def show_subfeed(self, key: SubfeedKey) -> None:
+        """Go to a subfeed's row."""
+        self.go(PaneName.FEEDS)
+        feeds = self.pane
+        if isinstance(feeds, FeedsPane):
+            feeds.choose(key, self.now)
+        self.look()
+
     def enter_messages(self) -> None:
-        """Go from a stream's lane to its messages."""
-        streams = self.pane
-        if isinstance(streams, StreamsPane) and not streams.enter_messages():
-            # No room beside the lanes: alone on the screen there is.
-            self.toggle_zoom()
-            self.call_after_refresh(streams.messages.focus)
+        """Go from a stream's lane, or a subfeed, to its messages."""
+        pane = self.pane
+        if isinstance(pane, StreamsPane | FeedsPane):
+            pane.enter_messages()
 
     def clear_marks(self) -> None:
         """Unmark all rows of the current pane, after they were acted on."""
@@ -343,10 +350,8 @@ class MainScreen(ServingScreen):
     def action_back(self) -> None:
         """One step back: past a notice, out of the messages, out of marks, the filter, the zoom."""
         pane = self.pane
-        if self.notices.dismiss():
+        if self.notices.dismiss() or pane.step_back():
             pass
-        elif isinstance(pane, StreamsPane) and pane.messages.has_focus:
-            pane.lanes.focus()
         elif pane.marked:
             pane.clear_marks()
         elif pane.filter:
@@ -395,5 +400,5 @@ class MainScreen(ServingScreen):
     def on_paste(self, event: events.Paste) -> None:
         """A pasted URI is asked for."""
         words = event.text.split()
-        if words and words[0].startswith("sha1://") and is_started(self.node):
+        if words and words[0].startswith(("sha1://", "feed://")) and is_started(self.node):
             ask_for_uri(self, words[0])

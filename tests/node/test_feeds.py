@@ -160,6 +160,18 @@ async def test_what_another_process_appends_is_told_at_once(tmp_path: Path, lab:
         assert await numbers(reader, uri) == await numbers(owner, uri) == [0, 1, 2]
 
 
+async def test_what_another_process_appends_gets_into_the_bucket(tmp_path: Path, lab: Path) -> None:
+    async with owner_of_feed(tmp_path, lab) as (owner, uri), reader_of_feeds(tmp_path, lab) as reader:
+        row = await reader.feeds.follow(uri)
+        await at_step(row, Step.LIVE)
+        key = uri.key("")
+        beside = FeedStore(owner.storage.folder)
+        for n in range(5):
+            await asyncio.to_thread(beside.append, key.feed_id, key.subfeed_hash, [{"n": n}])
+            await until(lambda n=n: state_of(owner, uri).in_bucket.get("lab") == n + 1)  # type: ignore[misc]
+        beside.close()
+
+
 async def test_two_nodes_on_one_folder_keep_a_feed_once(tmp_path: Path, lab: Path) -> None:
     """A command of the command line reads beside the node that follows."""
     async with owner_of_feed(tmp_path, lab) as (owner, uri), reader_of_feeds(tmp_path, lab) as reader:

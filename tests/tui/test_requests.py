@@ -18,7 +18,8 @@ from kachery_tui.storage.storage import Storage
 from kachery_tui.tui.cells import Mask
 from kachery_tui.tui.describe.requests import BRIEF_LINES
 from kachery_tui.tui.here import PaneName
-from kachery_tui.tui.panes.requests import COLUMNS, SETTLES, RequestsPane, detail_height
+from kachery_tui.tui.panes.requests import COLUMNS, RequestsPane, detail_height
+from kachery_tui.tui.panes.still import SETTLES
 from kachery_tui.tui.widgets.columns import widths
 from tests.nodes import put_file, running_node, until
 from tests.tui.screens import NARROW, WIDE, Person, at_the_screen, unstarted_node

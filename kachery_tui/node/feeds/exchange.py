@@ -8,7 +8,7 @@ from typing import Final
 
 from kachery_tui.errors import KacheryError, NobodyHasIt, UsageError
 from kachery_tui.node.feeds.book import FeedBook, SubfeedState
-from kachery_tui.node.feeds.bucket import explain
+from kachery_tui.node.feeds.bucket import SubfeedObjects, explain
 from kachery_tui.node.feeds.follow import Follow
 from kachery_tui.node.feeds.providing import FeedProvider
 from kachery_tui.node.feeds.shelf import Shelf
@@ -142,6 +142,18 @@ class Feeds:
         """Verify every message that is here; what is wrong with the first bad one, None if all hold."""
         return await self._shelf.check(key)
 
+    async def is_own(self, key: SubfeedKey) -> bool:
+        """Whether the feed's private key is here, so that this node can append."""
+        return await self._shelf.is_own(key.feed_id)
+
+    async def bucket_counts(self, key: SubfeedKey, channel: str | None = None) -> dict[str, int]:
+        """By channel, how many messages its bucket says to have."""
+        names = [channel] if channel is not None else list(self._memberships)
+        counts = {}
+        for name in names:
+            counts[name] = await SubfeedObjects(self._membership(name), key, _log.info).count()
+        return counts
+
     async def look(self) -> None:
         """Bring the book in step with the disk."""
         await self._shelf.look()
@@ -167,11 +179,8 @@ class Feeds:
         `channel` names the one to use; without it all are. `remember` makes it go on when the program is started again.
         Raises `UsageError` for an unknown channel, for one's own feed, and for too many.
         """
-        if channel is not None and channel not in self._memberships:
-            joined = ", ".join(sorted(self._memberships)) or "none"
-            raise UsageError(
-                f"no channel {channel!r}", f"joined: {joined}", "Join it with `kachery-tui channel join`"
-            )
+        if channel is not None:
+            self._membership(channel)
         key = await self.key(uri)
         if await self._shelf.is_own(key.feed_id):
             raise UsageError(
@@ -355,6 +364,15 @@ class Feeds:
         """Say that the program ends: what is cancelled from now on was not cancelled by a person."""
         self._is_ending = True
         self._provider.end()
+
+    def _membership(self, channel: str) -> Membership:
+        membership = self._memberships.get(channel)
+        if membership is None:
+            joined = ", ".join(sorted(self._memberships)) or "none"
+            raise UsageError(
+                f"no channel {channel!r}", f"joined: {joined}", "Join it with `kachery-tui channel join`"
+            )
+        return membership
 
     def _uri_of(self, key: SubfeedKey) -> SubfeedUri:
         return self.book.state(key).uri

@@ -120,6 +120,9 @@ class FeedProvider:
         outlet = self._outlets.get(place)
         if outlet is not None:
             membership.activity[Stream.REQUEST_FEEDS].belongs_to(message, outlet.row.number)
+            if outlet.uploaded <= body.position < outlet.told:
+                # Told before this one listened, and not in the bucket yet.
+                outlet.told = body.position
             self._welcome(outlet, asker)
             return
         if place in self._opening:
@@ -302,7 +305,8 @@ class FeedProvider:
                     if outlet.uploaded < 0:
                         async with outlet.membership.upload_slots:
                             await self._look_into_bucket(outlet)
-                    if outlet.uploaded < state.here:
+                    # Counted on the disk: what another program has appended stands in no book yet.
+                    if outlet.uploaded < await self._shelf.count(outlet.key):
                         async with outlet.membership.upload_slots:
                             await self._upload_news(outlet)
                     if not outlet.is_ready:

@@ -9,11 +9,13 @@ from typing import Final
 from kachery_tui.tui.actions import (
     cache,
     channels,
+    following,
     lists,
     looking,
     panes,
     pictures,
     program,
+    pushing,
     requests,
     storing,
 )
@@ -24,6 +26,8 @@ __all__ = ["ACTIONS", "BY_ID", "Action", "Group", "available"]
 
 ACTIONS: Final[tuple[Action, ...]] = (
     *requests.ACTIONS,
+    *pushing.ACTIONS,
+    *following.ACTIONS,
     *cache.ACTIONS,
     *channels.ACTIONS,
     *looking.ACTIONS,

@@ -25,6 +25,7 @@ class Group(StrEnum):
 
     REQUESTS = "Requests"
     STORAGE = "Storage"
+    FEEDS = "Feeds"
     CHANNELS = "Channels"
     LOOKING = "Looking"
     PANES = "Panes"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kachery_tui.tui.screen import MainScreen
 
 
-_MARKABLE: Final = frozenset({PaneName.REQUESTS, PaneName.CACHE})
+_MARKABLE: Final = frozenset({PaneName.REQUESTS, PaneName.CACHE, PaneName.FEEDS})
 
 
 def _filter(screen: MainScreen, _here: Here) -> None:

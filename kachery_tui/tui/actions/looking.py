@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from kachery_tui.node.activity import StreamMessage
 from kachery_tui.node.ledger import Request
 from kachery_tui.node.log import LogLine
-from kachery_tui.node.values import BucketFile, Entry, FeedInfo, TrashedFile
+from kachery_tui.node.values import BucketFile, Entry, TrashedFile
 from kachery_tui.tui.actions import channels, streams, why
 from kachery_tui.tui.actions.action import AVAILABLE, Action
 from kachery_tui.tui.actions.requests import open_request
@@ -15,9 +15,8 @@ from kachery_tui.tui.cells import Cell
 from kachery_tui.tui.describe.files import bucket_lines, entry_lines, trashed_lines
 from kachery_tui.tui.describe.log import log_lines
 from kachery_tui.tui.dialogs.text_view import TextView
-from kachery_tui.tui.here import ChannelRow, Here, Lane, Selection, uri_of
+from kachery_tui.tui.here import ChannelRow, Here, Lane, uri_of, uri_text
 from kachery_tui.tui.panes.cache import CachePane
-from kachery_tui.tui.panes.feeds import feed_lines, feed_uri
 
 if TYPE_CHECKING:
     from kachery_tui.tui.screen import MainScreen
@@ -45,8 +44,6 @@ def _open(screen: MainScreen, here: Here) -> None:
         case TrashedFile() as trashed:
             uri = str(uri_of(node, trashed))
             screen.view("File in the trash", lambda: trashed_lines(trashed, uri), copies=uri)
-        case FeedInfo() as feed:
-            screen.view("Feed", lambda: feed_lines(feed), copies=feed_uri(feed))
         case LogLine() as line:
             screen.view("Log line", lambda: log_lines(line), copies=line.text)
 
@@ -69,24 +66,17 @@ def _open_label(here: Here) -> str:
             return "Details"
 
 
-def _uri(here: Here, item: Selection) -> str:
-    """The URI of what a row stands for; empty if it has none."""
-    if isinstance(item, FeedInfo):
-        return feed_uri(item)
-    return str(uri_of(here.node, item) or "")
-
-
 def _uri_unavailable(here: Here) -> str:
-    return AVAILABLE if _uri(here, here.selection) else "nothing with a URI is chosen"
+    return AVAILABLE if uri_text(here.node, here.selection) else "nothing with a URI is chosen"
 
 
 def _copy(screen: MainScreen, here: Here) -> None:
-    uris = [uri for item in here.targets if (uri := _uri(here, item))]
+    uris = [uri for item in here.targets if (uri := uri_text(here.node, item))]
     screen.app.copy_to_clipboard("\n".join(uris))
 
 
 def _show_uri(screen: MainScreen, here: Here) -> None:
-    uri = _uri(here, here.selection)
+    uri = uri_text(here.node, here.selection)
     screen.app.push_screen(
         TextView("URI, to select by mouse", lambda: ((Cell(uri),),), copies=uri, bare=True)
     )

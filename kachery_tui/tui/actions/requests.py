@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from kachery_tui.node.feeds.book import SubfeedState
 from kachery_tui.node.ledger import Request, Side, Step
-from kachery_tui.node.values import BucketFile, Entry
+from kachery_tui.node.values import BucketFile
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.roles import Role
-from kachery_tui.protocol.uris import FileUri
+from kachery_tui.protocol.uris import FileUri, SubfeedKey
 from kachery_tui.tui import present
 from kachery_tui.tui.actions.action import AVAILABLE, Action, Group
+from kachery_tui.tui.actions.following import feed_uri_problem, follow, is_feed_uri
+from kachery_tui.tui.describe.feeds import serving
 from kachery_tui.tui.describe.request_story import story_lines
 from kachery_tui.tui.dialogs.ask import Ask
 from kachery_tui.tui.header import waiting
-from kachery_tui.tui.here import Here, uri_of
+from kachery_tui.tui.here import FeedMessage, Here, PaneName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,26 +34,38 @@ _RETRYABLE: Final = frozenset({Step.FAILED, Step.CANCELLED, Step.DECLINED})
 
 
 def ask_for_uri(screen: MainScreen, value: str = "") -> None:
-    """Ask which file to request."""
+    """Ask which file to request, or which feed to follow."""
 
-    def request(uri: str | None) -> None:
-        if uri is not None:
-            with screen.told():
+    followed: list[SubfeedKey] = []
+
+    async def admit(uri: str) -> str:
+        return await follow(screen, uri, followed.append) if is_feed_uri(uri) else ""
+
+    def go_on(uri: str | None) -> None:
+        if uri is None:
+            return
+        with screen.told():
+            if followed:
+                screen.show_subfeed(followed[-1])
+            else:
                 screen.show_request(screen.node.files.request(uri).number)
 
     screen.app.push_screen(
         Ask(
-            "Request a file",
-            about="sha1://… as its owner gave it; paste it here",
+            "Request a file, or follow a feed",
+            about="sha1://… or feed://… as its owner gave it; paste it here",
             value=value or screen.tour.uri,
-            takes="Request",
+            takes="Follow" if is_feed_uri(value) else "Request",
             check=_uri_problem,
+            admit=admit,
         ),
-        request,
+        go_on,
     )
 
 
 def _uri_problem(text: str) -> str:
+    if is_feed_uri(text):
+        return feed_uri_problem(text)
     try:
         FileUri.parse(text)
     except ProtocolError as error:
@@ -91,23 +106,30 @@ def _request_label(here: Here) -> str:
 
 
 def _rows(here: Here) -> list[Request]:
-    return [item for item in here.targets if isinstance(item, Request)]
+    """The requests that are meant; of subfeeds those by which they are followed, or listened to."""
+    rows: list[Request] = []
+    served = serving(here.node.ledger) if here.pane is PaneName.FEEDS else {}
+    for item in here.targets:
+        match item:
+            case Request():
+                rows.append(item)
+            case SubfeedState(key=key, row=row) | FeedMessage(subfeed=SubfeedState(key=key, row=row)):
+                rows.extend(one for one in (row, served.get(key)) if one is not None)
+    return rows
 
 
-def _with_each(screen: MainScreen, rows: Sequence[Request], act: Callable[[int], object], done: str) -> None:
+def _with_each(
+    screen: MainScreen, rows: Sequence[Request], act: Callable[[Request], object], done: str
+) -> None:
     """Act on all rows, also where one of them refuses; with several, say how many it was done to."""
     count = 0
     for row in rows:
         with screen.told():
-            act(row.number)
+            act(row)
             count += 1
     if len(rows) > 1:
         screen.tell(f"{present.count(count, 'request')} {done}")
     screen.clear_marks()
-
-
-def _counted(label: str, number: int) -> str:
-    return f"{label} {number:,}" if number > 1 else label
 
 
 # Answering
@@ -120,7 +142,7 @@ def _waiting_rows(here: Here) -> list[Request]:
 def _provide(screen: MainScreen, here: Here) -> None:
     rows = _waiting_rows(here)
     if rows:
-        _with_each(screen, rows, lambda number: screen.node.files.answer(number, yes=True), "provided")
+        _with_each(screen, rows, lambda row: screen.node.answer(row, yes=True), "provided")
         return
     waiting_row = next((row for row in screen.node.ledger if row.step is Step.WAITING), None)
     if waiting_row is not None:
@@ -133,13 +155,11 @@ def _provide_unavailable(here: Here) -> str:
 
 def _provide_label(here: Here) -> str:
     rows = _waiting_rows(here)
-    return "Go to waiting" if waiting(here.node) and not rows else _counted("Provide", len(rows))
+    return "Go to waiting" if waiting(here.node) and not rows else present.counted("Provide", len(rows))
 
 
 def _decline(screen: MainScreen, here: Here) -> None:
-    _with_each(
-        screen, _waiting_rows(here), lambda number: screen.node.files.answer(number, yes=False), "declined"
-    )
+    _with_each(screen, _waiting_rows(here), lambda row: screen.node.answer(row, yes=False), "declined")
 
 
 def _decline_unavailable(here: Here) -> str:
@@ -149,20 +169,26 @@ def _decline_unavailable(here: Here) -> str:
 
 
 def _decline_label(here: Here) -> str:
-    return _counted("Decline", len(_waiting_rows(here)))
+    return present.counted("Decline", len(_waiting_rows(here)))
 
 
 # Breaking off, trying again
 
 
 def _active_rows(here: Here) -> list[Request]:
-    return [row for row in _rows(here) if row.is_active]
+    return [row for row in _rows(here) if row.is_active and not _is_listened_to(row)]
+
+
+def _is_listened_to(row: Request) -> bool:
+    """Whether others listen to a feed: that goes on as long as they want."""
+    return row.is_feed and row.side is Side.THEIRS
 
 
 def _cancel(screen: MainScreen, here: Here) -> None:
     rows = _active_rows(here)
     if rows:
-        _with_each(screen, rows, screen.node.files.cancel, "cancelled")
+        done = "cancelled" if not all(row.is_feed for row in rows) else "stopped"
+        _with_each(screen, rows, screen.node.cancel, done)
     else:
         screen.stop_job()
 
@@ -170,6 +196,11 @@ def _cancel(screen: MainScreen, here: Here) -> None:
 def _cancel_unavailable(here: Here) -> str:
     if here.doing or _active_rows(here):
         return AVAILABLE
+    rows = [row for row in _rows(here) if row.is_active]
+    if rows:
+        return f"it goes on as long as somebody listens; without {Role.PROVIDE_FEEDS} nobody is told"
+    if here.pane is PaneName.FEEDS:
+        return "it is not followed" if here.selection else "choose a feed that is followed"
     if here.marked and _rows(here):
         return "the marked requests have ended"
     if isinstance(here.selection, Request):
@@ -179,11 +210,27 @@ def _cancel_unavailable(here: Here) -> str:
 
 def _cancel_label(here: Here) -> str:
     rows = _active_rows(here)
-    return f"Stop {here.doing}" if here.doing and not rows else _counted("Cancel", len(rows))
+    if here.doing and not rows:
+        return f"Stop {here.doing}"
+    follows = bool(rows) and all(row.is_feed for row in rows)
+    return present.counted("Unfollow" if follows else "Cancel", len(rows))
 
 
 def _retryable_rows(here: Here) -> list[Request]:
-    return [row for row in _rows(here) if row.step in _RETRYABLE and not _is_past(row)]
+    return [
+        row
+        for row in _rows(here)
+        if row.step in _RETRYABLE and not _is_past(row) and not _is_listened_to(row)
+    ]
+
+
+def _unfollowed(here: Here) -> list[SubfeedState]:
+    """Others' subfeeds that are kept, and were not followed in this run of the program."""
+    return [
+        item
+        for item in here.targets
+        if isinstance(item, SubfeedState) and not item.own and item.row is None and item.key.subfeed_hash
+    ]
 
 
 def _is_past(row: Request) -> bool:
@@ -193,14 +240,22 @@ def _is_past(row: Request) -> bool:
 
 def _retry(screen: MainScreen, here: Here) -> None:
     rows = _retryable_rows(here)
-    _with_each(screen, rows, screen.node.files.retry, "tried again")
-    if len(rows) == 1:
+    for state in _unfollowed(here):
+        screen.run(_follow_again(screen, state), "screen: follow a feed")
+    _with_each(screen, rows, screen.node.retry, "tried again")
+    if len(rows) == 1 and here.pane is PaneName.REQUESTS:
         screen.show_request(rows[0].number)
 
 
+async def _follow_again(screen: MainScreen, state: SubfeedState) -> None:
+    await screen.node.feeds.follow(state.uri)
+
+
 def _retry_unavailable(here: Here) -> str:
-    if _retryable_rows(here):
+    if _retryable_rows(here) or _unfollowed(here):
         return AVAILABLE
+    if here.pane is PaneName.FEEDS:
+        return _why_not_followed(here)
     if here.marked and _rows(here):
         return "none of the marked requests has failed"
     if not isinstance(here.selection, Request):
@@ -209,87 +264,36 @@ def _retry_unavailable(here: Here) -> str:
         return "it is still under way"
     if _is_past(here.selection):
         return f"who asked then waits no more; {here.key_of('push')} pushes the file"
+    if _is_listened_to(here.selection):
+        return "who listens asks again by itself"
     return f"it ended well; {here.key_of('request')} asks anew"
 
 
-def _retry_label(here: Here) -> str:
-    return _counted("Retry", len(_retryable_rows(here)))
-
-
-# Pushing
-
-
-def _pushable(here: Here) -> list[tuple[FileUri, str]]:
-    """The chosen files that are here, each with the channel to push it to.
-
-    They are an entry of the storage, a file that a request brought, or one that others asked for, or that was pushed,
-    of this node: those go to the channel that the row is about.
-    """
-    found = []
-    for item in here.targets:
-        is_here = (isinstance(item, Entry) and item.kind != "void") or (
-            isinstance(item, Request) and (item.side is not Side.MINE or item.step is Step.DONE)
-        )
-        uri = uri_of(here.node, item) if is_here else None
-        if uri is not None:
-            of_row = item.channel if isinstance(item, Request) and item.side is not Side.MINE else ""
-            found.append((uri, of_row if of_row in here.node.memberships else here.channel))
-    return found
-
-
-def _push(screen: MainScreen, here: Here) -> None:
-    rows: list[Request] = []
-    for uri, channel in _pushable(here):
-        with screen.told():
-            rows.append(screen.node.files.push(uri, channel))
-    screen.clear_marks()
-    if len(rows) == 1:
-        screen.show_request(rows[0].number)
-    elif rows:
-        channels = ", ".join(sorted({row.channel for row in rows}))
-        screen.tell(f"{present.count(len(rows), 'file')} to the bucket of {channels}", title="Pushing")
-
-
-def _push_unavailable(here: Here) -> str:
-    found = _pushable(here)
-    if not found:
-        return _why_none_is_pushable(here)
-    memberships = here.node.memberships
-    for _, channel in found:
-        if channel not in memberships:
-            return "this node is on no channel yet"
-        if Role.PROVIDE_FILES not in memberships[channel].in_force:
-            return f"needs {Role.PROVIDE_FILES} in force on {channel}"
-    return AVAILABLE
-
-
-def _why_none_is_pushable(here: Here) -> str:
-    if here.marked:
-        return "none of the marked files is here"
+def _why_not_followed(here: Here) -> str:
     match here.selection:
-        case Entry():
-            return "the linked file changed or is gone"
-        case Request(is_active=True):
-            return "the file is not here yet"
-        case Request():
-            return "this request did not bring the file"
+        case SubfeedState(own=True) | FeedMessage(subfeed=SubfeedState(own=True)):
+            return "it is this node's own: nobody else can know more of it"
+        case SubfeedState(key=SubfeedKey(subfeed_hash="")):
+            return f"no subfeed of it is known; {here.key_of('follow')} follows one by its URI"
+        case SubfeedState() | FeedMessage():
+            return "it is followed already"
         case _:
-            return (
-                f"choose a file ({here.key_of('pane-cache')}) or a request ({here.key_of('pane-requests')})"
-            )
+            return "choose a feed of others"
 
 
-def _push_label(here: Here) -> str:
-    return _counted("Push", len(_pushable(here)))
+def _retry_label(here: Here) -> str:
+    rows, kept = _retryable_rows(here), _unfollowed(here)
+    follows = here.pane is PaneName.FEEDS or (bool(rows) and all(row.is_feed for row in rows))
+    return present.counted("Follow" if follows else "Retry", len(rows) + len(kept))
 
 
 ACTIONS: Final = (
     Action(
-        "request", "r", "Request", "Ask for a file by its URI; in a bucket, load what is chosen", _request,
+        "request", "r", "Request", "Ask for a file or follow a feed by its URI; in a bucket, load a file", _request,
         _request_unavailable, Group.REQUESTS, changes=True, needs_node=True, label_here=_request_label,
     ),
     Action(
-        "provide", "p", "Provide", "Send the file that another node waits for", _provide,
+        "provide", "p", "Provide", "Send what another node waits for", _provide,
         _provide_unavailable, Group.REQUESTS, changes=True, needs_node=True, label_here=_provide_label,
     ),
     Action(
@@ -297,15 +301,11 @@ ACTIONS: Final = (
         _decline_unavailable, Group.REQUESTS, changes=True, needs_node=True, label_here=_decline_label,
     ),
     Action(
-        "cancel", "x", "Cancel", "Stop the request; verified chunks are kept", _cancel,
+        "cancel", "x", "Cancel", "Stop the request, or following the feed; what was verified is kept", _cancel,
         _cancel_unavailable, Group.REQUESTS, changes=True, needs_node=True, label_here=_cancel_label,
     ),
     Action(
-        "retry", "R", "Retry", "Try again, from what is verified already", _retry,
+        "retry", "R", "Retry", "Try again, from what is verified already; follow a feed again", _retry,
         _retry_unavailable, Group.REQUESTS, changes=True, needs_node=True, label_here=_retry_label,
-    ),
-    Action(
-        "push", "u", "Push", "Upload the file to the channel's bucket now, and announce it", _push,
-        _push_unavailable, Group.REQUESTS, changes=True, needs_node=True, label_here=_push_label,
     ),
 )  # fmt: skip

@@ -1,169 +1,427 @@
-"""Feeds: the signed logs that this node's storage folder holds."""
+"""Feeds: the subfeeds that are here, are followed, or are listened to, and the messages of the chosen one."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from kachery_tui.filters import FieldKind, matches
-from kachery_tui.protocol.uris import SubfeedUri
-from kachery_tui.tui import present
-from kachery_tui.tui.cells import Cell, Line, Tone
-from kachery_tui.tui.here import PaneName
+from kachery_tui.filters import NO_FILTER, FieldKind, Filter, matches
+from kachery_tui.tui import OVER_SSH, present
+from kachery_tui.tui.cells import Cell, Line, Tone, joined
+from kachery_tui.tui.describe.feed_messages import Said, message_fields, said_cells
+from kachery_tui.tui.describe.feed_table import MESSAGE_TITLES, TITLES, message_texts, subfeed_texts
+from kachery_tui.tui.describe.feeds import (
+    MOVING_ORDERS,
+    ORDERS,
+    SUBFEED_FIELDS,
+    about_lines,
+    is_followed,
+    serving,
+    subfeed_cells,
+    subfeed_facts,
+    title,
+)
+from kachery_tui.tui.feed_reading import reader
+from kachery_tui.tui.header import is_started
+from kachery_tui.tui.here import Abilities, FeedMessage, PaneName
+from kachery_tui.tui.panes.feed_messages import WINDOW, MessageRows, Messages
+from kachery_tui.tui.panes.keys import key_of
 from kachery_tui.tui.panes.pane import Pane
+from kachery_tui.tui.panes.still import StillOrder
+from kachery_tui.tui.widgets.cell_line import CellLine
 from kachery_tui.tui.widgets.columns import Column
-from kachery_tui.tui.widgets.row_list import ListedRows, RowList
+from kachery_tui.tui.widgets.row_list import ListedRows, RowList, Rows
+from kachery_tui.tui.widgets.tail_list import TailList
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Mapping
+    from collections.abc import Hashable, Mapping, Sequence
 
+    from textual import events
     from textual.app import ComposeResult
 
-    from kachery_tui.filters import Fact
+    from kachery_tui.filters import Term
+    from kachery_tui.node.feeds.book import SubfeedState
+    from kachery_tui.node.ledger import Request
     from kachery_tui.node.node import Node
-    from kachery_tui.node.values import FeedInfo
+    from kachery_tui.protocol.uris import SubfeedKey
+    from kachery_tui.tui.memory import PaneMemory
 
 COLUMNS: Final = (
-    Column("name", 16, share=1),
-    Column("feed", 10, drop=2),
-    Column("whose", 9),
-    Column("subfeeds", 9, right=True, drop=3),
-    Column("messages", 9, right=True),
-    Column("last", 10, right=True, drop=1),
+    Column("name", 22, share=1),
+    Column("whose", 10, drop=1),
+    Column("here", 7, right=True),
+    Column("bucket", 7, right=True, drop=4),
+    Column("announced", 9, right=True, drop=6),
+    Column("lag", 5, right=True, drop=2),
+    Column("listen", 6, right=True, drop=5),
+    Column("last", 8, right=True, drop=3),
+    Column("state", 20),
 )
 
 EMPTY: Final = (
-    "The storage folder holds no feeds.",
-    "Feeds that kachery programs make or load in this folder",
-    "(`create_feed`, `load_feed`) show here by themselves.",
+    "There are no feeds here.",
+    "What programs make or load in this folder shows here by itself.",
 )
 NOTHING_LEFT: Final = ("No feed is like that.", "Esc shows all again.")
 
-ORDERS: Final[Mapping[str, Callable[[FeedInfo], float | str]]] = {
-    "last": lambda feed: feed.last_at or 0.0,
-    "name": lambda feed: feed.name.lower(),
-    "messages": lambda feed: feed.messages,
-    "subfeeds": lambda feed: feed.subfeeds,
-}
-"""What is compared for each column that the feeds can be sorted by."""
+LIST_SHARE: Final = 0.4
+"""Of the pane's height, for the list of subfeeds above their messages."""
 
-LOOK_SECONDS: Final = 10.0
-"""Time between two looks into the folder, which other programs write to."""
+LEAST_LIST: Final = 5
+"""Lines of that list at the least: its titles and some rows."""
+
+ROOM_FOR_MESSAGES: Final = 16
+"""Lines that the pane needs before messages show under the list; with fewer, Enter shows them in its place."""
+
+ROOM_FOR_ABOUT: Final = 10
+"""Lines that the pane needs before the chosen subfeed is told of under the list."""
+
+BUSY_RATE: Final = 8.0
+"""Messages a second that nobody can read one by one any more."""
+
+BUSY_PAUSE: Final = 1.0 if OVER_SSH else 0.25
+"""Seconds between two paintings of what is as busy as that."""
+
+
+def message_columns(count: int) -> tuple[Column, ...]:
+    """The columns of so many messages: numbers have the room that they need."""
+    return (
+        Column("#", max(len(f"{count:,}"), 4), right=True),
+        Column("time", 8, drop=1),
+        Column("size", 7, right=True, drop=2),
+        Column("message", 20, share=1),
+    )
 
 
 class FeedsPane(Pane):
-    """Own and others' feeds, as the storage folder has them."""
+    """The subfeeds above, the chosen one's messages below or, where room is short, in their place.
+
+    There are two filters, one of subfeeds and one of messages: that of the list in which the person is, or was last.
+    """
 
     NAME: ClassVar[PaneName] = PaneName.FEEDS
-    FIELDS: ClassVar[Mapping[str, FieldKind]] = {
-        "name": FieldKind.TEXT,
-        "feed": FieldKind.TEXT,
-        "own": FieldKind.FLAG,
-        "messages": FieldKind.NUMBER,
-        "subfeeds": FieldKind.NUMBER,
-        "last": FieldKind.TIME,
-    }
+    FIELDS: ClassVar[Mapping[str, FieldKind]] = SUBFEED_FIELDS
     SORTS: ClassVar[tuple[str, ...]] = tuple(ORDERS)
+    FAILURES: ClassVar[str] = "fault"
     MARKS: ClassVar[bool] = True
 
+    DEFAULT_CSS = """
+    FeedsPane {
+        & > .feeds--about { background: $boost; }
+    }
+    """
+
+    _reading = False
+    """Whether the person is, or was last, among the messages rather than the subfeeds."""
+
     def __init__(self, node: Node) -> None:
+        self._filters = {False: NO_FILTER, True: NO_FILTER}
         super().__init__(node)
-        self._feeds: list[FeedInfo] | None = None
-        self._looked_at = 0.0
-        self._revision = 0
+        self.descending = False
+        self._order = StillOrder["SubfeedState"](lambda state: state.key)
+        self._messages: Messages | None = None
 
     def contents(self) -> ComposeResult:
-        """The list."""
+        """The list, two lines about the chosen subfeed, its messages."""
         yield RowList(COLUMNS, empty=EMPTY, id="feeds")
+        yield CellLine(id="standing", classes="feeds--about")
+        yield CellLine(id="uri", classes="feeds--about")
+        yield TailList(message_columns(0), id="feed-messages")
+
+    def on_mount(self) -> None:
+        """Begin with the list."""
+        self._arrange()
+
+    def on_resize(self) -> None:
+        """Another size has room for more, or for less."""
+        super().on_resize()
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Decide what shows. Done directly, not by classes, so that focus can follow at once."""
+        height, is_short = self.size.height, self.is_short
+        self.feeds.display = not (is_short and self._reading)
+        self.messages.display = self._reading or not is_short
+        for about in self.query(".feeds--about").results(CellLine):
+            about.display = height >= ROOM_FOR_ABOUT and self.feeds.display
+        self.feeds.styles.height = "1fr" if is_short else max(int(height * LIST_SHARE), LEAST_LIST)
+        self.look_again()
 
     @property
-    def focus_target(self) -> RowList:
-        """The list."""
+    def is_short(self) -> bool:
+        """Whether there is room for the list or the messages, not both."""
+        return self.size.height < ROOM_FOR_MESSAGES
+
+    @property
+    def feeds(self) -> RowList:
+        """The list of subfeeds."""
         return self.query_one("#feeds", RowList)
 
     @property
-    def selection(self) -> FeedInfo | None:
-        """The feed under the cursor."""
-        chosen: FeedInfo | None = self.focus_target.chosen
+    def messages(self) -> TailList:
+        """The list of messages."""
+        return self.query_one("#feed-messages", TailList)
+
+    @property
+    def focus_target(self) -> RowList:
+        """Where the person was last: subfeeds or messages."""
+        return self.messages if self._reading else self.feeds
+
+    @property
+    def subfeed(self) -> SubfeedState | None:
+        """The subfeed under the cursor of the list."""
+        chosen: SubfeedState | None = self.feeds.chosen
         return chosen
 
-    def stamp(self, now: float) -> Hashable:
-        """How often the folder was found changed."""
-        if now - self._looked_at >= LOOK_SECONDS:
-            self._looked_at = now
-            self.node.supervisor.spawn(self._read(), "screen: read the feeds")
-        return self._revision
+    @property
+    def selection(self) -> SubfeedState | FeedMessage | None:
+        """The message under the cursor while the person is among the messages, else the subfeed."""
+        state = self.subfeed
+        if state is None or not self._reading:
+            return state
+        message = self.messages.rows.item(self.messages.cursor)
+        return FeedMessage(state, message.number) if isinstance(message, Said) else None
 
-    async def _read(self) -> None:
-        feeds = await self.node.feeds()
-        if feeds != self._feeds:
-            self._feeds = feeds
-            self._revision += 1
+    def choose(self, key: SubfeedKey, now: float) -> None:
+        """Go to a subfeed in the list; a filter that hides it is taken away."""
+        self._read(False)
+        self.paint(now)
+        if not self.feeds.choose(key) and self.filter:
+            self.set_filter("")
+            self.paint(now)
+            self.feeds.choose(key)
+        self.look_again()
+
+    # Between the two lists
+
+    def enter_messages(self) -> None:
+        """Go from the list to the messages; there is always room for them."""
+        self._read(True)
+        self.messages.focus()
+
+    def step_back(self) -> bool:
+        """Let go of the filter of messages, then go from them to the list."""
+        if not self.messages.has_focus:
+            return False
+        if self.filter:
+            self.set_filter("")
+        else:
+            self._read(False)
+            self.feeds.focus()
+        return True
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """The person went to the list or to the messages, by key or by mouse."""
+        if event.widget in (self.feeds, self.messages):
+            self._read(event.widget is self.messages)
+
+    def _read(self, reading: bool) -> None:
+        if reading != self._reading:
+            self._reading = reading
+            self._arrange()
+
+    # Filter and order
+
+    @property
+    def filter(self) -> Filter:
+        """The filter of the list in which the person is."""
+        return self._filters[self._reading]
+
+    @filter.setter
+    def filter(self, wanted: Filter) -> None:
+        self._filters[self._reading] = wanted
+
+    @property
+    def fields(self) -> Mapping[str, FieldKind]:
+        """Of messages, the keys in the newest ones, too."""
+        if not self._reading:
+            return self.FIELDS
+        return message_fields(self._messages.newest(20) if self._messages else ())
+
+    @property
+    def can(self) -> Abilities:
+        """Messages have one order, and are not acted on together."""
+        return Abilities(True, filter_text=self.filter.text) if self._reading else super().can
+
+    @property
+    def marked(self) -> tuple[SubfeedState, ...]:
+        """The marked subfeeds, while the person is among them."""
+        return () if self._reading else tuple(self.feeds.marked.values())
+
+    def hand_over(self, left: PaneMemory) -> None:
+        """Write down filter and order of the list."""
+        left.filter, left.sort, left.descending = self._filters[False].text, self.sort, self.descending
+
+    def _shown(self, served: Mapping[SubfeedKey, Request], now: float) -> list[SubfeedState]:
+        """The subfeeds that the filter leaves, in the order chosen. One that changes by itself is kept for a while."""
+        wanted = self._filters[False]
+        shown = [
+            state
+            for state in self._states()
+            if matches(wanted, subfeed_facts(state, served.get(state.key), self.channel, now), now)
+        ]
+
+        def found() -> list[SubfeedState]:
+            # By name where the rest is equal, so that rows keep their places.
+            by_name = sorted(
+                shown, key=lambda state: (ORDERS["name"](state), state.key.feed_id, state.key.subfeed_hash)
+            )
+            return sorted(by_name, key=ORDERS[self.sort], reverse=self.descending)
+
+        if self.sort not in MOVING_ORDERS:
+            self._order.forget()
+            return found()
+        by = self.sort, self.descending
+        return self._order.sorted(shown, by, self.node.feeds.book.version, now, found)
+
+    def _states(self) -> list[SubfeedState]:
+        states = list(self.node.feeds.book) if is_started(self.node) else []
+        have_subfeeds = {state.key.feed_id for state in states if state.key.subfeed_hash}
+        return [state for state in states if state.key.subfeed_hash or state.key.feed_id not in have_subfeeds]
+
+    # Looking
+
+    def stamp(self, now: float) -> Hashable:
+        """Versions of what is known of subfeeds and of what was read; what is busy only now and then."""
+        if not is_started(self.node):
+            return None
+        self._look_for_messages(now)
+        book, messages = self.node.feeds.book, self._messages
+        rate = max((state.meter.rate(now, 2) for state in book if state.meter.last_at), default=0.0)
+        versions = (book.version, self.node.ledger.version, messages.version if messages else 0)
+        return (
+            self.channel,
+            self.feeds.cursor_key,
+            self.messages.following,
+            int(now / BUSY_PAUSE) if rate > BUSY_RATE else versions,
+            self.sort in MOVING_ORDERS and self._order.is_due(book.version, now),
+            time.localtime(now).tm_yday,
+            int(now) if any(term.kind is FieldKind.TIME for term in self._terms) else 0,
+        )
+
+    @property
+    def _terms(self) -> list[Term]:
+        return [term for wanted in self._filters.values() for term in wanted.terms]
+
+    def _look_for_messages(self, now: float) -> None:
+        """Have the chosen subfeed's messages read, as far as they show."""
+        state = self.subfeed
+        if self._messages is not None and self._messages.subfeed is not state:
+            self._messages.close()
+            self._messages = None
+        if state is None or not state.key.subfeed_hash or not self.messages.display:
+            return
+        if self._messages is None:
+            self._messages = Messages(state, reader(self.node, state.key), self.node.supervisor.spawn)
+        self._messages.look(now, all_of_window=bool(self._filters[True]))
 
     def status(self, now: float) -> Line:
-        """How many there are."""
-        if self._feeds is None:
-            return (Cell("reading…", Tone.MUTED),)
-        if not self._feeds:
+        """How many there are, how to get to the messages, what a held list has not shown."""
+        parts: list[Line] = []
+        if not self.feeds.display:
+            subfeed = title(self.subfeed) if self.subfeed else ""
+            parts.append((Cell(subfeed, Tone.STRONG), Cell("  Esc: feeds", Tone.MUTED)))
+        else:
+            parts.append(self._count_words())
+        if not self.messages.display and self.subfeed is not None:
+            parts.append((Cell(f"{key_of(self, 'open')}: messages", Tone.MUTED),))
+        if self._messages is not None and self._filters[True] and self.messages.display:
+            found, read = len(self.messages.rows), min(self._messages.count, WINDOW)
+            parts.append((Cell(f"{found:,} of the newest {present.count(read, 'message')}"),))
+        if unseen := self.messages.unseen:
+            parts.append((Cell(f"+{unseen:,} new (End follows)", Tone.WARN),))
+        return joined(parts)
+
+    def _count_words(self) -> Line:
+        states = self._states()
+        if not states:
             return (Cell("none"),)
-        feeds = present.count(len(self._feeds), "feed")
-        if self.filter:
-            return (Cell(f"{len(self.focus_target.rows):,} of {feeds}"),)
-        own = sum(1 for feed in self._feeds if feed.own)
-        return (Cell(f"{feeds}, {own:,} of this node"),)
+        feeds = present.count(len(states), "subfeed")
+        if self._filters[False]:
+            return (Cell(f"{len(self.feeds.rows):,} of {feeds}"),)
+        own = sum(1 for state in states if state.own)
+        followed = sum(1 for state in states if is_followed(state))
+        return (Cell(f"{feeds}: {own:,} own, {followed:,} followed"),)
 
     def paint(self, now: float) -> None:
-        """Show the list."""
-        shown = [feed for feed in self._feeds or [] if matches(self.filter, feed_facts(feed), now)]
-        # By name where the rest is equal, so that rows keep their places.
-        shown.sort(key=lambda feed: (feed.name.lower(), feed.feed_id))
-        shown.sort(key=ORDERS[self.sort], reverse=self.descending)
-        self.focus_target.empty = NOTHING_LEFT if self.filter else EMPTY
-        self.focus_target.show(ListedRows(shown, key=lambda feed: feed.feed_id, cells=feed_cells))
+        """Show list and messages."""
+        served = serving(self.node.ledger)
+        self.feeds.empty = NOTHING_LEFT if self._filters[False] else EMPTY
+        if self.feeds.display or self.subfeed is None:
+            self.feeds.show(
+                ListedRows(
+                    self._shown(served, now),
+                    key=lambda state: state.key,
+                    cells=lambda state: subfeed_cells(state, served.get(state.key), self.channel, now),
+                )
+            )
+        self._show_about(served, now)
+        if self.messages.display:
+            self._show_messages(now)
 
+    def _show_about(self, served: Mapping[SubfeedKey, Request], now: float) -> None:
+        state = self.subfeed
+        lines: tuple[Line, Line] = ((), ())
+        if state is not None:
+            lines = about_lines(state, served.get(state.key), self.node.label_of, now)
+        for id_, line in zip(("standing", "uri"), lines, strict=True):
+            self.query_one(f"#{id_}", CellLine).show((Cell(" "), *line))
 
-def feed_uri(feed: FeedInfo) -> str:
-    """The URI by which others know a feed."""
-    return str(SubfeedUri(feed.feed_id))
+    def _show_messages(self, now: float) -> None:
+        state, messages, wanted = self.subfeed, self._messages, self._filters[True]
+        self.messages.empty = self._empty_words()
+        if state is None or messages is None or messages.subfeed is not state:
+            self.messages.forget()
+            return
+        self.messages.set_columns(message_columns(messages.count))
 
+        def newer_than(number: int) -> int:
+            return sum(1 for message in messages.filtered(wanted, now) if message.number >= number)
 
-def feed_cells(feed: FeedInfo) -> Line:
-    """A feed as a row: name, id, whose, subfeeds, messages, last message."""
-    return (
-        Cell(feed.name or present.NOTHING, Tone.STRONG),
-        Cell(present.short(feed.feed_id)),
-        Cell("● own", Tone.GOOD) if feed.own else Cell("○ others'", Tone.MUTED),
-        Cell(f"{feed.subfeeds:,}"),
-        Cell(f"{feed.messages:,}"),
-        Cell(present.clock(feed.last_at, time.time())),
-    )
+        def rows() -> Rows:
+            if not wanted:
+                return MessageRows(messages, now)
+            return ListedRows(
+                messages.filtered(wanted, now),
+                key=lambda message: message.number,
+                cells=lambda message: said_cells(message, now),
+            )
 
+        self.messages.feed(
+            (state.key, wanted.text),
+            newest=messages.count,
+            rows=rows,
+            newer_than=newer_than if wanted else None,
+        )
 
-def feed_lines(feed: FeedInfo) -> Iterator[Line]:
-    """Everything that is known of a feed."""
-    yield (Cell(feed_uri(feed), Tone.STRONG),)
-    own = (
-        "this node: its private key is here"
-        if feed.own
-        else "others: this node can read it, and not add to it"
-    )
-    for head, text in (
-        ("name", feed.name or "none is known here"),
-        ("written by", own),
-        ("subfeeds", f"{feed.subfeeds:,}"),
-        ("messages", f"{feed.messages:,} in this folder"),
-        ("last", present.moment(feed.last_at) if feed.last_at is not None else "no message has a time"),
-    ):
-        yield (Cell(head.ljust(12), Tone.MUTED), Cell(text))
+    def _empty_words(self) -> tuple[str, ...]:
+        """What stands where no message does."""
+        state, messages = self.subfeed, self._messages
+        if state is None:
+            return ()
+        if messages is not None and messages.problem:
+            return (f"✗ {messages.problem}",)
+        if state.here and (messages is None or messages.count < state.here):
+            return ("Reading…",)
+        if state.here and self._filters[True]:
+            return (f"None of the newest {WINDOW:,} messages is like that.", "Esc shows all.")
+        if state.own:
+            return ("No message yet.", f"{key_of(self, 'append')} appends one.")
+        return ("No message is here yet.",)
 
+    def on_row_list_moved(self, event: RowList.Moved) -> None:
+        """Another subfeed has other messages; while the cursor moves, rows stand still."""
+        if event.row_list is self.feeds:
+            self._order.hold(time.time())
+            self._filters[True] = NO_FILTER
+            self.look_again()
 
-def feed_facts(feed: FeedInfo) -> Mapping[str, Fact]:
-    """A feed for a filter."""
-    return {
-        "name": feed.name,
-        "feed": feed.feed_id,
-        "own": feed.own,
-        "messages": feed.messages,
-        "subfeeds": feed.subfeeds,
-        "last": feed.last_at,
-    }
+    # Export
+
+    async def table(self) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+        """The subfeeds that are shown; among messages those that are kept, as far as the filter leaves them."""
+        if not self._reading or self._messages is None:
+            states = [self.feeds.rows.item(index) for index in range(len(self.feeds.rows))]
+            return TITLES, [subfeed_texts(state) for state in states]
+        found = self._messages.filtered(self._filters[True], time.time())
+        return MESSAGE_TITLES, [message_texts(message) for message in found]

@@ -101,30 +101,39 @@ class Pane(Vertical):
         """Where the cursor stands in a list that is longer than what can be seen of it."""
         return self.focus_target.position
 
+    def step_back(self) -> bool:
+        """Go one step back within the pane; False where there is none."""
+        return False
+
     # Filter, order, marks
+
+    @property
+    def fields(self) -> Mapping[str, FieldKind]:
+        """What the list can be filtered by at this moment."""
+        return self.FIELDS
 
     @property
     def can(self) -> Abilities:
         """What the list lets a person do with it."""
         return Abilities(
-            bool(self.FIELDS),
+            bool(self.fields),
             bool(self.SORTS),
             self.MARKS,
             self.filter.text,
-            self.FAILURES if self.FIELDS else "",
+            self.FAILURES if self.fields else "",
         )
 
     def filter_problem(self, text: str) -> str:
         """What is wrong with a filter, as a sentence; empty if nothing is."""
         try:
-            parse_filter(text, self.FIELDS)
+            parse_filter(text, self.fields)
         except FilterError as error:
             return str(error)
         return ""
 
     def set_filter(self, text: str) -> None:
         """Show only the rows that a filter leaves. Raises `FilterError`."""
-        self.filter = parse_filter(text, self.FIELDS) if text else NO_FILTER
+        self.filter = parse_filter(text, self.fields) if text else NO_FILTER
         self.look_again()
 
     def sort_by_next(self, by: int) -> None:

@@ -29,6 +29,7 @@ from kachery_tui.tui.describe.requests import (
 from kachery_tui.tui.header import waiting, waits
 from kachery_tui.tui.here import PaneName
 from kachery_tui.tui.panes.pane import Pane, tick
+from kachery_tui.tui.panes.still import StillOrder
 from kachery_tui.tui.widgets.cell_line import CellLines
 from kachery_tui.tui.widgets.columns import Column
 from kachery_tui.tui.widgets.row_list import ListedRows, RowList
@@ -72,10 +73,6 @@ MOST_DETAIL: Final = 14
 PADDING: Final = 1
 """Cells beside the words about the chosen request."""
 
-SETTLES: Final = 2.0
-"""Seconds for which an order that changes by itself stands still: after each change, and after the cursor moved."""
-
-
 _CHANGING: Final = frozenset({"", "peer", "started", "ended"})
 """Fields of terms that say another thing of an ended row as time goes by: of ages and of names that nodes have."""
 
@@ -102,11 +99,7 @@ class RequestsPane(Pane):
 
     def __init__(self, node: Node) -> None:
         super().__init__(node)
-        self._placed: dict[int, int] = {}
-        """Places of the rows, by number, in an order that changes by itself."""
-        self._placed_by: Hashable = None
-        self._placed_at = 0
-        self._still_until = 0.0
+        self._order = StillOrder[Request](lambda row: row.number)
         self._judged: dict[int, tuple[int, bool]] = {}
         """What the filter said of rows that have ended, by number, with the version that it was said of."""
         self._judged_by = self.filter
@@ -155,7 +148,12 @@ class RequestsPane(Pane):
         last = max((row.meter.last_at or 0 for row in self.node.ledger if row.is_active), default=None)
         ages = any(term.kind is FieldKind.TIME for term in self.filter.terms)
         moves = int(now) if ages else tick(last, now)
-        return self.node.ledger.version, self.focus_target.cursor_key, moves, self._is_order_due(now)
+        return (
+            self.node.ledger.version,
+            self.focus_target.cursor_key,
+            moves,
+            self._order.is_due(self.node.ledger.version, now),
+        )
 
     def status(self, now: float) -> Line:
         """What the marked rows are together, what waits, what is under way, and the order if no title tells it."""
@@ -223,23 +221,16 @@ class RequestsPane(Pane):
                 left.append(row)
         return left
 
-    def _is_order_due(self, now: float) -> bool:
-        is_old = self._placed_at != self.node.ledger.version
-        return self._placed_by is not None and is_old and now >= self._still_until
-
     def _in_order(self, rows: list[Request], now: float) -> list[Request]:
         """The rows in the order chosen. One that changes by itself is kept for a while, so that rows can be hit."""
-        if self.sort not in MOVING_SORTS:
-            self._placed_by = None
+
+        def found() -> list[Request]:
             return in_order(rows, self.sort, self.node.label_of, descending=self.descending)
-        placed_by = self.sort, self.descending, frozenset(row.number for row in rows)
-        if placed_by == self._placed_by and now < self._still_until:
-            return sorted(rows, key=lambda row: self._placed[row.number])
-        found = in_order(rows, self.sort, self.node.label_of, descending=self.descending)
-        self._placed = {row.number: place for place, row in enumerate(found)}
-        self._placed_by, self._still_until = placed_by, now + SETTLES
-        self._placed_at = self.node.ledger.version
-        return found
+
+        if self.sort not in MOVING_SORTS:
+            self._order.forget()
+            return found()
+        return self._order.sorted(rows, (self.sort, self.descending), self.node.ledger.version, now, found)
 
     def _show_detail(self, now: float) -> None:
         # Not by the widget's own size: that follows the pane's a little later.
@@ -256,7 +247,7 @@ class RequestsPane(Pane):
 
     def on_row_list_moved(self, _event: RowList.Moved) -> None:
         """Another row has other words; while the cursor moves, rows stand still."""
-        self._still_until = max(self._still_until, time.time() + SETTLES)
+        self._order.hold(time.time())
         self.look_again()
 
     async def table(self) -> tuple[Sequence[str], Sequence[Sequence[str]]]:

@@ -210,10 +210,16 @@ class StreamsPane(Pane):
         key = self.lanes.cursor_key
         return None if key is None else Lane(None if key == ALL else Stream(str(key)))
 
-    def enter_messages(self) -> bool:
+    def enter_messages(self) -> None:
         """Go from the lanes to the messages; there is always room for them."""
         self._read(True)
         self.messages.focus()
+
+    def step_back(self) -> bool:
+        """Go from the messages to the lanes."""
+        if not self.messages.has_focus:
+            return False
+        self.lanes.focus()
         return True
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:

@@ -1,0 +1,205 @@
+"""`feed …`: own feeds on this machine's disk; what the network is needed for is in `feed_reading`."""
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from kachery_tui.cli.output import emit, say
+from kachery_tui.cli.place import find_place
+from kachery_tui.errors import KacheryError, UsageError
+from kachery_tui.protocol.canonical import JsonObject, parse_json
+from kachery_tui.protocol.errors import ProtocolError
+from kachery_tui.protocol.feeds import DEFAULT_SUBFEED, MAX_SIGNED_BYTES
+from kachery_tui.protocol.members import is_object
+from kachery_tui.protocol.uris import SubfeedKey, SubfeedUri
+from kachery_tui.storage.feeds import MOST_AT_ONCE
+from kachery_tui.storage.storage import Storage
+from kachery_tui.words import count
+
+PIECE: Final = 1 << 16
+"""Bytes read from stdin at a time: what comes together is appended together."""
+
+
+def create(args: Namespace) -> int:
+    """Make a feed of this node's own, and print its URI."""
+    with opened(args) as storage:
+        uri = SubfeedUri(storage.feeds.create(args.name or ""))
+    emit(str(uri), {"uri": str(uri), "name": args.name or ""}, as_json=args.as_json)
+    return 0
+
+
+def list_(args: Namespace) -> int:
+    """Print the feeds that are here, one line a subfeed."""
+    with opened(args) as storage:
+        feeds, names = storage.feeds.feeds(), storage.feed_notes.names()
+        followed = {(each.feed_id, each.subfeed_hash) for each in storage.feed_notes.follows()}
+        subfeeds: dict[str, list[tuple[str, int]]] = {}
+        for subfeed in storage.feeds.subfeeds():
+            subfeeds.setdefault(subfeed.feed_id, []).append((subfeed.subfeed_hash, subfeed.messages))
+    for feed in feeds:
+        for hash_, messages in subfeeds.get(feed.feed_id) or [("", 0)]:
+            name = names.get(hash_) or (f"~{hash_}" if hash_ else None)
+            uri = SubfeedUri(feed.feed_id, name)
+            follows = (feed.feed_id, hash_) in followed
+            whose = "own" if feed.own else "followed" if follows else "kept"
+            value = {
+                "uri": str(uri),
+                "name": feed.name,
+                "own": feed.own,
+                "followed": follows,
+                "messages": messages,
+            }
+            words = f"{whose:8}  {count(messages, 'message'):>16}  {uri}"
+            emit(f"{words}  {feed.name}" if feed.name else words, value, as_json=args.as_json)
+    if not feeds:
+        say("no feeds here: `kachery-tui feed create` makes one")
+    return 0
+
+
+def append(args: Namespace) -> int:
+    """Append messages to a subfeed of an own feed, and print their numbers once they are on disk."""
+    with opened(args) as storage:
+        uri = resolve(storage, args.uri)
+        name, key = uri.subfeed_name or DEFAULT_SUBFEED, uri.key(DEFAULT_SUBFEED)
+        whole = SubfeedUri(uri.feed_id, name)
+        is_known = False
+        for messages in _from_words(args.messages) if args.messages else _from_stdin():
+            added = storage.feeds.append(key.feed_id, key.subfeed_hash, messages)
+            for message in added:
+                value = {"uri": str(whole), "number": message.number}
+                emit(str(message.number), value, as_json=args.as_json)
+            if not is_known:
+                _learn(storage, name)
+                is_known = True
+    return 0
+
+
+def delete(args: Namespace) -> int:
+    """Remove a feed from this machine for good."""
+    with opened(args) as storage:
+        uri = resolve(storage, args.uri)
+        if uri.subfeed_name is not None:
+            raise UsageError(
+                f"{uri} names a subfeed",
+                "a feed is deleted as a whole",
+                f"Name the feed: feed://{uri.feed_id}",
+            )
+        if uri.feed_id not in {feed.feed_id for feed in storage.feeds.feeds()}:
+            raise UsageError(f"no feed {uri} here", "", "See `kachery-tui feed list`")
+        if not args.yes:
+            _ask(uri, own=storage.feeds.is_own(uri.feed_id))
+        storage.feeds.delete(uri.feed_id)
+        for followed in storage.feed_notes.follows():
+            if followed.feed_id == uri.feed_id:
+                storage.feed_notes.unfollow(followed.feed_id, followed.subfeed_hash)
+    say(f"deleted: {uri}")
+    return 0
+
+
+@contextmanager
+def opened(args: Namespace) -> Iterator[Storage]:
+    """The storage folder that the options name, for the length of a block."""
+    storage = Storage.open(find_place(args).storage)
+    try:
+        yield storage
+    finally:
+        storage.close()
+
+
+def resolve(storage: Storage, text: str) -> SubfeedUri:
+    """The feed, or subfeed, that a person named by URI or by the name of a feed here. Raises `UsageError`."""
+    if "://" in text:
+        return SubfeedUri.parse(text)
+    name, _, subfeed = text.partition("/")
+    feed_id = storage.feeds.named(name)
+    if feed_id is None:
+        raise UsageError(
+            f"no feed {name!r} here",
+            "it is neither a URI nor the name of a feed of this node",
+            "See `kachery-tui feed list`",
+        )
+    return SubfeedUri(feed_id, subfeed or None)
+
+
+def key_of(uri: SubfeedUri) -> SubfeedKey:
+    """The subfeed that a URI names; `messages` where it names the feed alone."""
+    return uri.key(DEFAULT_SUBFEED)
+
+
+def _learn(storage: Storage, name: str) -> None:
+    try:
+        storage.feed_notes.learn(name)
+    except KacheryError as error:
+        say(f"the subfeed's name is not remembered: {error}")
+
+
+def _ask(uri: SubfeedUri, *, own: bool) -> None:
+    """Let a person say yes. Raises `UsageError` for anything else."""
+    what = (
+        "its messages here and its private key: nobody can ever append to it again"
+        if own
+        else "its messages here"
+    )
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        sys.stderr.write(f"delete {uri}\nThis removes {what}. Type yes: ")
+        sys.stderr.flush()
+        if sys.stdin.readline().strip() == "yes":
+            return
+        raise UsageError("nothing was deleted")
+    raise UsageError(f"not deleted: {uri}", f"it would remove {what}", "Say --yes if that is what you want")
+
+
+def _from_words(words: list[str]) -> Iterator[list[JsonObject]]:
+    """All messages of the command line together: they are appended all or none."""
+    yield [
+        _message(word.encode("utf-8", "surrogateescape"), f"argument {place}")
+        for place, word in enumerate(words, 1)
+    ]
+
+
+def _from_stdin() -> Iterator[list[JsonObject]]:
+    """Messages of stdin, a line each: those that came together at a time."""
+    if sys.stdin.isatty():
+        say("reading JSON objects, one a line; Ctrl+D ends")
+    line, rest = 0, b""
+    while piece := os.read(sys.stdin.fileno(), PIECE):
+        *whole, rest = (rest + piece).split(b"\n")
+        if len(rest) > MAX_SIGNED_BYTES:
+            raise UsageError(f"line {line + len(whole) + 1} is too long", f"over {MAX_SIGNED_BYTES:,} bytes")
+        yield from _some(whole, line)
+        line += len(whole)
+    yield from _some([rest], line)
+
+
+def _some(lines: list[bytes], before: int) -> Iterator[list[JsonObject]]:
+    """The messages of some lines. What came before a line that is none is appended first."""
+    messages: list[JsonObject] = []
+    for number, text in enumerate(lines, before + 1):
+        if not text.strip():
+            continue
+        try:
+            messages.append(_message(text, f"line {number}"))
+        except UsageError:
+            if messages:
+                yield messages
+            raise
+        if len(messages) == MOST_AT_ONCE:
+            yield messages
+            messages = []
+    if messages:
+        yield messages
+
+
+def _message(text: bytes, where: str) -> JsonObject:
+    try:
+        value = parse_json(text)
+    except ProtocolError as error:
+        raise UsageError(
+            f"{where} cannot be appended", error.what, 'A JSON object would do: {"key": 1}'
+        ) from None
+    if not is_object(value):
+        raise UsageError(f"{where} cannot be appended", "it is JSON, but no object", 'Write it as {"key": …}')
+    return value

@@ -1,0 +1,215 @@
+"""What is said of a subfeed: its row, two lines about it, and what it can be filtered and sorted by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from kachery_tui.filters import FieldKind
+from kachery_tui.node.ledger import Request, Side, Step
+from kachery_tui.protocol.feeds import Fault
+from kachery_tui.protocol.uris import SubfeedKey
+from kachery_tui.tui import present
+from kachery_tui.tui.cells import BLANK, Cell, Line, Tone, joined
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from kachery_tui.filters import Fact
+    from kachery_tui.node.feeds.book import SubfeedState
+    from kachery_tui.tui.describe import LabelOf
+
+SUBFEED_FIELDS: Final[Mapping[str, FieldKind]] = {
+    "name": FieldKind.TEXT,
+    "feed": FieldKind.TEXT,
+    "own": FieldKind.FLAG,
+    "followed": FieldKind.FLAG,
+    "messages": FieldKind.NUMBER,
+    "bucket": FieldKind.NUMBER,
+    "lag": FieldKind.NUMBER,
+    "listeners": FieldKind.NUMBER,
+    "last": FieldKind.TIME,
+    "state": FieldKind.TEXT,
+    "fault": FieldKind.FLAG,
+}
+"""What subfeeds can be filtered by."""
+
+MOST_NAMES: Final = 5
+"""Listeners that are named; with more, the others are only counted."""
+
+FAULTS: Final[Mapping[Fault, str]] = {
+    Fault.FORM: "is no message",
+    Fault.SIZE: "is too large",
+    Fault.GAP: "is missing",
+    Fault.FORK: "has a fork",
+    Fault.CHAIN: "breaks the chain",
+    Fault.SIGNATURE: "is not signed",
+    Fault.MISSING: "is missing",
+}
+"""What is wrong with a message, in the few words that a column has room for."""
+
+_READING: Final = frozenset({Step.STORAGE, Step.BUCKET, Step.DOWNLOADING, Step.VERIFYING})
+
+
+def serving(ledger: Iterable[Request]) -> dict[SubfeedKey, Request]:
+    """Who is told of which own subfeed: the row of the ledger for each that somebody listens to, or wants to."""
+    found: dict[SubfeedKey, Request] = {}
+    for row in ledger:
+        if row.side is not Side.THEIRS or not row.is_active or not isinstance(row.key, SubfeedKey):
+            continue
+        # On several channels: one that waits for a person says more than one that goes by itself.
+        if row.key not in found or row.step is Step.WAITING:
+            found[row.key] = row
+    return found
+
+
+# Names
+
+
+def feed_title(state: SubfeedState) -> str:
+    """What to call a feed: its name, or the start of its id."""
+    return state.feed_name or present.short(state.key.feed_id)
+
+
+def subfeed_title(state: SubfeedState) -> str:
+    """What to call a subfeed within its feed; empty for a feed that has none yet."""
+    if not state.key.subfeed_hash:
+        return ""
+    return state.name or f"~{present.short(state.key.subfeed_hash)}"
+
+
+def title(state: SubfeedState) -> str:
+    """What to call a subfeed: feed and subfeed."""
+    subfeed = subfeed_title(state)
+    return f"{feed_title(state)}/{subfeed}" if subfeed else feed_title(state)
+
+
+# The row
+
+
+def is_followed(state: SubfeedState) -> bool:
+    """Whether it is followed at this moment, or will be when the program starts again."""
+    return state.follows or (state.row is not None and state.row.is_active)
+
+
+def subfeed_cells(state: SubfeedState, served: Request | None, channel: str, now: float) -> Line:
+    """A subfeed as a row: name, whose, here, in the bucket, announced, lag, listeners, last, state."""
+    bucket = in_bucket(state, channel)
+    return (
+        Cell(title(state), Tone.STRONG),
+        whose_cell(state),
+        Cell(f"{state.here:,}"),
+        Cell("" if bucket is None else f"{bucket:,}"),
+        Cell(f"{state.announced:,}" if state.announced else ""),
+        Cell(f"{state.lag:,}", Tone.WARN) if state.lag > 0 else BLANK,
+        Cell(f"{len(state.listeners):,}") if state.listeners else BLANK,
+        Cell(present.last(state.last_at, now), Tone.MUTED),
+        state_cell(state, served, now),
+    )
+
+
+def in_bucket(state: SubfeedState, channel: str) -> int | None:
+    """How many messages the channel's bucket has; where nothing is known of that one, the bucket that has most."""
+    return state.in_bucket.get(channel, max(state.in_bucket.values(), default=None))
+
+
+def whose_cell(state: SubfeedState) -> Cell:
+    """Who writes it, and whether it is followed."""
+    if state.own:
+        return Cell("● own", Tone.GOOD)
+    return Cell("↓ followed") if is_followed(state) else Cell("○ kept", Tone.MUTED)
+
+
+def state_cell(state: SubfeedState, served: Request | None, now: float) -> Cell:
+    """How it stands, in a few words."""
+    if state.fault is not None:
+        return Cell(f"✗ #{state.fault.number:,} {FAULTS[state.fault.fault]}", Tone.BAD)
+    if state.own:
+        return Cell("· nobody listens", Tone.MUTED) if served is None else _served_cell(served)
+    row = state.row
+    if row is None:
+        return Cell("○ not followed", Tone.MUTED)
+    if not row.is_active:
+        return Cell("○ stopped", Tone.MUTED)
+    if row.step is Step.RECONNECTING:
+        return Cell("~ reconnecting", Tone.WARN)
+    if state.silent_since is not None:
+        return Cell(f"! silent since {present.day(state.silent_since, now)}", Tone.WARN)
+    if row.step in _READING:
+        return Cell("… reading", Tone.BUSY)
+    return present.step(row.step)
+
+
+def _served_cell(row: Request) -> Cell:
+    return Cell("! waits for you", Tone.WARN) if row.step is Step.WAITING else present.step(row.step)
+
+
+# About the chosen one
+
+
+def about_lines(
+    state: SubfeedState, served: Request | None, label_of: LabelOf, now: float
+) -> tuple[Line, Line]:
+    """Two lines about the chosen subfeed: how it stands, and what it is called outside."""
+    return joined((*_standing(state, served, label_of, now),)), (Cell(str(state.uri), Tone.MUTED),)
+
+
+def _standing(state: SubfeedState, served: Request | None, label_of: LabelOf, now: float) -> Iterable[Line]:
+    if not state.key.subfeed_hash:
+        yield (Cell("a feed without messages"),)
+        return
+    if state.fault is not None:
+        yield (Cell(f"✗ {state.fault.what}: {state.fault.why}", Tone.BAD),)
+    else:
+        yield (state_cell(state, served, now),)
+    yield (Cell(present.count(state.here, "message")),)
+    if state.lag > 0:
+        since = f" since {present.day(state.behind_since, now)}" if state.behind_since else ""
+        yield (Cell(f"{state.lag:,} not here yet{since}", Tone.WARN),)
+    if state.listeners:
+        yield (Cell(f"told to {listeners(state, label_of)}"),)
+
+
+def listeners(state: SubfeedState, label_of: LabelOf) -> str:
+    """Who listens to an own subfeed, by name, each once."""
+    ids = list(dict.fromkeys(listener.node_id for listener in list(state.listeners)))
+    shown = [label_of(node_id) for node_id in ids[:MOST_NAMES]]
+    if len(ids) > len(shown):
+        shown.append(f"{len(ids) - len(shown):,} more")
+    return ", ".join(shown)
+
+
+# Filter and order
+
+
+def subfeed_facts(
+    state: SubfeedState, served: Request | None, channel: str, now: float
+) -> Mapping[str, Fact]:
+    """A subfeed for a filter."""
+    return {
+        "name": title(state),
+        "feed": f"{state.feed_name} {state.uri}",
+        "own": state.own,
+        "followed": is_followed(state),
+        "messages": state.here,
+        "bucket": in_bucket(state, channel),
+        "lag": max(state.lag, 0),
+        "listeners": len(state.listeners),
+        "last": state.last_at,
+        "state": state_cell(state, served, now).text,
+        "fault": state.fault is not None,
+    }
+
+
+ORDERS: Final[Mapping[str, Callable[[SubfeedState], Any]]] = {
+    "name": lambda state: (feed_title(state).casefold(), subfeed_title(state).casefold()),
+    "whose": lambda state: whose_cell(state).text,
+    "here": lambda state: state.here,
+    "bucket": lambda state: max(state.in_bucket.values(), default=0),
+    "lag": lambda state: state.lag,
+    "listen": lambda state: len(state.listeners),
+    "last": lambda state: state.last_at or 0.0,
+}
+"""What is compared for each column that subfeeds can be sorted by."""
+
+MOVING_ORDERS: Final = frozenset({"here", "bucket", "lag", "listen", "last"})
+"""Orders that change by themselves as messages come."""

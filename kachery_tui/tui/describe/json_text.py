@@ -1,0 +1,280 @@
+"""JSON to be read: in one line, laid out with tones, and the numbers in it by their paths.
+
+It comes from other nodes and may be ten megabytes of anything: only as much is made as will be shown, and what a terminal
+would not show as it is stands as an escape, `\\u202e`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from kachery_tui.protocol.canonical import MAX_SAFE_INTEGER
+from kachery_tui.tui.cells import Cell, Line, Tone
+
+if TYPE_CHECKING:
+    from kachery_tui.protocol.canonical import JsonValue
+
+INDENT: Final = "  "
+
+SHORT: Final = 60
+"""Characters up to which a list of plain values stands in one line."""
+
+LONGEST_TEXT: Final = 4_000
+"""Characters that are shown of one text within JSON that is laid out."""
+
+MOST_LINES: Final = 2_000
+MOST_CHARACTERS: Final = 100_000
+"""Of JSON that is laid out."""
+
+MOST_PATHS: Final = 200
+"""Paths of numbers that are looked for in one message."""
+
+DEEPEST: Final = 8
+"""Levels down to which numbers are looked for."""
+
+LONGEST_LIST: Final = 16
+"""Items of a list that have a path each."""
+
+LONGEST_PATH: Final = 200
+"""Characters."""
+
+_PAST_END: Final = "…"
+
+
+def quoted(text: str, longest: int = LONGEST_TEXT) -> str:
+    """A text as JSON, in which everything shows; what is beyond `longest` characters is left out."""
+    shown = escaped(json.dumps(text[:longest], ensure_ascii=False))
+    return shown if len(text) <= longest else f"{shown[:-1]}{_PAST_END}{shown[-1]}"
+
+
+def escaped(text: str) -> str:
+    """JSON text with escapes for what a terminal would not show as it is; within a text of it they mean the same."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() or character == "\n" else json.dumps(character)[1:-1]
+        for character in text
+    )
+
+
+def compact(value: JsonValue, longest: int) -> str:
+    """JSON in one line of at most `longest` characters."""
+    parts: list[str] = []
+    taken = 0
+    for piece in _pieces(value, longest):
+        parts.append(piece)
+        taken += len(piece)
+        if taken > longest:
+            return "".join(parts)[: longest - 1] + _PAST_END
+    return "".join(parts)
+
+
+def _pieces(value: JsonValue, longest: int) -> Iterator[str]:
+    if isinstance(value, str):
+        yield quoted(value, longest)
+    elif isinstance(value, Mapping):
+        yield "{"
+        for place, (key, inner) in enumerate(value.items()):
+            yield f"{', ' if place else ''}{quoted(key, longest)}: "
+            yield from _pieces(inner, longest)
+        yield "}"
+    elif isinstance(value, Sequence):
+        yield "["
+        for place, inner in enumerate(value):
+            if place:
+                yield ", "
+            yield from _pieces(inner, longest)
+        yield "]"
+    else:
+        yield _scalar(value)
+
+
+def _scalar(value: bool | float | None) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    if isinstance(value, int):
+        try:
+            return str(value)
+        except ValueError:
+            # Python refuses to print thousands of digits.
+            return "a number of thousands of digits"
+    return repr(value)
+
+
+# Laid out
+
+
+def laid_out(value: JsonValue, most_lines: int = MOST_LINES, most: int = MOST_CHARACTERS) -> Iterator[Line]:
+    """JSON over several lines, with a tone for each kind of value; what is beyond so much is left out, and that said."""
+    taken = 0
+    for number, line in enumerate(_lines(value, "", "", "")):
+        if number >= most_lines or taken > most:
+            yield (Cell(f"{_PAST_END} there is more than is shown here", Tone.WARN),)
+            return
+        taken += sum(len(cell.text) for cell in line)
+        yield line
+
+
+def _lines(value: JsonValue, indent: str, head: str, tail: str) -> Iterator[Line]:
+    """A value in lines: `head` is the key before it, `tail` the comma after it."""
+    if not _is_laid_out(value):
+        text, tone = _toned(value)
+        yield _line(indent, head, Cell(f"{text}{tail}", tone))
+        return
+    assert not isinstance(value, (str, int, float))
+    assert value is not None
+    opening, closing = ("{", "}") if isinstance(value, Mapping) else ("[", "]")
+    yield _line(indent, head, Cell(opening, Tone.MUTED))
+    items: Iterator[tuple[str, JsonValue]] = (
+        ((f"{quoted(key)}: ", inner) for key, inner in value.items())
+        if isinstance(value, Mapping)
+        else (("", inner) for inner in value)
+    )
+    for place, (key, inner) in enumerate(items, 1):
+        yield from _lines(inner, indent + INDENT, key, "," if place < len(value) else "")
+    yield _line(indent, "", Cell(f"{closing}{tail}", Tone.MUTED))
+
+
+def _is_laid_out(value: JsonValue) -> bool:
+    """Whether it takes lines of its own: what holds other values, unless it is a short list of plain ones."""
+    if isinstance(value, (str, int, float)) or value is None or not value:
+        return False
+    if isinstance(value, Mapping):
+        return True
+    if len(value) > SHORT or any(isinstance(item, (Mapping, list, tuple)) for item in value):
+        return True
+    return len(compact(value, SHORT + 1)) > SHORT
+
+
+def _toned(value: JsonValue) -> tuple[str, Tone]:
+    if isinstance(value, str):
+        return quoted(value), Tone.GOOD
+    if isinstance(value, bool) or value is None:
+        return _scalar(value), Tone.WARN
+    if isinstance(value, (int, float)):
+        return _scalar(value), Tone.BUSY
+    return compact(value, SHORT + 1), Tone.BUSY
+
+
+def _line(indent: str, head: str, last: Cell) -> Line:
+    return tuple(cell for cell in (Cell(indent), Cell(head, Tone.STRONG), last) if cell.text)
+
+
+# Numbers
+
+
+def numbers(value: JsonValue) -> dict[str, float]:
+    """The numbers in a message by their paths, `loss`, `train.acc`, `position.0`, in the order in which they stand."""
+    found: dict[str, float] = {}
+    for path, inner in _leaves(value, "", DEEPEST):
+        number = as_number(inner)
+        if number is not None:
+            found.setdefault(path, number)
+        if len(found) >= MOST_PATHS:
+            break
+    return found
+
+
+def plain_values(value: JsonValue) -> Iterator[tuple[str, str | float | bool]]:
+    """Texts, numbers, yes and no in a message, with their paths."""
+    for path, inner in _leaves(value, "", DEEPEST):
+        if isinstance(inner, (str, bool)):
+            yield path, inner
+        elif (number := as_number(inner)) is not None:
+            yield path, number
+
+
+def _leaves(value: JsonValue, path: str, levels: int) -> Iterator[tuple[str, JsonValue]]:
+    """What holds no other values, with its path."""
+    if isinstance(value, Mapping):
+        items: Iterator[tuple[str, JsonValue]] = iter(value.items())
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        items = ((str(place), inner) for place, inner in enumerate(value[:LONGEST_LIST]))
+    else:
+        yield path, value
+        return
+    for key, inner in items if levels else ():
+        longer = f"{path}.{key}" if path else key
+        if len(longer) <= LONGEST_PATH:
+            yield from _leaves(inner, longer, levels - 1)
+
+
+def number_at(value: JsonValue, path: str) -> float | None:
+    """The number at a path; None where there is none. A key with dots in it goes before such a path."""
+    if not path:
+        return as_number(value)
+    keys = path.split(".")
+    for end in range(len(keys), 0, -1):
+        head, rest = ".".join(keys[:end]), ".".join(keys[end:])
+        if isinstance(value, Mapping):
+            found = number_at(value[head], rest) if head in value else None
+        elif isinstance(value, Sequence) and not isinstance(value, str) and end == 1:
+            place = int(head) if head.isascii() and head.isdecimal() and len(head) < 9 else len(value)
+            found = number_at(value[place], rest) if place < len(value) else None
+        else:
+            continue
+        if found is not None:
+            return found
+    return None
+
+
+def as_number(value: JsonValue) -> float | None:
+    """A value as a number that can be drawn; None for what is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+# As it is typed
+
+
+def object_problem(text: str) -> str:
+    """What is wrong with a text that should be a JSON object, with the place where it is; empty if nothing is."""
+    try:
+        value = json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_refused, parse_float=_float, parse_int=_int
+        )
+    except json.JSONDecodeError as error:
+        return f"line {error.lineno}, column {error.colno}: {_uncapitalized(error.msg)}"
+    except RecursionError:
+        return "it is nested too deeply"
+    except ValueError as error:
+        return str(error)
+    return "" if isinstance(value, dict) else 'it must be an object: {"key": value}'
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {quoted(twice, 60)} stands there more than once")
+    return found
+
+
+def _refused(name: str) -> object:
+    raise ValueError(f"{name} is no number in JSON")
+
+
+def _float(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"{digits[:40]} is larger than any number that JSON programs agree on")
+    return number
+
+
+def _int(digits: str) -> int:
+    if abs(_float(digits)) > MAX_SAFE_INTEGER:
+        raise ValueError(f"{digits[:40]} would be rounded: write it as a text")
+    return int(digits)
+
+
+def _uncapitalized(text: str) -> str:
+    return text[:1].lower() + text[1:]
