@@ -182,12 +182,6 @@ class MainScreen(ServingScreen):
             feeds.choose(key, self.now)
         self.look()
 
-    def enter_messages(self) -> None:
-        """Go from a stream's lane, or a subfeed, to its messages."""
-        pane = self.pane
-        if isinstance(pane, StreamsPane | FeedsPane):
-            pane.enter_messages()
-
     def clear_marks(self) -> None:
         """Unmark all rows of the current pane, after they were acted on."""
         self.pane.clear_marks()

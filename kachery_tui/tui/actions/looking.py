@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kachery_tui.node.activity import StreamMessage
+from kachery_tui.node.feeds.book import SubfeedState
 from kachery_tui.node.ledger import Request
 from kachery_tui.node.log import LogLine
 from kachery_tui.node.values import BucketFile, Entry, TrashedFile
-from kachery_tui.tui.actions import channels, streams, why
+from kachery_tui.tui.actions import channels, feeds, streams, why
 from kachery_tui.tui.actions.action import AVAILABLE, Action
 from kachery_tui.tui.actions.requests import open_request
 from kachery_tui.tui.cells import Cell
 from kachery_tui.tui.describe.files import bucket_lines, entry_lines, trashed_lines
 from kachery_tui.tui.describe.log import log_lines
 from kachery_tui.tui.dialogs.text_view import TextView
-from kachery_tui.tui.here import ChannelRow, Here, Lane, uri_of, uri_text
+from kachery_tui.tui.here import ChannelRow, FeedMessage, Here, Lane, uri_of, uri_text
 from kachery_tui.tui.panes.cache import CachePane
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ def _open(screen: MainScreen, here: Here) -> None:
     match here.selection:
         case ChannelRow() as row:
             channels.open_row(screen, row)
-        case Lane():
-            screen.enter_messages()
+        case Lane() | SubfeedState():
+            screen.pane.enter_messages()
         case Request() as row:
             open_request(screen, row)
         case StreamMessage() as message:
@@ -44,6 +45,8 @@ def _open(screen: MainScreen, here: Here) -> None:
         case TrashedFile() as trashed:
             uri = str(uri_of(node, trashed))
             screen.view("File in the trash", lambda: trashed_lines(trashed, uri), copies=uri)
+        case FeedMessage() as said:
+            feeds.open_message(screen, said)
         case LogLine() as line:
             screen.view("Log line", lambda: log_lines(line), copies=line.text)
 
@@ -56,9 +59,9 @@ def _open_label(here: Here) -> str:
     match here.selection:
         case ChannelRow() as row:
             return channels.open_label(here, row)
-        case Lane():
+        case Lane() | SubfeedState():
             return "Messages"
-        case StreamMessage():
+        case StreamMessage() | FeedMessage():
             return "Whole message"
         case LogLine():
             return "Whole line"

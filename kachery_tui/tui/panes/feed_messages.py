@@ -34,6 +34,8 @@ WINDOW: Final = 1_000
 
 KEPT_PAGES: Final = WINDOW // PAGE + 20
 
+SLOW_SECONDS: Final = 0.5
+
 RETRY_SECONDS: Final = 2.0
 """Time until a disk that could not be read is read again."""
 
@@ -57,15 +59,15 @@ class Messages:
         self._goal = 0
         self._task: asyncio.Task[None] | None = None
         self._retry_at = 0.0
+        self._since = time.time()
         self._judged_by: Filter | None = None
         self._judged: dict[int, bool] = {}
 
     # Reading
 
-    @property
-    def is_reading(self) -> bool:
-        """Whether something is being read at this moment."""
-        return self._task is not None
+    def is_slow(self, now: float) -> bool:
+        """Whether the first messages are being waited for, and have been for so long that a word is due."""
+        return not self.count and now - self._since > SLOW_SECONDS
 
     def close(self) -> None:
         """Read no more."""

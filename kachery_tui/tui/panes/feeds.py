@@ -5,31 +5,35 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from kachery_tui.filters import NO_FILTER, FieldKind, Filter, matches
+from kachery_tui.filters import NO_FILTER, FieldKind
 from kachery_tui.tui import OVER_SSH, present
 from kachery_tui.tui.cells import Cell, Line, Tone, joined
 from kachery_tui.tui.describe.feed_messages import Said, message_fields, said_cells
 from kachery_tui.tui.describe.feed_table import MESSAGE_TITLES, TITLES, message_texts, subfeed_texts
 from kachery_tui.tui.describe.feeds import (
-    MOVING_ORDERS,
     ORDERS,
     SUBFEED_FIELDS,
     about_lines,
     is_followed,
     serving,
     subfeed_cells,
-    subfeed_facts,
     title,
 )
 from kachery_tui.tui.feed_reading import reader
 from kachery_tui.tui.header import is_started
 from kachery_tui.tui.here import Abilities, FeedMessage, PaneName
 from kachery_tui.tui.panes.feed_messages import WINDOW, MessageRows, Messages
+from kachery_tui.tui.panes.feed_rows import (
+    COLUMNS,
+    EMPTY,
+    NOTHING_LEFT,
+    SubfeedOrder,
+    message_columns,
+    subfeeds,
+)
 from kachery_tui.tui.panes.keys import key_of
 from kachery_tui.tui.panes.pane import Pane
-from kachery_tui.tui.panes.still import StillOrder
 from kachery_tui.tui.widgets.cell_line import CellLine
-from kachery_tui.tui.widgets.columns import Column
 from kachery_tui.tui.widgets.row_list import ListedRows, RowList, Rows
 from kachery_tui.tui.widgets.tail_list import TailList
 
@@ -39,30 +43,12 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
 
-    from kachery_tui.filters import Term
+    from kachery_tui.filters import Filter
     from kachery_tui.node.feeds.book import SubfeedState
     from kachery_tui.node.ledger import Request
     from kachery_tui.node.node import Node
     from kachery_tui.protocol.uris import SubfeedKey
     from kachery_tui.tui.memory import PaneMemory
-
-COLUMNS: Final = (
-    Column("name", 22, share=1),
-    Column("whose", 10, drop=1),
-    Column("here", 7, right=True),
-    Column("bucket", 7, right=True, drop=4),
-    Column("announced", 9, right=True, drop=6),
-    Column("lag", 5, right=True, drop=2),
-    Column("listen", 6, right=True, drop=5),
-    Column("last", 8, right=True, drop=3),
-    Column("state", 20),
-)
-
-EMPTY: Final = (
-    "There are no feeds here.",
-    "What programs make or load in this folder shows here by itself.",
-)
-NOTHING_LEFT: Final = ("No feed is like that.", "Esc shows all again.")
 
 LIST_SHARE: Final = 0.4
 """Of the pane's height, for the list of subfeeds above their messages."""
@@ -81,16 +67,6 @@ BUSY_RATE: Final = 8.0
 
 BUSY_PAUSE: Final = 1.0 if OVER_SSH else 0.25
 """Seconds between two paintings of what is as busy as that."""
-
-
-def message_columns(count: int) -> tuple[Column, ...]:
-    """The columns of so many messages: numbers have the room that they need."""
-    return (
-        Column("#", max(len(f"{count:,}"), 4), right=True),
-        Column("time", 8, drop=1),
-        Column("size", 7, right=True, drop=2),
-        Column("message", 20, share=1),
-    )
 
 
 class FeedsPane(Pane):
@@ -115,10 +91,10 @@ class FeedsPane(Pane):
     """Whether the person is, or was last, among the messages rather than the subfeeds."""
 
     def __init__(self, node: Node) -> None:
-        self._filters = {False: NO_FILTER, True: NO_FILTER}
         super().__init__(node)
         self.descending = False
-        self._order = StillOrder["SubfeedState"](lambda state: state.key)
+        self._other_filter = NO_FILTER
+        self._order = SubfeedOrder(node)
         self._messages: Messages | None = None
 
     def contents(self) -> ComposeResult:
@@ -166,6 +142,11 @@ class FeedsPane(Pane):
     def focus_target(self) -> RowList:
         """Where the person was last: subfeeds or messages."""
         return self.messages if self._reading else self.feeds
+
+    @property
+    def body(self) -> RowList:
+        """The list of subfeeds: order and marks are about them."""
+        return self.feeds
 
     @property
     def subfeed(self) -> SubfeedState | None:
@@ -218,18 +199,20 @@ class FeedsPane(Pane):
     def _read(self, reading: bool) -> None:
         if reading != self._reading:
             self._reading = reading
+            self.filter, self._other_filter = self._other_filter, self.filter
             self._arrange()
 
     # Filter and order
 
     @property
-    def filter(self) -> Filter:
-        """The filter of the list in which the person is."""
-        return self._filters[self._reading]
+    def list_filter(self) -> Filter:
+        """The filter of subfeeds."""
+        return self._other_filter if self._reading else self.filter
 
-    @filter.setter
-    def filter(self, wanted: Filter) -> None:
-        self._filters[self._reading] = wanted
+    @property
+    def message_filter(self) -> Filter:
+        """The filter of messages."""
+        return self.filter if self._reading else self._other_filter
 
     @property
     def fields(self) -> Mapping[str, FieldKind]:
@@ -250,34 +233,7 @@ class FeedsPane(Pane):
 
     def hand_over(self, left: PaneMemory) -> None:
         """Write down filter and order of the list."""
-        left.filter, left.sort, left.descending = self._filters[False].text, self.sort, self.descending
-
-    def _shown(self, served: Mapping[SubfeedKey, Request], now: float) -> list[SubfeedState]:
-        """The subfeeds that the filter leaves, in the order chosen. One that changes by itself is kept for a while."""
-        wanted = self._filters[False]
-        shown = [
-            state
-            for state in self._states()
-            if matches(wanted, subfeed_facts(state, served.get(state.key), self.channel, now), now)
-        ]
-
-        def found() -> list[SubfeedState]:
-            # By name where the rest is equal, so that rows keep their places.
-            by_name = sorted(
-                shown, key=lambda state: (ORDERS["name"](state), state.key.feed_id, state.key.subfeed_hash)
-            )
-            return sorted(by_name, key=ORDERS[self.sort], reverse=self.descending)
-
-        if self.sort not in MOVING_ORDERS:
-            self._order.forget()
-            return found()
-        by = self.sort, self.descending
-        return self._order.sorted(shown, by, self.node.feeds.book.version, now, found)
-
-    def _states(self) -> list[SubfeedState]:
-        states = list(self.node.feeds.book) if is_started(self.node) else []
-        have_subfeeds = {state.key.feed_id for state in states if state.key.subfeed_hash}
-        return [state for state in states if state.key.subfeed_hash or state.key.feed_id not in have_subfeeds]
+        left.filter, left.sort, left.descending = self.list_filter.text, self.sort, self.descending
 
     # Looking
 
@@ -288,20 +244,18 @@ class FeedsPane(Pane):
         self._look_for_messages(now)
         book, messages = self.node.feeds.book, self._messages
         rate = max((state.meter.rate(now, 2) for state in book if state.meter.last_at), default=0.0)
+        terms = (*self.filter.terms, *self._other_filter.terms)
         versions = (book.version, self.node.ledger.version, messages.version if messages else 0)
         return (
             self.channel,
             self.feeds.cursor_key,
             self.messages.following,
             int(now / BUSY_PAUSE) if rate > BUSY_RATE else versions,
-            self.sort in MOVING_ORDERS and self._order.is_due(book.version, now),
+            self._order.is_due(now),
             time.localtime(now).tm_yday,
-            int(now) if any(term.kind is FieldKind.TIME for term in self._terms) else 0,
+            int(now) if any(term.kind is FieldKind.TIME for term in terms) else 0,
+            messages is not None and messages.is_slow(now),
         )
-
-    @property
-    def _terms(self) -> list[Term]:
-        return [term for wanted in self._filters.values() for term in wanted.terms]
 
     def _look_for_messages(self, now: float) -> None:
         """Have the chosen subfeed's messages read, as far as they show."""
@@ -313,7 +267,7 @@ class FeedsPane(Pane):
             return
         if self._messages is None:
             self._messages = Messages(state, reader(self.node, state.key), self.node.supervisor.spawn)
-        self._messages.look(now, all_of_window=bool(self._filters[True]))
+        self._messages.look(now, all_of_window=bool(self.message_filter))
 
     def status(self, now: float) -> Line:
         """How many there are, how to get to the messages, what a held list has not shown."""
@@ -325,7 +279,7 @@ class FeedsPane(Pane):
             parts.append(self._count_words())
         if not self.messages.display and self.subfeed is not None:
             parts.append((Cell(f"{key_of(self, 'open')}: messages", Tone.MUTED),))
-        if self._messages is not None and self._filters[True] and self.messages.display:
+        if self._messages is not None and self.message_filter and self.messages.display:
             found, read = len(self.messages.rows), min(self._messages.count, WINDOW)
             parts.append((Cell(f"{found:,} of the newest {present.count(read, 'message')}"),))
         if unseen := self.messages.unseen:
@@ -333,11 +287,11 @@ class FeedsPane(Pane):
         return joined(parts)
 
     def _count_words(self) -> Line:
-        states = self._states()
+        states = subfeeds(self.node)
         if not states:
             return (Cell("none"),)
         feeds = present.count(len(states), "subfeed")
-        if self._filters[False]:
+        if self.list_filter:
             return (Cell(f"{len(self.feeds.rows):,} of {feeds}"),)
         own = sum(1 for state in states if state.own)
         followed = sum(1 for state in states if is_followed(state))
@@ -346,11 +300,13 @@ class FeedsPane(Pane):
     def paint(self, now: float) -> None:
         """Show list and messages."""
         served = serving(self.node.ledger)
-        self.feeds.empty = NOTHING_LEFT if self._filters[False] else EMPTY
+        self.feeds.empty = NOTHING_LEFT if self.list_filter else EMPTY
         if self.feeds.display or self.subfeed is None:
             self.feeds.show(
                 ListedRows(
-                    self._shown(served, now),
+                    self._order.shown(
+                        self.list_filter, (self.sort, self.descending), served, self.channel, now
+                    ),
                     key=lambda state: state.key,
                     cells=lambda state: subfeed_cells(state, served.get(state.key), self.channel, now),
                 )
@@ -368,7 +324,7 @@ class FeedsPane(Pane):
             self.query_one(f"#{id_}", CellLine).show((Cell(" "), *line))
 
     def _show_messages(self, now: float) -> None:
-        state, messages, wanted = self.subfeed, self._messages, self._filters[True]
+        state, messages, wanted = self.subfeed, self._messages, self.message_filter
         self.messages.empty = self._empty_words()
         if state is None or messages is None or messages.subfeed is not state:
             self.messages.forget()
@@ -401,9 +357,10 @@ class FeedsPane(Pane):
             return ()
         if messages is not None and messages.problem:
             return (f"✗ {messages.problem}",)
-        if state.here and (messages is None or messages.count < state.here):
-            return ("Reading…",)
-        if state.here and self._filters[True]:
+        if state.here and (messages is None or not messages.count):
+            # A word that stands there for an eyeblink would only flicker.
+            return ("Reading…",) if messages is not None and messages.is_slow(time.time()) else ()
+        if state.here and self.message_filter:
             return (f"None of the newest {WINDOW:,} messages is like that.", "Esc shows all.")
         if state.own:
             return ("No message yet.", f"{key_of(self, 'append')} appends one.")
@@ -413,7 +370,7 @@ class FeedsPane(Pane):
         """Another subfeed has other messages; while the cursor moves, rows stand still."""
         if event.row_list is self.feeds:
             self._order.hold(time.time())
-            self._filters[True] = NO_FILTER
+            self._other_filter = NO_FILTER
             self.look_again()
 
     # Export
@@ -423,5 +380,5 @@ class FeedsPane(Pane):
         if not self._reading or self._messages is None:
             states = [self.feeds.rows.item(index) for index in range(len(self.feeds.rows))]
             return TITLES, [subfeed_texts(state) for state in states]
-        found = self._messages.filtered(self._filters[True], time.time())
+        found = self._messages.filtered(self.message_filter, time.time())
         return MESSAGE_TITLES, [message_texts(message) for message in found]

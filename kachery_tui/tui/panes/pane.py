@@ -101,6 +101,9 @@ class Pane(Vertical):
         """Where the cursor stands in a list that is longer than what can be seen of it."""
         return self.focus_target.position
 
+    def enter_messages(self) -> None:
+        """Go from the row under the cursor to its messages, where it has any."""
+
     def step_back(self) -> bool:
         """Go one step back within the pane; False where there is none."""
         return False
