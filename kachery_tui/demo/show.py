@@ -14,11 +14,12 @@ from kachery_tui.child import Child
 from kachery_tui.config import NodeConfig, ScreenConfig, load_channel
 from kachery_tui.demo.cues import Cue, CueKind, Offer
 from kachery_tui.demo.files import DENSITY, RATES
-from kachery_tui.demo.stage import BEN, CHANNEL, YOUR_PATIENCE
+from kachery_tui.demo.incubator import NAME
+from kachery_tui.demo.stage import ANA, BEN, CHANNEL, YOUR_PATIENCE
 from kachery_tui.node.ledger import Side, Step
 from kachery_tui.node.node import Node
 from kachery_tui.protocol.roles import Role, Stream
-from kachery_tui.protocol.uris import FileUri
+from kachery_tui.protocol.uris import FileUri, SubfeedUri
 from kachery_tui.storage.storage import Storage
 from kachery_tui.tui.app import KacheryApp
 from kachery_tui.tui.here import Here, PaneName
@@ -104,7 +105,7 @@ class DemoApp(KacheryApp):
         await node.store(RATES)
         await self._peers_present(ready.offers)
         uri = str(yours.uri)
-        self._show(*hints(ready.offers, uri, lambda: self._backstage.ask(uri)))
+        self._show(*hints(ready.offers, uri, ready.feed, lambda: self._backstage.ask(uri)))
         await self._wait_for(CueKind.RECEIVED)
         self.notify(f"{BEN} has it, verified", title=DENSITY.name, markup=False)
 
@@ -142,9 +143,12 @@ async def _until(holds: Callable[[], bool]) -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
-def hints(offers: Sequence[Offer], yours: str, let_ben_ask: Callable[[], None]) -> list[Hint]:
-    """The tour: what to press, in order. `yours` is the file that ben asks for once `let_ben_ask` was called."""
-    asked_for = FileUri.parse(yours)
+def hints(offers: Sequence[Offer], yours: str, feed: str, let_ben_ask: Callable[[], None]) -> list[Hint]:
+    """The tour: what to press, in order.
+
+    `yours` is the file that ben asks for once `let_ben_ask` was called, `feed` the log that ana's node keeps.
+    """
+    asked_for, log = FileUri.parse(yours), SubfeedUri.parse(feed)
     return [
         *(_hint_for(offer) for offer in offers[:HINTED_FILES]),
         Hint(
@@ -160,6 +164,15 @@ def hints(offers: Sequence[Offer], yours: str, let_ben_ask: Callable[[], None]) 
             done=lambda here, _: any(
                 Role.REQUEST_FEEDS in one.in_force for one in here.node.memberships.values()
             ),
+        ),
+        Hint(
+            f"{ANA} logs an {NAME}'s temperature: {{request}}, then Enter, follows that feed",
+            uri=feed,
+            done=lambda here, _: _follows(here, log),
+        ),
+        Hint(
+            "its messages come by themselves: {open} shows them, {plot} on one draws its numbers",
+            done=lambda _, act: act == "plot",
         ),
         Hint(
             f"find a file again: {{pane-cache}}, then {{filter}}, then type {RATES.stem[:6]}, then Enter",
@@ -183,6 +196,12 @@ def _hint_for(offer: Offer) -> Hint:
     name = FileUri.parse(offer.uri).name or offer.name
     text = f"{{request}}, then Enter, asks for {name} ({size(offer.size)}; only {offer.peer} has it)"
     return Hint(text, uri=offer.uri, done=has_come(offer.uri))
+
+
+def _follows(here: Here, feed: SubfeedUri) -> bool:
+    """Whether the feed is followed, and something of it has come."""
+    row = here.node.ledger.find(lambda row: row.side is Side.MINE and row.uri == feed)
+    return row is not None and row.messages > 0
 
 
 def _row(here: Here, uri: FileUri, side: Side, *steps: Step) -> bool:

@@ -22,6 +22,7 @@ from kachery_tui.config import NodeConfig, channels_folder, save_node_config
 from kachery_tui.config.reading import write_private
 from kachery_tui.demo.cues import Cue, CueKind, Offer
 from kachery_tui.demo.files import ON_A_PAGE, write_recording
+from kachery_tui.demo.incubator import Incubator
 from kachery_tui.errors import KacheryError
 from kachery_tui.protocol.roles import Role
 from kachery_tui.storage.storage import Storage
@@ -29,6 +30,8 @@ from kachery_tui.storage.storage import Storage
 CHANNEL: Final = "demo"
 ANA: Final = "ana@microscope"
 BEN: Final = "ben@cluster"
+
+FILE_ROLES: Final = [Role.REQUEST_FILES, Role.PROVIDE_FILES]
 
 PATIENCE: Final = 3_600.0
 """Seconds for which ben waits for a person to let a file go."""
@@ -49,6 +52,7 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._children: list[Child] = []
+        self._incubator: Incubator | None = None
 
     def raise_curtain(self, paths: Sequence[Path]) -> None:
         """Start everything; ana and ben share out the files. Raises `KacheryError` where something does not start."""
@@ -57,15 +61,21 @@ class Stage:
                           "--channel", CHANNEL)  # fmt: skip
         anas, bens = (paths[0::2], paths[1::2]) if paths else ([ON_A_PAGE], [self._recording()])
         offers = [self._take("ana", ANA, anas), self._take("ben", BEN, bens)]
+        self._incubator = Incubator(self._folder / "ana" / "storage")
         channel_file = hub.read_line()
         if not channel_file:
             raise KacheryError("the demo's hub did not start", hub.last_words())
-        for name, limits in (("ana", {}), ("ben", {"answer_timeout": PATIENCE})):
-            self._join(Path(channel_file), name, limits=limits)
+        for name, limits, more in (
+            ("ana", {}, [Role.PROVIDE_FEEDS]),
+            ("ben", {"answer_timeout": PATIENCE}, []),
+        ):
+            self._join(Path(channel_file), name, limits=limits, roles=[*FILE_ROLES, *more])
             self._start(name, "node", "--config", str(self._folder / name))
         patience = {"answer_timeout": YOUR_PATIENCE}
         yours = self._join(Path(channel_file), "you", provide="ask", limits=patience)
-        tell(Cue(CueKind.READY, channel_file=str(yours), offers=tuple(_alternating(*offers))))
+        self._incubator.start()
+        shared = tuple(_alternating(*offers))
+        tell(Cue(CueKind.READY, channel_file=str(yours), offers=shared, feed=str(self._incubator.uri)))
 
     def let_ben_ask(self, uri: str) -> None:
         """Have ben ask for a file, and tell how that ended."""
@@ -82,6 +92,8 @@ class Stage:
         """End every process, and remove every file."""
         for child in self._children:
             child.ask_to_end()
+        if self._incubator is not None:
+            self._incubator.close()
         for child in self._children:
             child.close()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -113,7 +125,7 @@ class Stage:
         import tomli_w
 
         values = tomllib.loads(channel_file.read_text())
-        values |= {"roles": [Role.REQUEST_FILES, Role.PROVIDE_FILES]} | settings
+        values |= {"roles": FILE_ROLES} | settings
         place = channels_folder(self._folder / name) / f"{CHANNEL}.toml"
         write_private(place, tomli_w.dumps(values).encode())
         return place

@@ -32,6 +32,7 @@ class OldDatabase:
         self._lock = threading.Lock()
         self._db: sqlite3.Connection | None = None
         self._inode = 0
+        self._opened_times = 0
 
     def read(self, work: Callable[[sqlite3.Connection], T], missing: T) -> T:
         """Run `work`; `missing` where there is no file, which is not made for this."""
@@ -64,7 +65,7 @@ class OldDatabase:
     def stamp(self) -> tuple[int, int]:
         """What differs as soon as another connection, here or in another program, has written. Quick."""
         version = self.read(lambda db: int(db.execute("PRAGMA data_version").fetchone()[0]), 0)
-        return self._inode, version
+        return self._opened_times, version
 
     def close(self) -> None:
         """Let go of the file; the next call opens it anew."""
@@ -101,6 +102,7 @@ class OldDatabase:
                 db.close()
                 raise
             self._db, self._inode = db, self.path.stat().st_ino
+            self._opened_times += 1
         return self._db
 
     def _is_in_place(self) -> bool:

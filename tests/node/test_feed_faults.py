@@ -12,6 +12,7 @@ import pytest
 from kachery_tui.errors import TryAgain
 from kachery_tui.node.ledger import Step
 from kachery_tui.node.node import Node
+from kachery_tui.protocol.canonical import JsonObject
 from kachery_tui.protocol.feeds import START, BadMessage, Fault, Head, SignedMessage, sign_messages
 from kachery_tui.protocol.keys import PrivateKey
 from kachery_tui.protocol.messages import NewSubfeedMessages, NumSubfeedMessagesUploaded
@@ -143,15 +144,15 @@ async def test_what_a_peer_says_is_no_reason_to_stop(tmp_path: Path, hub: Hub, l
         await put_chain(liar, GOOD)
         row = await reader.feeds.follow(URI)
         await until(lambda: state_of(reader, URI).here == 3)
-        lies = [
-            [chain(1, key=OTHER, head=head_of(GOOD))[0].raw],
-            [chain(1, key=OTHER)[0].raw],
-            [{**chain(1, head=head_of(GOOD))[0].raw, "signature": "ab" * 64}],
-            [{"body": {"message": {}, "messageNumber": 2.5, "timestamp": 0}, "signature": "ab" * 64}],
+        lies: list[JsonObject] = [
+            chain(1, key=OTHER, head=head_of(GOOD))[0].raw,
+            chain(1, key=OTHER)[0].raw,
+            {**chain(1, head=head_of(GOOD))[0].raw, "signature": "ab" * 64},
+            {"body": {"message": {}, "messageNumber": 2.5, "timestamp": 0}, "signature": "ab" * 64},
         ]
         for lie in lies:
             await liar.memberships["lab"].publish(
-                NewSubfeedMessages(key.feed_id, key.subfeed_hash, tuple(lie))
+                NewSubfeedMessages(key.feed_id, key.subfeed_hash, (lie,))
             )
         for number in (0, 10, 2**53 - 1):
             await liar.memberships["lab"].publish(
