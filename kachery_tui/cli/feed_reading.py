@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import Any, Final
 
-from kachery_tui.cli.feeds import key_of, opened, resolve
+from kachery_tui.cli.feeds import key_of, opened
 from kachery_tui.cli.output import emit
 from kachery_tui.cli.place import Place, find_place
 from kachery_tui.errors import KacheryError, NobodyHasIt
@@ -26,7 +26,7 @@ def cat(args: Namespace) -> int:
     """
     place = find_place(args)
     with opened(args) as storage:
-        uri = resolve(storage, args.uri)
+        uri = storage.feeds.resolve(args.uri)
         own = storage.feeds.is_own(uri.feed_id)
     if args.follow:
         from kachery_tui.cli.feed_network import follow
@@ -52,7 +52,7 @@ def info(args: Namespace) -> int:
     """Say what is known of a subfeed: here, in the buckets, at its owner's node; and whether its chain holds."""
     place = find_place(args)
     with opened(args) as storage:
-        uri = resolve(storage, args.uri)
+        uri = storage.feeds.resolve(args.uri)
         own = storage.feeds.is_own(uri.feed_id)
     buckets: dict[str, int] = {}
     failure = _synced(place, uri, args, buckets)

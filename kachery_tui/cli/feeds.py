@@ -62,7 +62,7 @@ def list_(args: Namespace) -> int:
 def append(args: Namespace) -> int:
     """Append messages to a subfeed of an own feed, and print their numbers once they are on disk."""
     with opened(args) as storage:
-        uri = resolve(storage, args.uri)
+        uri = storage.feeds.resolve(args.uri)
         name, key = uri.subfeed_name or DEFAULT_SUBFEED, uri.key(DEFAULT_SUBFEED)
         whole = SubfeedUri(uri.feed_id, name)
         is_known = False
@@ -80,7 +80,7 @@ def append(args: Namespace) -> int:
 def delete(args: Namespace) -> int:
     """Remove a feed from this machine for good."""
     with opened(args) as storage:
-        uri = resolve(storage, args.uri)
+        uri = storage.feeds.resolve(args.uri)
         if uri.subfeed_name is not None:
             raise UsageError(
                 f"{uri} names a subfeed",
@@ -107,21 +107,6 @@ def opened(args: Namespace) -> Iterator[Storage]:
         yield storage
     finally:
         storage.close()
-
-
-def resolve(storage: Storage, text: str) -> SubfeedUri:
-    """The feed, or subfeed, that a person named by URI or by the name of a feed here. Raises `UsageError`."""
-    if "://" in text:
-        return SubfeedUri.parse(text)
-    name, _, subfeed = text.partition("/")
-    feed_id = storage.feeds.named(name)
-    if feed_id is None:
-        raise UsageError(
-            f"no feed {name!r} here",
-            "it is neither a URI nor the name of a feed of this node",
-            "See `kachery-tui feed list`",
-        )
-    return SubfeedUri(feed_id, subfeed or None)
 
 
 def key_of(uri: SubfeedUri) -> SubfeedKey:

@@ -9,7 +9,7 @@ from kachery_tui.node.asking import Asker
 from kachery_tui.node.fetching import Fetch
 from kachery_tui.node.history_rows import broken_off
 from kachery_tui.node.ledger import Cancelled, Ledger, Request, Side, Step
-from kachery_tui.node.membership import Membership
+from kachery_tui.node.membership import Membership, joined
 from kachery_tui.node.providing import Provider
 from kachery_tui.node.pushing import push
 from kachery_tui.node.supervisor import Supervisor
@@ -75,7 +75,7 @@ class Files:
         """
         wanted = FileUri.parse(uri) if isinstance(uri, str) else uri
         if channel is not None:
-            self._membership(channel)
+            joined(self._memberships, channel)
         same = self._ledger.find(
             lambda row: row.side is Side.MINE and row.is_active and row.key == wanted.file_key
         )
@@ -89,7 +89,7 @@ class Files:
     def push(self, uri: FileUri | str, channel: str) -> Request:
         """Put a file of this node's storage into a channel's bucket and announce it, unasked."""
         wanted = FileUri.parse(uri) if isinstance(uri, str) else uri
-        membership = self._membership(channel)
+        membership = joined(self._memberships, channel)
         membership.require(Role.PROVIDE_FILES)
         same = self._ledger.find(
             lambda row: (
@@ -132,7 +132,7 @@ class Files:
             self._provider.retry(row)
             return row
         if row.only_channel is not None:
-            self._membership(row.only_channel)
+            joined(self._memberships, row.only_channel)
         mine = row.side is Side.MINE
         self._ledger.reopen(row, Step.STORAGE if mine else Step.CHECKING)
         self._run(row, self._fetch if mine else self._push)
@@ -208,15 +208,6 @@ class Files:
             )
             self._ledger.end(row, Step.FAILED, failure=defect)
             raise
-
-    def _membership(self, channel: str) -> Membership:
-        membership = self._memberships.get(channel)
-        if membership is None:
-            joined = ", ".join(sorted(self._memberships)) or "none"
-            raise UsageError(
-                f"no channel {channel!r}", f"joined: {joined}", "Join it with `kachery-tui channel join`"
-            )
-        return membership
 
     def _row(self, number: int) -> Request:
         row = self._ledger.get(number)

@@ -9,7 +9,7 @@ from typing import Final
 
 from kachery_tui.channel.channel import Channel
 from kachery_tui.config import ChannelConfig
-from kachery_tui.errors import KacheryError, NotAllowed, TryAgain
+from kachery_tui.errors import KacheryError, NotAllowed, TryAgain, UsageError
 from kachery_tui.node.activity import StreamActivity
 from kachery_tui.node.inbox import Inbox
 from kachery_tui.node.outbox import Outbox
@@ -33,6 +33,17 @@ Deliver = Callable[["Membership", Envelope, int], None]
 
 class ChannelLeft(KacheryError):
     """This node takes part in the channel no longer."""
+
+
+def joined(memberships: Mapping[str, "Membership"], channel: str) -> "Membership":
+    """The membership of a channel that a person named. Raises `UsageError` where there is none."""
+    membership = memberships.get(channel)
+    if membership is None:
+        names = ", ".join(sorted(memberships)) or "none"
+        raise UsageError(
+            f"no channel {channel!r}", f"joined: {names}", "Join it with `kachery-tui channel join`"
+        )
+    return membership
 
 
 class Membership:

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from kachery_tui.errors import KacheryError, TryAgain
 from kachery_tui.storage.atomic import try_lock
+from kachery_tui.storage.sqlite_file import transact
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -122,7 +123,7 @@ class Database:
         for last in (False, True):
             try:
                 with self._write_lock:
-                    result = self._transact(work)
+                    result = transact(self._writer, work)
                     self.changes += 1
             except sqlite3.Error as error:
                 if is_locked(error):
@@ -144,18 +145,6 @@ class Database:
         with self._read_lock, self._write_lock, self._search_lock:
             self._closed = True
             self._close_all()
-
-    def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        db = self._writer
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            result = work(db)
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
-        db.execute("COMMIT")
-        return result
 
     def _answer(self, error: sqlite3.Error, last: bool) -> None:
         if self._closed:

@@ -20,6 +20,7 @@ from kachery_tui.protocol.feeds import (
 )
 from kachery_tui.protocol.hashes import is_node_id, is_sha1
 from kachery_tui.protocol.keys import PrivateKey
+from kachery_tui.protocol.uris import SubfeedUri
 from kachery_tui.storage.feed_keys import FeedKeys, check_name
 from kachery_tui.storage.feeds_reading import read_feeds
 from kachery_tui.storage.old_database import OldDatabase
@@ -109,6 +110,23 @@ class FeedStore:
     def named(self, name: str) -> str | None:
         """The id of the feed of that name, None if there is none."""
         return self._keys.feed_of(name)
+
+    def resolve(self, text: str) -> SubfeedUri:
+        """What a person named: a URI, or the name of a feed that is here (`name`, `name/subfeed`).
+
+        Raises `UsageError`.
+        """
+        if "://" in text:
+            return SubfeedUri.parse(text)
+        name, _, subfeed = text.partition("/")
+        feed_id = self.named(name)
+        if feed_id is None:
+            raise UsageError(
+                f"no feed {name!r} here",
+                "it is neither a URI nor the name of a feed of this node",
+                "See `kachery-tui feed list`",
+            )
+        return SubfeedUri(feed_id, subfeed or None)
 
     def is_own(self, feed_id: str) -> bool:
         """Whether the feed's private key is here, so that this node can write to it."""

@@ -3,15 +3,14 @@
 Nothing here moves, replaces or repairs such a file: what is wrong with it is said, and it stays as it is.
 """
 
-import os
 import sqlite3
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
 from kachery_tui.errors import KacheryError, TryAgain, UsageError
 from kachery_tui.storage.database import is_locked, statements
+from kachery_tui.storage.sqlite_file import SqliteFile, transact
 
 T = TypeVar("T")
 
@@ -19,7 +18,7 @@ BUSY_TIMEOUT: Final = 5.0
 """Seconds that a statement waits for another program that writes."""
 
 
-class OldDatabase:
+class OldDatabase(SqliteFile):
     """One such file, made on the first write if it is missing. Methods block on the disk, and are safe from any thread.
 
     They raise `TryAgain` where another program has locked it, `UsageError` where it is damaged or not what it should
@@ -27,55 +26,47 @@ class OldDatabase:
     """
 
     def __init__(self, path: Path, schema: str) -> None:
-        self.path = path
+        super().__init__(path)
         self._schema = schema
-        self._lock = threading.Lock()
-        self._db: sqlite3.Connection | None = None
-        self._inode = 0
-        self._opened_times = 0
 
     def read(self, work: Callable[[sqlite3.Connection], T], missing: T) -> T:
         """Run `work`; `missing` where there is no file, which is not made for this."""
-        with self._lock:
-            if not self.path.exists():
-                self._let_go()
+        with self.lock:
+            if not self.exists:
+                self.let_go()
                 return missing
             return self._guarded(work)
 
     def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` in a transaction, which is on disk once this returns, or has changed nothing."""
 
-        def transact(db: sqlite3.Connection) -> T:
-            # Whoever comes second waits here, and then reads what the first has written.
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                for statement in statements(self._schema):
-                    db.execute(statement)
-                result = work(db)
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
-            return result
+        def whole(db: sqlite3.Connection) -> T:
+            for statement in statements(self._schema):
+                db.execute(statement)
+            return work(db)
 
-        with self._lock:
-            return self._guarded(transact)
+        with self.lock:
+            return self._guarded(lambda db: transact(db, whole))
 
     def stamp(self) -> tuple[int, int]:
         """What differs as soon as another connection, here or in another program, has written. Quick."""
         version = self.read(lambda db: int(db.execute("PRAGMA data_version").fetchone()[0]), 0)
-        return self._opened_times, version
+        return self.opened_times, version
 
-    def close(self) -> None:
-        """Let go of the file; the next call opens it anew."""
-        with self._lock:
-            self._let_go()
+    def connect(self) -> sqlite3.Connection:
+        """See `SqliteFile`."""
+        db = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+        try:
+            _prepare(db)
+        except BaseException:
+            db.close()
+            raise
+        return db
 
     def _guarded(self, work: Callable[[sqlite3.Connection], T]) -> T:
         what = f"cannot use {self.path}"
         try:
-            return work(self._opened())
+            return work(self.opened())
         except sqlite3.Error as error:
             if is_locked(error):
                 raise TryAgain(
@@ -86,35 +77,6 @@ class OldDatabase:
             raise _explained(what, error) from error
         except OSError as error:
             raise KacheryError(what, error.strerror or str(error), "Check the storage folder") from error
-
-    def _opened(self) -> sqlite3.Connection:
-        if self._db is not None and not self._is_in_place():
-            self._let_go()
-        if self._db is None:
-            # Private keys stand in there: nobody else may read it, at no moment.
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            db = sqlite3.connect(
-                self.path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
-            )
-            try:
-                _prepare(db)
-            except BaseException:
-                db.close()
-                raise
-            self._db, self._inode = db, self.path.stat().st_ino
-            self._opened_times += 1
-        return self._db
-
-    def _is_in_place(self) -> bool:
-        try:
-            return self.path.stat().st_ino == self._inode
-        except FileNotFoundError:
-            return False
-
-    def _let_go(self) -> None:
-        if self._db is not None:
-            self._db.close()
-            self._db = None
 
 
 def _prepare(db: sqlite3.Connection) -> None:

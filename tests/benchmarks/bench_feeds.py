@@ -12,6 +12,7 @@ from pathlib import Path
 from kachery_tui.node.feeds.bucket import READ_AT_ONCE
 from kachery_tui.node.ledger import Step
 from kachery_tui.node.node import Node
+from kachery_tui.protocol.canonical import JsonObject
 from kachery_tui.protocol.objects import subfeed_object
 from kachery_tui.protocol.roles import Role
 from kachery_tui.protocol.uris import SubfeedKey, SubfeedUri
@@ -26,7 +27,7 @@ LIVE = 200
 IN_BUCKET = 10_000
 
 
-def message(number: int) -> dict[str, object]:
+def message(number: int) -> JsonObject:
     """What a training run might log."""
     return {"step": number, "loss": 1 / (number + 1), "note": "validation"}
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -100,3 +101,16 @@ def processes_of(folder: Path) -> list[str]:
         if str(folder) in line:
             found.append(line)
     return found
+
+
+def read_line(process: subprocess.Popen[bytes]) -> str:
+    """The next line on a process's stdout."""
+    assert process.stdout is not None
+    return process.stdout.readline().decode().strip()
+
+
+def finish(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
+    """End a process by a signal; its exit code, and what it said on stderr."""
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=PATIENCE)
+    return process.returncode, stderr.decode()

@@ -1,10 +1,11 @@
 """What the command line's tests share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import Shell
+from tests.cli.commands import Shell, finish, read_line
 
 CHANNEL_FILE = """
 name = "lab"
@@ -38,3 +39,12 @@ def channel_file(tmp_path: Path) -> Path:
     file.write_text(CHANNEL_FILE)
     file.chmod(0o600)
     return file
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The channel file of a hub that runs as a process of its own."""
+    shell = Shell(tmp_path_factory.mktemp("hub"))
+    process = shell.start("hub", "--data", "data", "--port", "0", "--s3-port", "0", "--channel", "lab")
+    yield shell.folder / read_line(process)
+    assert finish(process)[0] == 0

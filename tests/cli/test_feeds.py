@@ -5,23 +5,12 @@ import os
 import pty
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import PATIENCE, PROGRAM, Shell, wait_until
-from tests.cli.test_network import finish, read_line
+from tests.cli.commands import PATIENCE, PROGRAM, Shell, finish, read_line, wait_until
 from tests.nodes import join_by_file
-
-
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The channel file of a hub that runs as a process of its own."""
-    shell = Shell(tmp_path_factory.mktemp("hub"))
-    process = shell.start("hub", "--data", "data", "--port", "0", "--s3-port", "0", "--channel", "lab")
-    yield shell.folder / read_line(process)
-    assert finish(process)[0] == 0
 
 
 @pytest.fixture

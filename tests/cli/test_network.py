@@ -13,29 +13,8 @@ from pathlib import Path
 import pytest
 
 from kachery_tui.config import load_channel
-from tests.cli.commands import PATIENCE, PROGRAM, Shell, wait_until
+from tests.cli.commands import PATIENCE, PROGRAM, Shell, finish, read_line, wait_until
 from tests.nodes import join_by_file
-
-
-def read_line(process: subprocess.Popen[bytes]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().decode().strip()
-
-
-def finish(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
-    """End a process by a signal; its exit code, and what it said on stderr."""
-    process.send_signal(number)
-    _, stderr = process.communicate(timeout=PATIENCE)
-    return process.returncode, stderr.decode()
-
-
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The channel file of a hub that runs as a process of its own."""
-    shell = Shell(tmp_path_factory.mktemp("hub"))
-    process = shell.start("hub", "--data", "data", "--port", "0", "--s3-port", "0", "--channel", "lab")
-    yield shell.folder / read_line(process)
-    assert finish(process)[0] == 0
 
 
 @pytest.fixture

@@ -12,10 +12,13 @@ import pytest
 from kachery_tui.errors import TryAgain
 from kachery_tui.node.ledger import Step
 from kachery_tui.node.node import Node
-from kachery_tui.protocol.canonical import JsonObject
 from kachery_tui.protocol.feeds import START, BadMessage, Fault, Head, SignedMessage, sign_messages
 from kachery_tui.protocol.keys import PrivateKey
-from kachery_tui.protocol.messages import NewSubfeedMessages, NumSubfeedMessagesUploaded
+from kachery_tui.protocol.messages import (
+    NewSubfeedMessages,
+    NumSubfeedMessagesUploaded,
+    SubscribeToSubfeed,
+)
 from kachery_tui.protocol.roles import Stream
 from kachery_tui.protocol.uris import SubfeedUri
 from tests.hubs import Hub
@@ -144,16 +147,15 @@ async def test_what_a_peer_says_is_no_reason_to_stop(tmp_path: Path, hub: Hub, l
         await put_chain(liar, GOOD)
         row = await reader.feeds.follow(URI)
         await until(lambda: state_of(reader, URI).here == 3)
-        lies: list[JsonObject] = [
+        lies = [
             chain(1, key=OTHER, head=head_of(GOOD))[0].raw,
             chain(1, key=OTHER)[0].raw,
             {**chain(1, head=head_of(GOOD))[0].raw, "signature": "ab" * 64},
             {"body": {"message": {}, "messageNumber": 2.5, "timestamp": 0}, "signature": "ab" * 64},
         ]
         for lie in lies:
-            await liar.memberships["lab"].publish(
-                NewSubfeedMessages(key.feed_id, key.subfeed_hash, (lie,))
-            )
+            body = NewSubfeedMessages(key.feed_id, key.subfeed_hash, (lie,))  # type: ignore[arg-type]
+            await liar.memberships["lab"].publish(body)
         for number in (0, 10, 2**53 - 1):
             await liar.memberships["lab"].publish(
                 NumSubfeedMessagesUploaded(key.feed_id, key.subfeed_hash, number)
@@ -241,6 +243,21 @@ async def test_who_listened_and_vanished_is_forgotten(
         await at_step(row, Step.DONE)
         assert not state_of(owner, uri).listeners
         assert not owner.feeds._provider.is_listened_to
+
+
+async def test_subfeeds_that_do_not_exist_leave_nothing_behind(
+    tmp_path: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kachery_tui.node.feeds.providing.LISTENS", 0.3)
+    async with owner_of_feed(tmp_path, lab) as (owner, uri), reader_of_feeds(tmp_path, lab) as stranger:
+        await add(owner, uri, 0, 1)
+        for number in range(20):
+            body = SubscribeToSubfeed(uri.feed_id, f"{number:040x}", 0)
+            await stranger.memberships["lab"].publish(body)
+        await until(lambda: len(theirs(owner)) == 20)
+        await until(lambda: not any(row.is_active for row in theirs(owner)))
+        known = {state.key.subfeed_hash for state in owner.feeds.book if state.key.feed_id == uri.feed_id}
+        assert known <= {uri.subfeed_hash, ""}
 
 
 async def test_hub_and_bucket_go_away_while_messages_are_appended(

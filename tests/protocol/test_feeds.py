@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kachery_tui.protocol.canonical import canonical_json, object_hash, parse_json
+from kachery_tui.protocol.canonical import JsonObject, canonical_json, object_hash, parse_json
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.feeds import (
     MAX_SIGNED_BYTES,
@@ -99,14 +99,14 @@ def test_no_other_signature_holds(place: int, digit: str) -> None:
 
 
 def test_members_that_nobody_knows_are_signed_too() -> None:
-    body = {"message": {}, "messageNumber": 0, "timestamp": NOW, "unheardOf": [1, {"deep": None}]}
+    body: JsonObject = {"message": {}, "messageNumber": 0, "timestamp": NOW, "unheardOf": [1, {"deep": None}]}
     message = SignedMessage.read({"body": body, "signature": KEY.sign(body)}, 0)
     assert message.follow(START, KEY.node_id) == Head(1, message.signature)
     assert parse_json(message.text) == {"body": body, "signature": message.signature}
 
 
 def test_the_old_form_of_signature_is_taken() -> None:
-    body = {"message": {"old": True}, "messageNumber": 0, "timestamp": NOW}
+    body: JsonObject = {"message": {"old": True}, "messageNumber": 0, "timestamp": NOW}
     old = Ed25519PrivateKey.from_private_bytes(SEED).sign(canonical_json(body).encode()).hex()
     assert SignedMessage.read({"body": body, "signature": old}, 0).is_signed_by(KEY.node_id)
 

@@ -14,7 +14,7 @@ from kachery_tui.node.feeds.providing import FeedProvider
 from kachery_tui.node.feeds.shelf import Shelf
 from kachery_tui.node.history_rows import broken_off
 from kachery_tui.node.ledger import Cancelled, Ledger, Request, Side, Step
-from kachery_tui.node.membership import Membership
+from kachery_tui.node.membership import Membership, joined
 from kachery_tui.node.supervisor import Supervisor
 from kachery_tui.protocol.canonical import JsonObject
 from kachery_tui.protocol.envelope import Envelope
@@ -104,19 +104,7 @@ class Feeds:
 
         Raises `UsageError`.
         """
-        if isinstance(uri, SubfeedUri):
-            return uri
-        if "://" in uri:
-            return SubfeedUri.parse(uri)
-        name, _, subfeed = uri.partition("/")
-        feed_id = await self._shelf.named(name)
-        if feed_id is None:
-            raise UsageError(
-                f"no feed {name!r} here",
-                "it is neither a URI nor the name of a feed of this node",
-                "See `kachery-tui feed list`",
-            )
-        return SubfeedUri(feed_id, subfeed or None)
+        return uri if isinstance(uri, SubfeedUri) else await self._shelf.resolve(uri)
 
     async def key(self, uri: SubfeedUri | str) -> SubfeedKey:
         """The subfeed that a person named; `messages` where only a feed was. Its name is remembered."""
@@ -151,7 +139,7 @@ class Feeds:
         names = [channel] if channel is not None else list(self._memberships)
         counts = {}
         for name in names:
-            counts[name] = await SubfeedObjects(self._membership(name), key, _log.info).count()
+            counts[name] = await SubfeedObjects(joined(self._memberships, name), key, _log.info).count()
         return counts
 
     async def look(self) -> None:
@@ -180,7 +168,7 @@ class Feeds:
         Raises `UsageError` for an unknown channel, for one's own feed, and for too many.
         """
         if channel is not None:
-            self._membership(channel)
+            joined(self._memberships, channel)
         key = await self.key(uri)
         if await self._shelf.is_own(key.feed_id):
             raise UsageError(
@@ -364,15 +352,6 @@ class Feeds:
         """Say that the program ends: what is cancelled from now on was not cancelled by a person."""
         self._is_ending = True
         self._provider.end()
-
-    def _membership(self, channel: str) -> Membership:
-        membership = self._memberships.get(channel)
-        if membership is None:
-            joined = ", ".join(sorted(self._memberships)) or "none"
-            raise UsageError(
-                f"no channel {channel!r}", f"joined: {joined}", "Join it with `kachery-tui channel join`"
-            )
-        return membership
 
     def _uri_of(self, key: SubfeedKey) -> SubfeedUri:
         return self.book.state(key).uri

@@ -120,7 +120,7 @@ class FeedProvider:
         outlet = self._outlets.get(place)
         if outlet is not None:
             membership.activity[Stream.REQUEST_FEEDS].belongs_to(message, outlet.row.number)
-            if outlet.uploaded <= body.position < outlet.told:
+            if outlet.is_ready and outlet.uploaded <= body.position < outlet.told:
                 # Told before this one listened, and not in the bucket yet.
                 outlet.told = body.position
             self._welcome(outlet, asker)
@@ -237,6 +237,10 @@ class FeedProvider:
         for task in outlet.tasks:
             if task is not asyncio.current_task():
                 task.cancel()
+        state = self._book.state(outlet.key)
+        if not state.here and not state.listeners:
+            # Anybody may ask for any subfeed of an own feed: those that do not exist leave nothing behind.
+            self._book.drop(outlet.key)
 
     def _forget(self, outlet: _Outlet, node_ids: Sequence[str]) -> None:
         state = self._book.state(outlet.key)

@@ -7,7 +7,7 @@ from kachery_tui.node.feeds.book import FeedBook, SubfeedState
 from kachery_tui.node.threads import in_thread
 from kachery_tui.protocol.canonical import JsonObject
 from kachery_tui.protocol.feeds import BadMessage, SignedMessage
-from kachery_tui.protocol.uris import SubfeedKey
+from kachery_tui.protocol.uris import SubfeedKey, SubfeedUri
 from kachery_tui.storage.feed_notes import FeedNotes
 from kachery_tui.storage.feeds import FeedStore
 from kachery_tui.storage.values import FeedInfo, Followed, SubfeedInfo
@@ -88,9 +88,9 @@ class Shelf:
         """Whether this node can write to it."""
         return await in_thread(lambda: self._store.is_own(feed_id))
 
-    async def named(self, name: str) -> str | None:
-        """The id of the feed of that name."""
-        return await in_thread(lambda: self._store.named(name))
+    async def resolve(self, text: str) -> SubfeedUri:
+        """The feed, or subfeed, that a person named by URI or by the name of a feed here."""
+        return await in_thread(lambda: self._store.resolve(text))
 
     async def learn(self, name: str) -> None:
         """Remember a subfeed's name."""
