@@ -11,14 +11,15 @@ from typing import Final
 from kachery_tui.config import Provide
 from kachery_tui.errors import KacheryError, UsageError
 from kachery_tui.node.feeds.book import MOST_LISTENERS, FeedBook, Listener
-from kachery_tui.node.feeds.bucket import SubfeedObjects, explain
+from kachery_tui.node.feeds.bucket import explain
+from kachery_tui.node.feeds.filling import Filling
 from kachery_tui.node.feeds.shelf import Shelf
 from kachery_tui.node.history_rows import broken_off
-from kachery_tui.node.ledger import Ledger, Origin, Request, Side, Step
+from kachery_tui.node.ledger import Ledger, Request, Side, Step
 from kachery_tui.node.membership import Membership
 from kachery_tui.node.supervisor import Supervisor
 from kachery_tui.protocol.canonical import byte_length
-from kachery_tui.protocol.feeds import BadMessage, Fault, SignedMessage
+from kachery_tui.protocol.feeds import BadMessage, SignedMessage
 from kachery_tui.protocol.messages import (
     NewSubfeedMessages,
     NumSubfeedMessagesUploaded,
@@ -34,6 +35,12 @@ LISTENS: Final = 60.0
 
 MOST_OUTLETS: Final = 200
 """Subfeeds, by channel, that others may listen to at a time."""
+
+MOST_EMPTY: Final = 20
+"""Of those, subfeeds that have no message: anybody may ask for such."""
+
+REFUSES: Final = 600.0
+"""Seconds for which a subfeed that must not be provided, or that a person declined, is not looked at again."""
 
 PUSH_BYTES: Final = 40_000
 """Bytes of messages in one pub-sub message, which may be of 64 KiB with all that is around them."""
@@ -58,15 +65,11 @@ class _Outlet:
     membership: Membership
     key: SubfeedKey
     row: Request
-    objects: SubfeedObjects
+    filling: Filling
     until: dict[str, float] = field(default_factory=dict)
     """By node id of a listener, until when it is waited for, by the loop's clock."""
     is_open: bool = True
     """Whether it may be told: not while a person is asked."""
-    uploaded: int = -1
-    """How many messages the bucket is known to have as they are here; -1 before it was looked at."""
-    looks: bool = False
-    """Whether each object is to be looked at before it is sent: the bucket has some, and not those that are here."""
     is_ready: bool = False
     """Whether the bucket has had all that was here when somebody began to listen."""
     told: int = -1
@@ -99,7 +102,8 @@ class FeedProvider:
         self._outlets: dict[tuple[str, SubfeedKey], _Outlet] = {}
         self._opening: dict[tuple[str, SubfeedKey], list[str]] = {}
         """Who asked for a subfeed of which it is being found out whether it is an own one."""
-        self._declined: dict[tuple[str, SubfeedKey], float] = {}
+        self._refused: dict[tuple[str, SubfeedKey], float] = {}
+        """Until when, in Unix time, nobody is told of a subfeed: a person declined, or it must not be provided."""
 
     @property
     def waiting(self) -> int:
@@ -117,10 +121,12 @@ class FeedProvider:
             return
         key = SubfeedKey(body.feed_id, body.subfeed_hash)
         place = (membership.name, key)
+        if self._refused.get(place, 0.0) > time.time():
+            return
         outlet = self._outlets.get(place)
         if outlet is not None:
             membership.activity[Stream.REQUEST_FEEDS].belongs_to(message, outlet.row.number)
-            if outlet.is_ready and outlet.uploaded <= body.position < outlet.told:
+            if outlet.is_ready and outlet.filling.uploaded <= body.position < outlet.told:
                 # Told before this one listened, and not in the bucket yet.
                 outlet.told = body.position
             self._welcome(outlet, asker)
@@ -151,17 +157,16 @@ class FeedProvider:
             askers = self._opening.pop(place)
         if membership.has_left:
             return
+        if not count and self._empty >= MOST_EMPTY:
+            membership.activity[Stream.REQUEST_FEEDS].count_refused("subfeeds that have no message yet")
+            return
         row = self._ledger.open(Side.THEIRS, membership.name, key, self._uri_of(key), Step.CHECKING)
-        objects = SubfeedObjects(membership, key, lambda text: self._ledger.note(row, text))
-        outlet = _Outlet(membership, key, row, objects, told=count)
+        filling = Filling(membership, key, row, self._shelf, self._book, self._ledger)
+        outlet = _Outlet(membership, key, row, filling, told=count)
         self._outlets[place] = outlet
         membership.activity[Stream.REQUEST_FEEDS].belongs_to(message, row.number)
-        now = time.time()
         if membership.config.provide is Provide.ASK:
             outlet.is_open = False
-            if self._declined.get(place, 0.0) > now:
-                self._close(outlet, Step.DECLINED)
-                return
             self._ledger.enter(row, Step.WAITING)
         for asker in askers:
             self._welcome(outlet, asker)
@@ -203,8 +208,7 @@ class FeedProvider:
             outlet.news.set()
             outlet.grown.set()
         else:
-            # Who listens asks again every half minute; a no must last longer than that.
-            self._declined[outlet.membership.name, outlet.key] = time.time() + 10 * LISTENS
+            self._refuse(outlet)
             self._close(outlet, Step.DECLINED)
 
     def cancel(self, row: Request) -> None:
@@ -225,6 +229,17 @@ class FeedProvider:
         """Close the rows at the end of the program."""
         for outlet in list(self._outlets.values()):
             self._close(outlet, Step.CANCELLED, broken_off(Side.THEIRS))
+
+    @property
+    def _empty(self) -> int:
+        """To how many subfeeds somebody listens that have no message, and may never have one."""
+        return sum(1 for outlet in self._outlets.values() if not self._book.state(outlet.key).here)
+
+    def _refuse(self, outlet: _Outlet) -> None:
+        """Tell nobody of it for a while: who listens asks again every half minute, and a no must last longer."""
+        now = time.time()
+        self._refused = {place: until for place, until in self._refused.items() if until > now}
+        self._refused[outlet.membership.name, outlet.key] = now + REFUSES
 
     def _outlet_of(self, row: Request) -> _Outlet | None:
         return next((outlet for outlet in self._outlets.values() if outlet.row is row), None)
@@ -294,7 +309,7 @@ class FeedProvider:
     async def _say_count(self, outlet: _Outlet) -> None:
         outlet.says_count = False
         key = outlet.key
-        body = NumSubfeedMessagesUploaded(key.feed_id, key.subfeed_hash, outlet.uploaded)
+        body = NumSubfeedMessagesUploaded(key.feed_id, key.subfeed_hash, outlet.filling.uploaded)
         await outlet.membership.publish_patiently(body, request=outlet.row.number)
         self._ledger.enter(outlet.row, Step.LIVE)
 
@@ -306,19 +321,17 @@ class FeedProvider:
         while True:
             try:
                 if outlet.is_open:
-                    if outlet.uploaded < 0:
-                        async with outlet.membership.upload_slots:
-                            await self._look_into_bucket(outlet)
-                    # Counted on the disk: what another program has appended stands in no book yet.
-                    if outlet.uploaded < await self._shelf.count(outlet.key):
-                        async with outlet.membership.upload_slots:
-                            await self._upload_news(outlet)
-                    if not outlet.is_ready:
-                        outlet.is_ready = True
+                    async with outlet.membership.upload_slots:
+                        sent = await outlet.filling.fill()
+                    # What came back from the bucket is no news to those who read there.
+                    outlet.told = max(outlet.told, outlet.filling.taken_back)
+                    if sent or not outlet.is_ready:
+                        outlet.is_ready = outlet.says_count = True
                         outlet.news.set()
             except BadMessage as bad:
                 state.fault = bad
                 self._book.touch(state)
+                self._refuse(outlet)
                 self._close(outlet, Step.FAILED, bad)
                 return
             except KacheryError as error:
@@ -329,82 +342,6 @@ class FeedProvider:
             await asyncio.sleep(GATHER)
             await outlet.grown.wait()
             outlet.grown.clear()
-
-    async def _look_into_bucket(self, outlet: _Outlet) -> None:
-        """Find out how much of what is here the bucket has, and take back what it has and this disk has lost.
-
-        Raises `BadMessage` if the bucket has other messages with the owner's signature: nothing is overwritten then.
-        """
-        key, objects = outlet.key, outlet.objects
-        here, there = await self._shelf.count(key), await objects.count()
-        if there > here:
-            here = await self._take_back(outlet, here, there)
-            there = min(there, here)
-        outlet.uploaded = there if await self._is_same(outlet, there) else 0
-        outlet.looks = outlet.uploaded < there
-        if outlet.looks:
-            self._ledger.note(
-                outlet.row, "the bucket's messages are not those that are here: looked at one by one"
-            )
-        self._note_bucket(outlet)
-
-    async def _take_back(self, outlet: _Outlet, here: int, there: int) -> int:
-        """Bring messages from the bucket that this node's own key has signed; how many there are here then."""
-        key, row = outlet.key, outlet.row
-
-        async def take(start: int, texts: Sequence[bytes]) -> None:
-            if texts:
-                new = await self._shelf.keep_texts(key, start, texts)
-                self._ledger.note(row, f"this disk lacked {new:,} messages that the bucket has: brought back")
-
-        try:
-            await outlet.objects.read(here, there, take)
-        except BadMessage as bad:
-            if bad.fault in (Fault.FORK, Fault.CHAIN):
-                found = await outlet.objects.message(bad.number)
-                if found is not None and found.is_signed_by(key.feed_id):
-                    raise
-            self._ledger.note(row, f"the bucket claims {there:,} messages: {explain(bad)}")
-        count = await self._shelf.count(key)
-        outlet.told = max(outlet.told, count)
-        return count
-
-    async def _is_same(self, outlet: _Outlet, count: int) -> bool:
-        """Whether the last of the bucket's `count` messages is the one that is here. Raises `BadMessage` for a fork."""
-        if not count:
-            return True
-        here = await self._shelf.read(outlet.key, count - 1, 1)
-        there = await outlet.objects.message(count - 1)
-        if not here or there is None:
-            return False
-        if here[0].signature == there.signature:
-            return here[0].text == there.text
-        if there.number == count - 1 and there.is_signed_by(outlet.key.feed_id):
-            raise BadMessage(Fault.FORK, count - 1, "the bucket has one, this disk another")
-        return False
-
-    async def _upload_news(self, outlet: _Outlet) -> None:
-        key, row = outlet.key, outlet.row
-        if row.step is not Step.LIVE:
-            self._ledger.enter(row, Step.UPLOADING)
-        start, count = outlet.uploaded, await self._shelf.count(key)
-        while start < count:
-            messages = await self._shelf.read(key, start, min(AT_A_GO, count - start))
-            if not messages:
-                break
-            await outlet.objects.write(messages, look=outlet.looks)
-            self._ledger.count(row, sum(len(one.text) for one in messages), Origin.DISK)
-            start = messages[-1].number + 1
-        await outlet.objects.write_count(start)
-        outlet.uploaded, outlet.looks = start, False
-        self._note_bucket(outlet)
-        outlet.says_count = True
-        outlet.news.set()
-
-    def _note_bucket(self, outlet: _Outlet) -> None:
-        state = self._book.state(outlet.key)
-        state.in_bucket[outlet.membership.name] = outlet.uploaded
-        self._book.touch(state)
 
 
 def _portions(messages: Sequence[SignedMessage]) -> list[list[SignedMessage] | SignedMessage]:
