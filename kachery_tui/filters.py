@@ -87,14 +87,14 @@ class FilterError(UsageError):
 
 
 _PIECE: Final = re.compile(r'(?:"[^"]*"|[^\s"])+')
-_TERM: Final = re.compile(r"(?P<field>[A-Za-z][\w-]*)(?P<op><=|>=|[:=<>])(?P<value>.*)", re.DOTALL)
+_TERM: Final = re.compile(r"(?P<field>[A-Za-z][\w.-]*)(?P<op><=|>=|[:=<>])(?P<value>.*)", re.DOTALL)
 _COMMA: Final = re.compile(r',(?=(?:[^"]*"[^"]*")*[^"]*$)')
 """One that stands outside of quotes."""
 
 _URI: Final = re.compile(r"sha1://(?P<sha1>[0-9a-f]{1,40})\S*")
 """A pasted URI is looked for by its hash: the name in it is but a suggestion."""
 
-_AMOUNT: Final = re.compile(r"(?P<number>\d{1,15}(?:\.\d{1,9})?)\s*(?P<unit>[A-Za-z]*)")
+_AMOUNT: Final = re.compile(r"(?P<number>-?\d{1,15}(?:\.\d{1,9})?)\s*(?P<unit>[A-Za-z]*)")
 
 _SIZES: Final = {"": 1.0, "b": 1.0} | {
     f"{prefix}{end}": 1000.0**power for power, prefix in enumerate("kmgtpe", 1) for end in ("", "b")

@@ -80,7 +80,7 @@ class Photographer:
         await self.press("p")
         await self.take("waiting")
         await self.press("p")
-        await self.until(lambda: not any(row.is_active for row in self._node.ledger))
+        await self.until(lambda: not any(row.is_pending for row in self._node.ledger))
         await self._request(str(NOBODYS))
         await self.press("w")
         await self.take("why")

@@ -147,7 +147,8 @@ def sign_messages(
 ) -> list[SignedMessage]:
     """Sign messages that follow on `head`; `timestamp` is Unix time in milliseconds.
 
-    Raises `ProtocolError` for a message that is no JSON object, or larger than `MAX_SIGNED_BYTES`.
+    Raises `ProtocolError` for a message that is no JSON object, or that nobody could read back: larger than
+    `MAX_SIGNED_BYTES`, or nested too deeply.
     """
     signed: list[SignedMessage] = []
     for message in messages:
@@ -169,7 +170,6 @@ def _sign(key: PrivateKey, head: Head, message: JsonObject, timestamp: int) -> S
     }
     if head.signature is not None:
         body["previousSignature"] = head.signature
-    # What another program reads back must be what was signed: only what JSON itself can say.
     text = canonical_json(body)
     size = byte_length(text) + 200
     if size > MAX_SIGNED_BYTES:
@@ -178,10 +178,15 @@ def _sign(key: PrivateKey, head: Head, message: JsonObject, timestamp: int) -> S
             f"it takes {size:,} bytes, and {MAX_SIGNED_BYTES:,} are allowed",
             "Store the data as a file, and put its sha1:// URI into the message",
         )
-    signature = key.sign(body)
-    return SignedMessage(
-        head.count, message, timestamp, head.signature, signature, {"body": body, "signature": signature}
-    )
+    try:
+        # What cannot be read back would be the end of the subfeed: nothing could ever follow on it.
+        return SignedMessage.parse(f'{{"body":{text},"signature":"{key.sign(body)}"}}', head.count)
+    except BadMessage as bad:
+        raise ProtocolError(
+            "the message cannot be appended",
+            bad.why,
+            "Write it more simply, or store the data as a file, and put its sha1:// URI into the message",
+        ) from None
 
 
 def check_chain(

@@ -72,16 +72,22 @@ class FeedKeys:
 
         self._db.write(work)
 
-    def remove(self, feed_id: str, names: list[str]) -> None:
+    def remove(self, feed_id: str) -> None:
         """Forget a feed's key and names, for good."""
-        keys: list[JsonValue] = [{"feedId": feed_id, "type": "feedConfig"}]
-        for name in names:
-            keys.extend(_name_keys(name))
+        config = object_hash({"feedId": feed_id, "type": "feedConfig"})
+        query = "SELECT sha1, key, value FROM mutables WHERE instr(value, ?)"
 
         def work(db: sqlite3.Connection) -> None:
-            db.executemany("DELETE FROM mutables WHERE sha1 = ?", [(object_hash(key),) for key in keys])
+            named = [
+                sha1 for sha1, key, value in db.execute(query, (feed_id,)) if _names(key, value, feed_id)
+            ]
+            db.executemany("DELETE FROM mutables WHERE sha1 = ?", [(sha1,) for sha1 in (config, *named)])
 
         self._db.write(work)
+
+    def stamp(self) -> tuple[int, int]:
+        """See `OldDatabase.stamp`."""
+        return self._db.stamp()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -99,16 +105,29 @@ class FeedKeys:
 
 def check_name(name: str) -> None:
     """Raise `UsageError` for what cannot be a feed's name."""
-    if len(name) > LONGEST_NAME or not name.isprintable() or name != name.strip() or not name:
+    # What comes after a slash is the subfeed's name.
+    if not name or len(name) > LONGEST_NAME or not name.isprintable() or name != name.strip() or "/" in name:
         raise UsageError(
             f"{name[:60]!r} cannot be a feed's name",
-            f"a name has up to {LONGEST_NAME} characters that can be printed, and no space at its ends",
+            f"a name has up to {LONGEST_NAME} characters that can be printed, no slash, and no space at its ends",
         )
 
 
 def _name_keys(name: str) -> list[JsonValue]:
     """The keys under which a name may stand: by `kachery-client`, which is how ours are kept, and by the daemon."""
     return [{"feed_name": name, "type": "feed_id_for_name"}, {"feedName": name, "type": "feedIdForName"}]
+
+
+def _names(key: object, value: object, feed_id: str) -> bool:
+    """Whether a mutable gives that feed a name."""
+    if not isinstance(key, str) or not isinstance(value, str):
+        return False
+    try:
+        what, whose = parse_json(key), parse_json(value)
+    except ProtocolError:
+        return False
+    types = ("feed_id_for_name", "feedIdForName")
+    return isinstance(what, Mapping) and what.get("type") in types and whose == feed_id
 
 
 def _row(key: JsonValue, value: JsonValue) -> tuple[str, str, str]:

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from kachery_tui.protocol.canonical import has_lone_surrogate
 from kachery_tui.protocol.hashes import is_node_id, is_sha1
 from kachery_tui.protocol.uris import is_hash_name, subfeed_hash
 from kachery_tui.storage.kept import KeptDatabase
@@ -43,8 +44,8 @@ class FeedNotes:
         self._db.close()
 
     def learn(self, name: str) -> None:
-        """Remember a subfeed's name; one that stands for a hash itself tells nothing."""
-        if is_hash_name(name):
+        """Remember a subfeed's name; one that stands for a hash itself, or is no text, tells nothing."""
+        if is_hash_name(name) or has_lone_surrogate(name):
             return
         hash_ = subfeed_hash(name)
         self._db.write(lambda db: db.execute("INSERT OR IGNORE INTO names VALUES (?, ?)", (hash_, name)))

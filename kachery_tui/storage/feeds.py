@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kachery_tui.errors import NotAllowed, UsageError
-from kachery_tui.protocol.canonical import JsonObject
+from kachery_tui.protocol.canonical import JsonObject, has_lone_surrogate
 from kachery_tui.protocol.feeds import (
     START,
     BadMessage,
@@ -59,20 +59,26 @@ CREATE TABLE IF NOT EXISTS subfeedMessages (
 ) WITHOUT ROWID;
 """
 
+# SQLite keeps anything in any column: rows that are not at a whole number are not the old daemon's, nor ours.
 _LAST: Final = """
-SELECT position, message FROM subfeedMessages WHERE feedId = ? AND subfeedHash = ? ORDER BY position DESC LIMIT 1
+SELECT position, message FROM subfeedMessages
+WHERE feedId = ? AND subfeedHash = ? AND position >= 0 AND typeof(position) = 'integer'
+ORDER BY position DESC LIMIT 1
 """
 
 _READ: Final = """
 SELECT position, message FROM subfeedMessages
-WHERE feedId = ? AND subfeedHash = ? AND position >= ? ORDER BY position LIMIT ?
+WHERE feedId = ? AND subfeedHash = ? AND position >= ? AND typeof(position) = 'integer'
+ORDER BY position LIMIT ?
 """
 
 # By the key alone: counting would read every message of a large feed.
 _SUBFEEDS: Final = """
 SELECT s.feedId, s.subfeedHash,
-    (SELECT max(m.position) + 1 FROM subfeedMessages AS m
-     WHERE m.feedId = s.feedId AND m.subfeedHash = s.subfeedHash) AS count
+    (SELECT m.position + 1 FROM subfeedMessages AS m
+     WHERE m.feedId = s.feedId AND m.subfeedHash = s.subfeedHash
+        AND m.position >= 0 AND typeof(m.position) = 'integer'
+     ORDER BY m.position DESC LIMIT 1) AS count
 FROM subfeeds AS s LIMIT ?
 """
 
@@ -89,6 +95,7 @@ class FeedStore:
         self._db = OldDatabase(folder / "feeds.db", _SCHEMA)
         self._keys = FeedKeys(folder / "mutables.db")
         self._own: dict[str, PrivateKey] = {}
+        self._own_stamp = (0, 0)
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -103,8 +110,13 @@ class FeedStore:
         if name:
             check_name(name)
         key = PrivateKey.generate()
-        self._keys.add(key, name)
-        self._db.write(lambda db: db.execute("INSERT OR IGNORE INTO feeds VALUES (?)", (key.node_id,)))
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("INSERT OR IGNORE INTO feeds VALUES (?)", (key.node_id,))
+            # Within, so that a name is not taken by a feed that could not be made.
+            self._keys.add(key, name)
+
+        self._db.write(work)
         return key.node_id
 
     def named(self, name: str) -> str | None:
@@ -118,15 +130,19 @@ class FeedStore:
         """
         if "://" in text:
             return SubfeedUri.parse(text)
-        name, _, subfeed = text.partition("/")
-        feed_id = self.named(name)
-        if feed_id is None:
-            raise UsageError(
-                f"no feed {name!r} here",
-                "it is neither a URI nor the name of a feed of this node",
-                "See `kachery-tui feed list`",
-            )
-        return SubfeedUri(feed_id, subfeed or None)
+        if has_lone_surrogate(text):
+            raise UsageError(f"{text!r} names no feed", "it is not UTF-8")
+        parts = text.split("/")
+        # The old programs also gave names that have a slash in them.
+        for end in range(1, len(parts) + 1):
+            feed_id = self.named("/".join(parts[:end]))
+            if feed_id is not None:
+                return SubfeedUri(feed_id, "/".join(parts[end:]) or None)
+        raise UsageError(
+            f"no feed {parts[0]!r} here",
+            "it is neither a URI nor the name of a feed of this node",
+            "See `kachery-tui feed list`",
+        )
 
     def is_own(self, feed_id: str) -> bool:
         """Whether the feed's private key is here, so that this node can write to it."""
@@ -159,9 +175,9 @@ class FeedStore:
 
     def delete(self, feed_id: str) -> None:
         """Remove a feed with all that is kept of it, for good: messages, name and private key."""
-        names = [feed.name for feed in self.feeds() if feed.feed_id == feed_id and feed.name]
+        # The key goes first: with it, and without the messages, the feed would begin anew for whoever appends.
+        self._keys.remove(feed_id)
         self._db.write(lambda db: db.execute("DELETE FROM feeds WHERE feedId = ?", (feed_id,)))
-        self._keys.remove(feed_id, names)
         with self._lock:
             self._own.pop(feed_id, None)
 
@@ -180,11 +196,20 @@ class FeedStore:
         def work(db: sqlite3.Connection) -> list[SignedMessage]:
             nonlocal bad
             head = _head(db, feed_id, subfeed_hash)
-            known = [message for message in messages if message.number < head.count]
-            bad = _forked(db, feed_id, subfeed_hash, known)
-            if bad is not None:
-                return []
-            good, bad = check_chain(messages[len(known) :], head, feed_id)
+            start = head.count
+            good: list[SignedMessage] = []
+            for message in messages:
+                try:
+                    if message.number < start:
+                        _compare(message, _signature(db, feed_id, subfeed_hash, message.number), feed_id)
+                    elif message.number < head.count:
+                        _compare(message, good[message.number - start].signature, feed_id)
+                    else:
+                        head = message.follow(head, feed_id)
+                        good.append(message)
+                except BadMessage as error:
+                    bad = error
+                    break
             _insert(db, feed_id, subfeed_hash, good)
             return good
 
@@ -239,7 +264,12 @@ class FeedStore:
         return self._db.stamp()
 
     def _key(self, feed_id: str) -> PrivateKey | None:
+        stamp = self._keys.stamp()
         with self._lock:
+            # Another program may have deleted the feed.
+            if stamp != self._own_stamp:
+                self._own.clear()
+                self._own_stamp = stamp
             key = self._own.get(feed_id)
         if key is None:
             key = self._keys.key_of(feed_id)
@@ -254,29 +284,31 @@ def _head(db: sqlite3.Connection, feed_id: str, subfeed_hash: str) -> Head:
     if not rows:
         return START
     position, text = rows[0]
+    return Head(position + 1, _stored(text, position, f"the last message of subfeed {subfeed_hash[:12]}…"))
+
+
+def _signature(db: sqlite3.Connection, feed_id: str, subfeed_hash: str, number: int) -> str | None:
+    """The signature of a message that is here; None if it is missing."""
+    for position, text in _rows(db, _READ, (feed_id, subfeed_hash, number, 1)):
+        if position == number:
+            return _stored(text, number, f"message {number} of subfeed {subfeed_hash[:12]}…")
+    return None
+
+
+def _stored(text: str | bytes | None, number: int, name: str) -> str:
     try:
-        last = SignedMessage.parse(text or "", position)
+        return SignedMessage.parse(text or "", number).signature
     except BadMessage as bad:
         raise UsageError(
-            f"the last message of subfeed {subfeed_hash[:12]}… is damaged on this disk",
-            f"{bad.what}: {bad.why}",
-            "Bring back feeds.db from a copy",
+            f"{name} is damaged on this disk", f"{bad.what}: {bad.why}", "Bring back feeds.db from a copy"
         ) from bad
-    return Head(position + 1, last.signature)
 
 
-def _forked(
-    db: sqlite3.Connection, feed_id: str, subfeed_hash: str, messages: Sequence[SignedMessage]
-) -> BadMessage | None:
-    """The first of `messages` that the owner signed, and that is another than the one with its number here."""
-    for message in messages:
-        rows = _rows(db, _READ, (feed_id, subfeed_hash, message.number, 1))
-        here = SignedMessage.parse(rows[0][1] or "", message.number) if rows else None
-        if here is None or here.signature == message.signature:
-            continue
+def _compare(message: SignedMessage, here: str | None, feed_id: str) -> None:
+    """Raise `BadMessage` for another message than the one here with its number, which has the signature `here`."""
+    if here is not None and here != message.signature:
         fault = Fault.FORK if message.is_signed_by(feed_id) else Fault.SIGNATURE
-        return BadMessage(fault, message.number)
-    return None
+        raise BadMessage(fault, message.number)
 
 
 def _insert(

@@ -37,6 +37,14 @@ class KeptDatabase(SqliteFile):
         self._moved_aside = 0
 
     @property
+    def exists(self) -> bool:
+        """Whether there is a file yet. Where nobody can tell, opening it says why."""
+        try:
+            return super().exists
+        except OSError:
+            return True
+
+    @property
     def begun_anew(self) -> int:
         """How often a file was damaged, or taken away by somebody: what had been saved has to be saved again."""
         return self._moved_aside + self.taken_away
@@ -64,6 +72,7 @@ class KeptDatabase(SqliteFile):
         """See `SqliteFile`."""
         self.path.chmod(0o600)
         db = connection(str(self.path))
+        db.text_factory = as_text
         try:
             self._prepare(db)
         except BaseException:
@@ -127,6 +136,11 @@ class KeptDatabase(SqliteFile):
             if db.in_transaction:
                 db.execute("ROLLBACK")
             raise
+
+
+def as_text(data: bytes) -> str:
+    """A text of a row. Another program may have put there what is no text; one such row is not to hide the others."""
+    return data.decode(errors="replace")
 
 
 def _is_damage(error: Exception) -> bool:

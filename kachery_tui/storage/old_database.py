@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 from kachery_tui.errors import KacheryError, TryAgain, UsageError
 from kachery_tui.storage.database import is_locked, statements
+from kachery_tui.storage.kept import as_text
 from kachery_tui.storage.sqlite_file import SqliteFile, transact
 
 T = TypeVar("T")
@@ -31,11 +32,15 @@ class OldDatabase(SqliteFile):
 
     def read(self, work: Callable[[sqlite3.Connection], T], missing: T) -> T:
         """Run `work`; `missing` where there is no file, which is not made for this."""
-        with self.lock:
+
+        def whole() -> T:
             if not self.exists:
                 self.let_go()
                 return missing
-            return self._guarded(work)
+            return work(self.opened())
+
+        with self.lock:
+            return self._guarded(whole)
 
     def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` in a transaction, which is on disk once this returns, or has changed nothing."""
@@ -46,7 +51,7 @@ class OldDatabase(SqliteFile):
             return work(db)
 
         with self.lock:
-            return self._guarded(lambda db: transact(db, whole))
+            return self._guarded(lambda: transact(self.opened(), whole))
 
     def stamp(self) -> tuple[int, int]:
         """What differs as soon as another connection, here or in another program, has written. Quick."""
@@ -56,6 +61,7 @@ class OldDatabase(SqliteFile):
     def connect(self) -> sqlite3.Connection:
         """See `SqliteFile`."""
         db = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+        db.text_factory = as_text
         try:
             _prepare(db)
         except BaseException:
@@ -63,10 +69,10 @@ class OldDatabase(SqliteFile):
             raise
         return db
 
-    def _guarded(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def _guarded(self, work: Callable[[], T]) -> T:
         what = f"cannot use {self.path}"
         try:
-            return work(self.opened())
+            return work()
         except sqlite3.Error as error:
             if is_locked(error):
                 raise TryAgain(
@@ -85,6 +91,8 @@ def _prepare(db: sqlite3.Connection) -> None:
     # instead of removing it saves one flush of a folder a commit.
     if db.execute("PRAGMA journal_mode").fetchone()[0] == "delete":
         db.execute("PRAGMA journal_mode=TRUNCATE")
+    # A private key that was removed is not to be read from the file any more.
+    db.execute("PRAGMA secure_delete=ON")
     # An acknowledged message is on disk, whatever happens to the machine afterwards.
     db.execute("PRAGMA synchronous=FULL")
 

@@ -21,6 +21,7 @@ from kachery_tui.tui.dialogs.text_view import CellText
 from kachery_tui.tui.present import key_hint
 from kachery_tui.tui.widgets.columns import Column
 from kachery_tui.tui.widgets.row_list import ListedRows, RowList
+from kachery_tui.tui.widgets.typing_in_order import TypedInput
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -94,11 +95,11 @@ class FirstStart(Screen["Node | None"]):
         with VerticalScroll(id="talk"), Vertical():
             yield CellText(id="welcome")
             yield CellText(id="label-about")
-            yield Input(
+            yield TypedInput(
                 self._suggestion.label, compact=True, id="label", max_length=64, select_on_focus=False
             )
             yield CellText(id="storage-about")
-            yield Input(
+            yield TypedInput(
                 str(self._suggestion.storage),
                 compact=True,
                 id="storage",
@@ -107,7 +108,7 @@ class FirstStart(Screen["Node | None"]):
             )
             yield CellText(id="channel-about")
             yield RowList((Column("↑ ↓ choose", 40, share=1),), id="choice")
-            yield Input(
+            yield TypedInput(
                 "",
                 placeholder="path of the channel file",
                 compact=True,

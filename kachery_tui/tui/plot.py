@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    Point = tuple[int, float]
-    """The number of a message, and what it says."""
+Point = tuple[int, float]
+"""The number of a message, and what it says."""
 
 DOTS_ACROSS, DOTS_DOWN = 2, 4
 """Dots of a cell."""

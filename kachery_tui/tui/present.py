@@ -22,6 +22,8 @@ NOTHING: Final = "–"
 
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 
+_THOUSANDS: Final = ("", "k", "M", "G")
+
 SPARK_SECONDS: Final = 60
 """How far back a sparkline goes."""
 
@@ -81,6 +83,15 @@ _EMPTY: Final = "░"
 def size(count: float | None) -> str:
     """Bytes in decimal units; a dash where the size is not known."""
     return NOTHING if count is None else known_size(count)
+
+
+def messages(number: int) -> str:
+    """A number of messages in seven cells at most: `999 msg`, `12k msg`, `120kmsg`."""
+    value, unit = float(number), 0
+    while value >= 999.5 and unit < len(_THOUSANDS) - 1:
+        value, unit = value / 1000, unit + 1
+    text = f"{value:.0f}{_THOUSANDS[unit]}"
+    return f"{text} msg" if len(text) < 4 else f"{text}msg"
 
 
 def byte_rate(per_second: float) -> str:

@@ -394,5 +394,6 @@ class MainScreen(ServingScreen):
     def on_paste(self, event: events.Paste) -> None:
         """A pasted URI is asked for."""
         words = event.text.split()
-        if words and words[0].startswith(("sha1://", "feed://")) and is_started(self.node):
+        is_uri = bool(words) and words[0].startswith(("sha1://", "feed://")) and words[0].isprintable()
+        if is_uri and is_started(self.node):
             ask_for_uri(self, words[0])

@@ -79,7 +79,9 @@ class Watch:
         who = ", ".join(self._node.label_of(node_id) for node_id in row.asked_by[:3])
         more = f", and {len(rows) - 1} more wait" if len(rows) > 1 else ""
         provide, decline = self._key_of("provide"), self._key_of("decline")
-        what = f"! {who} asks for {row.name} ({present.size(row.size)}){more}"
+        asks = "wants to follow" if row.is_feed else "asks for"
+        size = "" if row.is_feed else f" ({present.size(row.size)})"
+        what = f"! {who} {asks} {row.name}{size}{more}"
         text = f"{what}; {provide} goes there: {provide} provides, {decline} declines"
         self._notices.keep("questions", Notice(text, grave=False))
 

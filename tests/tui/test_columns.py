@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kachery_tui.tui.panes import cache_views, channels, feeds, log, requests
+from kachery_tui.tui.panes import cache_views, channels, feed_rows, log, requests
 from kachery_tui.tui.widgets.columns import GAP, Column, widths
 
 COLUMNS = (Column("a", 4), Column("b", 6, share=1), Column("c", 5, drop=1), Column("d", 5, drop=2))
@@ -30,7 +30,8 @@ def test_every_list_fits_80_columns() -> None:
     for columns in (
         channels.COLUMNS,
         requests.COLUMNS,
-        feeds.COLUMNS,
+        feed_rows.COLUMNS,
+        feed_rows.message_columns(1_234_567),
         log.COLUMNS,
         *cache_views.COLUMNS.values(),
     ):

@@ -9,8 +9,10 @@ import pytest
 
 from kachery_tui.errors import NobodyHasIt
 from kachery_tui.node.ledger import Ledger, Origin, Side, Step, StepTime
+from kachery_tui.node.node import Node
 from kachery_tui.node.threads import in_thread
-from kachery_tui.protocol.uris import FileUri
+from kachery_tui.protocol.feeds import BadMessage, Fault
+from kachery_tui.protocol.uris import FileUri, SubfeedKey
 from kachery_tui.tui.here import PaneName
 from tests.tui.screens import at_the_screen, unstarted_node
 
@@ -47,6 +49,22 @@ def fill(ledger: Ledger) -> None:
         row.started, row.ended = NOON, NOON + len(row.steps)
 
 
+def know_feeds(node: Node) -> None:
+    """An own subfeed, one that is followed and behind, one of which a message was refused."""
+    own, followed, refused = (
+        node.feeds.book.state(SubfeedKey(letters * 32, "12" * 20)) for letters in ("ab", "cd", "ef")
+    )
+    own.own, own.feed_name, own.name = True, "a diary", "messages"
+    followed.name, followed.follows, followed.here, followed.announced = "losses", True, 1_200, 1_234
+    followed.in_bucket = {"lab": 1_225}
+    followed.row = node.ledger.open(Side.MINE, "lab", followed.key, followed.uri, Step.LIVE)
+    followed.row.steps, followed.row.started = [StepTime(Step.LIVE, NOON)], NOON
+    followed.row.messages = 1_200
+    refused.name, refused.here, refused.fault = "spikes", 7, BadMessage(Fault.FORK, 7)
+    for state in (own, followed, refused):
+        node.feeds.book.touch(state)
+
+
 def masked(text: str) -> str:
     """The text without what differs from run to run, each line as wide as it was."""
     for pattern, instead in _MASKS:
@@ -64,7 +82,8 @@ async def test_each_pane(tmp_path: Path, size: tuple[int, int], monkeypatch: pyt
         await me.press("4")
         await me.reads("1 file, 8 B", "rates.csv", "▤ 8 B")
         await me.press("5")
-        await me.reads("The storage folder holds no feeds")
+        await me.reads("There are no feeds here")
+        know_feeds(node)
         for key, name in enumerate(PaneName, 1):
             await me.press(str(key))
             await me.reads(f"▶{key} {name.capitalize()}")

@@ -10,6 +10,7 @@ from kachery_tui.node.why.roles import not_joined
 from kachery_tui.protocol.envelope import RefusalReason
 from kachery_tui.protocol.messages import (
     RequestFile,
+    SubscribeToSubfeed,
     UploadFileFailed,
     UploadFileProgress,
     UploadFileStatus,
@@ -82,8 +83,10 @@ def _led_to(node: Node, channel: str, stream: Stream, message: StreamMessage) ->
 
 def _no_effect(node: Node, channel: str, stream: Stream, kind: str) -> str:
     """Why a verified message led to nothing here."""
-    if stream.kind is not Kind.FILES:
-        return f"{stream.kind} are shown and not acted upon"
+    if stream.kind is Kind.FEEDS:
+        return _no_effect_of_feeds(node, channel, kind)
+    if stream.kind is Kind.TASKS:
+        return "tasks are shown and not acted upon"
     if kind == RequestFile.TYPE:
         membership = node.memberships.get(channel)
         if membership is not None and Role.PROVIDE_FILES not in membership.roles:
@@ -92,3 +95,12 @@ def _no_effect(node: Node, channel: str, stream: Stream, kind: str) -> str:
     if kind in _ANNOUNCEMENTS:
         return "no request of this node waits for that file"
     return "it led to nothing here"
+
+
+def _no_effect_of_feeds(node: Node, channel: str, kind: str) -> str:
+    if kind != SubscribeToSubfeed.TYPE:
+        return "this node does not follow that subfeed"
+    membership = node.memberships.get(channel)
+    if membership is not None and Role.PROVIDE_FEEDS not in membership.roles:
+        return "this node does not provide feeds here, so it says nothing"
+    return "the feed is another's, so this node says nothing, as the protocol asks"

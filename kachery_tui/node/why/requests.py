@@ -9,6 +9,7 @@ from kachery_tui.errors import NobodyHasIt, NotAllowed, TryAgain
 from kachery_tui.node.history_rows import BROKEN_OFF
 from kachery_tui.node.ledger import Origin, Request, Side, Step
 from kachery_tui.node.pushing import ALREADY_THERE
+from kachery_tui.node.why.feeds import why_feed_request
 from kachery_tui.node.why.links import Link, Mark, bad, note, ok, pieces, several, wait
 from kachery_tui.node.why.questions import question_links
 from kachery_tui.node.why.roles import connection_link, not_joined, role_link
@@ -31,6 +32,8 @@ _RETRY: Final = "Retry: chunks that were verified are kept"
 
 def why_request(node: Node, row: Request, now: float) -> tuple[Link, ...]:
     """The chain of a row, from what it began with to what to do next. `now` is Unix time."""
+    if row.is_feed:
+        return why_feed_request(node, row, now)
     match row.side:
         case Side.MINE:
             links = _mine(node, row, now)

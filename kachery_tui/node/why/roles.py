@@ -109,7 +109,4 @@ def _meaning(membership: Membership, role: Role) -> Link:
 
 
 def _use(role: Role) -> str:
-    if role in (Role.REQUEST_FILES, Role.PROVIDE_FILES):
-        return ""
-    kind = "feeds" if role.kind is Kind.FEEDS else "tasks"
-    return f" ({kind} are shown only)"
+    return " (tasks are shown only)" if role.kind is Kind.TASKS else ""

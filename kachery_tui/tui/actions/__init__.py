@@ -9,6 +9,7 @@ from typing import Final
 from kachery_tui.tui.actions import (
     cache,
     channels,
+    feeds,
     following,
     lists,
     looking,
@@ -27,10 +28,12 @@ __all__ = ["ACTIONS", "BY_ID", "Action", "Group", "available"]
 ACTIONS: Final[tuple[Action, ...]] = (
     *requests.ACTIONS,
     *pushing.ACTIONS,
-    *following.ACTIONS,
     *cache.ACTIONS,
     *channels.ACTIONS,
+    *feeds.MESSAGES,
     *looking.ACTIONS,
+    *feeds.ACTIONS,
+    *following.ACTIONS,
     *lists.ACTIONS,
     *storing.ACTIONS,
     *panes.ACTIONS,

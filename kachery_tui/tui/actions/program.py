@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kachery_tui.tui.screen import MainScreen
 
 MOVING: Final = frozenset({Step.DOWNLOADING, Step.PEER_UPLOADS, Step.UPLOADING, Step.VERIFYING})
-"""Steps in which bytes are under way, so that leaving breaks something off."""
+"""Steps in which bytes of a file are under way, so that leaving breaks something off."""
 
 
 def _undo(screen: MainScreen, _here: Here) -> None:
@@ -68,7 +68,7 @@ def _palette(screen: MainScreen, _here: Here) -> None:
 
 def _quit(screen: MainScreen, _here: Here) -> None:
     node = screen.node
-    moving = sum(1 for row in node.ledger if row.step in MOVING) + len(screen.jobs)
+    moving = sum(1 for row in node.ledger if row.step in MOVING and not row.is_feed) + len(screen.jobs)
     if not moving:
         screen.leave()
         return

@@ -11,7 +11,7 @@ from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.roles import Role
 from kachery_tui.protocol.uris import FileUri, SubfeedKey
 from kachery_tui.tui import present
-from kachery_tui.tui.actions.action import AVAILABLE, Action, Group
+from kachery_tui.tui.actions.action import AVAILABLE, EVERYWHERE, Action, Group
 from kachery_tui.tui.actions.following import feed_uri_problem, follow, is_feed_uri
 from kachery_tui.tui.describe.feeds import serving
 from kachery_tui.tui.describe.request_story import story_lines
@@ -139,7 +139,8 @@ def _waiting_rows(here: Here) -> list[Request]:
     return [row for row in _rows(here) if row.step is Step.WAITING]
 
 
-def _provide(screen: MainScreen, here: Here) -> None:
+def provide(screen: MainScreen, here: Here) -> None:
+    """Say yes to the chosen rows that wait, or go to one that does."""
     rows = _waiting_rows(here)
     if rows:
         _with_each(screen, rows, lambda row: screen.node.answer(row, yes=True), "provided")
@@ -153,7 +154,8 @@ def _provide_unavailable(here: Here) -> str:
     return AVAILABLE if waiting(here.node) else "no request waits for your answer"
 
 
-def _provide_label(here: Here) -> str:
+def provide_label(here: Here) -> str:
+    """What that is called here."""
     rows = _waiting_rows(here)
     return "Go to waiting" if waiting(here.node) and not rows else present.counted("Provide", len(rows))
 
@@ -212,7 +214,7 @@ def _cancel_label(here: Here) -> str:
     rows = _active_rows(here)
     if here.doing and not rows:
         return f"Stop {here.doing}"
-    follows = bool(rows) and all(row.is_feed for row in rows)
+    follows = here.pane is PaneName.FEEDS or (bool(rows) and all(row.is_feed for row in rows))
     return present.counted("Unfollow" if follows else "Cancel", len(rows))
 
 
@@ -293,8 +295,9 @@ ACTIONS: Final = (
         _request_unavailable, Group.REQUESTS, changes=True, needs_node=True, label_here=_request_label,
     ),
     Action(
-        "provide", "p", "Provide", "Send what another node waits for", _provide,
-        _provide_unavailable, Group.REQUESTS, changes=True, needs_node=True, label_here=_provide_label,
+        "provide", "p", "Provide", "Send what another node waits for", provide,
+        _provide_unavailable, Group.REQUESTS, panes=EVERYWHERE - {PaneName.FEEDS}, changes=True,
+        needs_node=True, label_here=provide_label,
     ),
     Action(
         "decline", "n", "Decline", "Do not send it", _decline,

@@ -5,14 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kachery_tui.node.activity import StreamMessage
+from kachery_tui.node.feeds.book import SubfeedState
 from kachery_tui.node.ledger import Request
 from kachery_tui.node.values import Entry
-from kachery_tui.node.why import Link, Mark, why_entry, why_message, why_request, why_role, why_stream
+from kachery_tui.node.why import (
+    Link,
+    Mark,
+    why_entry,
+    why_message,
+    why_request,
+    why_role,
+    why_stream,
+    why_subfeed,
+)
 from kachery_tui.protocol.roles import Role, Stream
 from kachery_tui.tui.actions.action import AVAILABLE, Action
 from kachery_tui.tui.actions.streams import advice_keys, stream_under_cursor
+from kachery_tui.tui.describe.feeds import title
 from kachery_tui.tui.describe.why import why_groups, why_lines
-from kachery_tui.tui.here import ChannelRow, Here, Lane
+from kachery_tui.tui.here import ChannelRow, FeedMessage, Here, Lane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +33,7 @@ if TYPE_CHECKING:
 
     Links = Sequence[Link]
 
-_EXPLAINED: Final = (ChannelRow, Lane, StreamMessage, Request, Entry)
+_EXPLAINED: Final = (ChannelRow, Lane, StreamMessage, Request, Entry, SubfeedState, FeedMessage)
 
 
 def _why(screen: MainScreen, here: Here) -> None:
@@ -31,6 +42,10 @@ def _why(screen: MainScreen, here: Here) -> None:
         case Request() as row:
             title = f"Why request #{row.number} is as it is: {row.name}"
             _view(screen, here, title, lambda: why_request(node, row, screen.now), live=row.is_active)
+        case SubfeedState() as state:
+            _why_subfeed(screen, here, state)
+        case FeedMessage(subfeed=state):
+            _why_subfeed(screen, here, state)
         case ChannelRow(channel=name, role=Role() as role):
             _view(screen, here, f"Why {role} on {name} is as it is", lambda: why_role(node, name, role))
         case ChannelRow(channel=name):
@@ -48,6 +63,16 @@ def _why(screen: MainScreen, here: Here) -> None:
                 _view(screen, here, title, lambda: why_message(node, channel, on, message))
         case Entry() as entry:
             screen.run(_why_entry(screen, here, entry), "screen: say why a file is here")
+
+
+def _why_subfeed(screen: MainScreen, here: Here, state: SubfeedState) -> None:
+    node = screen.node
+    goes_on = bool(state.listeners) or (state.row is not None and state.row.is_active)
+
+    def links() -> Links:
+        return why_subfeed(node, state, screen.now)
+
+    _view(screen, here, f"Why {title(state)} is as it is", links, live=goes_on)
 
 
 def _channel_chains(node: Node, channel: str) -> list[tuple[str, Links]]:

@@ -111,11 +111,11 @@ def said_facts(message: Said) -> Mapping[str, Fact]:
 
 def message_fields(messages: Iterable[Said]) -> Mapping[str, FieldKind]:
     """What messages like these can be filtered by: their keys are fields, too."""
-    found: dict[str, FieldKind] = {}
+    found = dict(MESSAGE_FIELDS)
     for message in messages:
         for path, value in message.values.items():
             found.setdefault(path, _kind(value))
-    return {**found, **MESSAGE_FIELDS}
+    return found
 
 
 def _kind(value: Fact) -> FieldKind:

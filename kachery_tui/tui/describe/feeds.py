@@ -47,6 +47,9 @@ FAULTS: Final[Mapping[Fault, str]] = {
 }
 """What is wrong with a message, in the few words that a column has room for."""
 
+BEHIND_SECONDS: Final = 2.0
+"""Seconds for which one that is live may be behind before that is said: with each message it is for a moment."""
+
 _READING: Final = frozenset({Step.STORAGE, Step.BUCKET, Step.DOWNLOADING, Step.VERIFYING})
 
 
@@ -77,10 +80,10 @@ def subfeed_title(state: SubfeedState) -> str:
     return state.name or f"~{present.short(state.key.subfeed_hash)}"
 
 
-def title(state: SubfeedState) -> str:
-    """What to call a subfeed: feed and subfeed."""
-    subfeed = subfeed_title(state)
-    return f"{feed_title(state)}/{subfeed}" if subfeed else feed_title(state)
+def title(state: SubfeedState, feed: str = "") -> str:
+    """What to call a subfeed: feed, by `feed` if that is given, and subfeed."""
+    feed, subfeed = feed or feed_title(state), subfeed_title(state)
+    return f"{feed}/{subfeed}" if subfeed else feed
 
 
 # The row
@@ -134,7 +137,8 @@ def state_cell(state: SubfeedState, served: Request | None, now: float) -> Cell:
         return Cell("~ reconnecting", Tone.WARN)
     if state.silent_since is not None:
         return Cell(f"! silent since {present.day(state.silent_since, now)}", Tone.WARN)
-    if row.step in _READING:
+    is_behind = state.behind_since is not None and now - state.behind_since > BEHIND_SECONDS
+    if row.step in _READING or (row.step is Step.LIVE and is_behind):
         return Cell("… reading", Tone.BUSY)
     return present.step(row.step)
 
@@ -147,10 +151,14 @@ def _served_cell(row: Request) -> Cell:
 
 
 def about_lines(
-    state: SubfeedState, served: Request | None, label_of: LabelOf, now: float
+    state: SubfeedState, served: Request | None, label_of: LabelOf, now: float, width: int
 ) -> tuple[Line, Line]:
-    """Two lines about the chosen subfeed: how it stands, and what it is called outside."""
-    return joined((*_standing(state, served, label_of, now),)), (Cell(str(state.uri), Tone.MUTED),)
+    """Two lines about the chosen subfeed: how it stands, and what it is called outside, in full where it fits."""
+    uri = str(state.uri)
+    if len(uri) > width:
+        uri = f"feed://{title(state, present.short(state.key.feed_id))}"
+    standing = joined((*_standing(state, served, label_of, now),))
+    return (Cell(" "), *standing), (Cell(uri if len(uri) == width else f" {uri}", Tone.MUTED),)
 
 
 def _standing(state: SubfeedState, served: Request | None, label_of: LabelOf, now: float) -> Iterable[Line]:
@@ -166,7 +174,9 @@ def _standing(state: SubfeedState, served: Request | None, label_of: LabelOf, no
         since = f" since {present.day(state.behind_since, now)}" if state.behind_since else ""
         yield (Cell(f"{state.lag:,} not here yet{since}", Tone.WARN),)
     if state.listeners:
-        yield (Cell(f"told to {listeners(state, label_of)}"),)
+        waits = served is not None and served.step is Step.WAITING
+        verb = "asked for by" if waits else "told to"
+        yield (Cell(f"{verb} {listeners(state, label_of)}"),)
 
 
 def listeners(state: SubfeedState, label_of: LabelOf) -> str:

@@ -170,9 +170,10 @@ def numbers(value: JsonValue) -> dict[str, float]:
     """The numbers in a message by their paths, `loss`, `train.acc`, `position.0`, in the order in which they stand."""
     found: dict[str, float] = {}
     for path, inner in _leaves(value, "", DEEPEST):
-        number = as_number(inner)
+        # Of two that read alike, the one that drawing the path would find.
+        number = None if as_number(inner) is None else number_at(value, path)
         if number is not None:
-            found.setdefault(path, number)
+            found[path] = number
         if len(found) >= MOST_PATHS:
             break
     return found
@@ -198,7 +199,7 @@ def _leaves(value: JsonValue, path: str, levels: int) -> Iterator[tuple[str, Jso
         return
     for key, inner in items if levels else ():
         longer = f"{path}.{key}" if path else key
-        if len(longer) <= LONGEST_PATH:
+        if key and len(longer) <= LONGEST_PATH:
             yield from _leaves(inner, longer, levels - 1)
 
 

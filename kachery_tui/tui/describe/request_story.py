@@ -67,7 +67,12 @@ def _who(row: Request, label_of: LabelOf) -> Iterator[Line]:
 
 def _bytes(row: Request, width: int) -> Iterator[Line]:
     size = "a size that is not known yet" if row.size is None else f"{row.size:,} B"
-    yield headed("bytes", (Cell(f"{row.done:,} B of {size}"),))
+    if row.is_feed:
+        verb = "told" if row.side is Side.THEIRS else "came"
+        said = f"{present.count(row.messages, 'message')} {verb}, {row.done:,} B"
+        yield headed("feed", (Cell(said),))
+    else:
+        yield headed("bytes", (Cell(f"{row.done:,} B of {size}"),))
     if row.size and bytes_parts(row):
         yield headed("", (*bar(row, max(width - 12, 1)), Cell(f" {percent(row)}")))
     for count, words, glyph, tone in bytes_parts(row):
@@ -75,10 +80,12 @@ def _bytes(row: Request, width: int) -> Iterator[Line]:
         yield headed("", (Cell(f"{glyph} ", tone), Cell(f"{words:<14}{present.size(count):>7} {share:>6}")))
     if row.ended is not None:
         average = row.done / max(row.ended - row.started, 0.001)
-        speed = f", {present.byte_rate(average)} all in all" if row.done else ""
-        yield headed("", (Cell(f"took {present.duration(row.ended - row.started)}{speed}", Tone.MUTED),))
+        speed = f", {present.byte_rate(average)} all in all" if row.done and not row.is_feed else ""
+        verb = "lasted" if row.is_feed else "took"
+        yield headed("", (Cell(f"{verb} {present.duration(row.ended - row.started)}{speed}", Tone.MUTED),))
     elif row.rate() >= 1:
-        yield headed("", (Cell(f"{present.byte_rate(row.rate())}, {present.eta(row.eta())} left"),))
+        left = "" if row.is_feed else f", {present.eta(row.eta())} left"
+        yield headed("", (Cell(f"{present.byte_rate(row.rate())}{left}"),))
 
 
 def _steps(row: Request, now: float) -> Iterator[Line]:

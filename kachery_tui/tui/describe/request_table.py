@@ -13,10 +13,12 @@ FIELDS: Final[Mapping[str, FieldKind]] = {
     "state": FieldKind.CHOICE,
     "step": FieldKind.TEXT,
     "side": FieldKind.CHOICE,
+    "kind": FieldKind.CHOICE,
     "file": FieldKind.TEXT,
     "peer": FieldKind.TEXT,
     "channel": FieldKind.TEXT,
     "size": FieldKind.SIZE,
+    "messages": FieldKind.NUMBER,
     "rate": FieldKind.SIZE,
     "started": FieldKind.TIME,
     "ended": FieldKind.TIME,
@@ -33,8 +35,8 @@ MOVING_SORTS: Final = frozenset({"step", "rate", "left"})
 """Orders that change by themselves while bytes flow."""
 
 TITLES: Final = (
-    "number", "side", "file", "sha1", "state", "step", "size", "done", "from disk", "from bucket", "from peer",
-    "channel", "peer", "started", "ended", "earlier", "path", "what", "why", "do", "uri",
+    "number", "side", "file", "sha1", "state", "step", "size", "messages", "done", "from disk", "from bucket",
+    "from peer", "channel", "peer", "started", "ended", "earlier", "path", "what", "why", "do", "uri",
 )  # fmt: skip
 """Titles of a file of requests."""
 
@@ -54,10 +56,12 @@ def request_facts(row: Request, label_of: LabelOf) -> Mapping[str, Fact]:
         "state": state(row),
         "step": "already there" if row.step is Step.DONE and was_there(row) else str(row.step),
         "side": str(row.side),
-        "file": row.known_name,
+        "kind": "feed" if row.is_feed else "file",
+        "file": f"{row.known_name} {row.uri}" if row.is_feed else row.known_name,
         "peer": peer(row, label_of),
         "channel": row.channel,
         "size": row.size,
+        "messages": row.messages if row.is_feed else None,
         "rate": row.rate(),
         "started": row.started,
         "ended": row.ended,
@@ -108,6 +112,7 @@ def request_texts(row: Request, label_of: LabelOf) -> tuple[str, ...]:
         state(row),
         str(row.step),
         "" if row.size is None else str(row.size),
+        str(row.messages) if row.is_feed else "",
         str(row.done),
         *(str(row.origins.get(origin, 0)) if mine else "" for origin in Origin),
         row.channel,

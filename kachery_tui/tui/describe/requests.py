@@ -41,7 +41,7 @@ def request_cells(row: Request, label_of: LabelOf, now: float, *, roomy: bool = 
         step_line(row, now),
         Cell(present.byte_rate(rate) if rate >= 1 else ""),
         Cell(_left(row)),
-        Cell(present.size(row.size)),
+        Cell(amount(row)),
         Cell(present.clock(row.started, now), Tone.MUTED),
         Cell(row.channel),
         Cell(peer(row, label_of)),
@@ -66,6 +66,11 @@ def step_line(row: Request, now: float) -> Line:
 def was_there(row: Request) -> bool:
     """Whether nothing had to be sent because the bucket held all of it."""
     return row.side is not Side.MINE and set(row.origins) == {Origin.BUCKET}
+
+
+def amount(row: Request) -> str:
+    """How large a file is, or how many messages of a feed came, or were sent."""
+    return present.messages(row.messages) if row.is_feed else present.size(row.size)
 
 
 def _left(row: Request) -> str:
@@ -115,9 +120,10 @@ def bytes_line(row: Request) -> Line:
     parts = bytes_parts(row)
     if row.size is None and not parts:
         return ()
-    line: list[Line] = (
-        [(Cell(f"{present.size(row.size)}{':' if parts else ''}"),)] if row.size is not None else []
-    )
+    line: list[Line] = []
+    if row.is_feed or row.size is not None:
+        whole = present.count(row.messages, "message") if row.is_feed else present.size(row.size)
+        line.append((Cell(f"{whole}{':' if parts else ''}"),))
     line.extend(
         (Cell(f"{glyph} ", tone), Cell(f"{words} {present.size(count)}"))
         for count, words, glyph, tone in parts
@@ -126,7 +132,8 @@ def bytes_line(row: Request) -> Line:
         left = f", {_left(row)} left" if _left(row) else ""
         line.append((Cell(f"{present.byte_rate(row.rate())}{left}"),))
     if row.ended is not None:
-        line.append((Cell(f"took {present.duration(row.ended - row.started)}", Tone.MUTED),))
+        verb = "lasted" if row.is_feed else "took"
+        line.append((Cell(f"{verb} {present.duration(row.ended - row.started)}", Tone.MUTED),))
     return joined(line)
 
 

@@ -22,7 +22,7 @@ _WORD: Final = 9
 """Cells of the glyph and word that head a link."""
 
 _NAMED: Final = (
-    ("Retry|try again", ("retry",)),
+    ("Retry|try again|Follow it again", ("retry",)),
     ("[Pp]rovide it", ("provide",)),
     ("[Dd]ecline it", ("decline",)),
     ("[Cc]ancel it", ("cancel",)),

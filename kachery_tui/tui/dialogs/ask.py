@@ -11,6 +11,7 @@ from kachery_tui.tui.cells import Cell, Line, Tone
 from kachery_tui.tui.dialogs.popup import Popup
 from kachery_tui.tui.dialogs.text_view import CellText
 from kachery_tui.tui.present import key_hint
+from kachery_tui.tui.widgets.typing_in_order import TypedInput
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -23,7 +24,7 @@ class Ask(Popup[str | None]):
     """One line to fill in; Enter takes what will do.
 
     `check` says what is wrong with it as it is typed (nothing: it will do), `admit` does so once it is entered, and
-    may take its time. While something is wrong the line stays open, with what was typed.
+    may take its time. While something is wrong the line stays open, with what was typed. An `optional` one may be empty.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -49,6 +50,7 @@ class Ask(Popup[str | None]):
         admit: Callable[[str], Awaitable[str]] | None = None,
         suggester: Suggester | None = None,
         select: bool = True,
+        optional: bool = False,
     ) -> None:
         super().__init__()
         self._heading = title
@@ -59,12 +61,14 @@ class Ask(Popup[str | None]):
         self._admit = admit
         self._suggester = suggester
         self._select = select
+        self._optional = optional
+        self._taking: str | None = None
 
     def contents(self) -> Iterator[Widget]:
         """Title and line."""
         yield CellText(id="about")
         # What stands there at first is a proposal: typing or pasting takes its place.
-        yield Input(self._value, compact=True, suggester=self._suggester, select_on_focus=self._select)
+        yield TypedInput(self._value, compact=True, suggester=self._suggester, select_on_focus=self._select)
         yield CellText(id="verdict")
 
     def on_mount(self) -> None:
@@ -87,15 +91,21 @@ class Ask(Popup[str | None]):
         """Take it, unless something is wrong with it."""
         event.stop()
         value = event.value.strip()
-        if not value or self._check(value):
+        if self._check(value) if value else not self._optional:
             return
         if self._admit is None:
             self.dismiss(value)
-        else:
+        elif value != self._taking:
+            # The same once more would be done twice: what is asked for may be made by being admitted.
+            self._taking = value
             self.run_worker(self._take(value, self._admit), exclusive=True)
 
     async def _take(self, value: str, admit: Callable[[str], Awaitable[str]]) -> None:
-        problem = await admit(value)
+        try:
+            problem = await admit(value)
+        finally:
+            if self._taking == value:
+                self._taking = None
         if not problem:
             self.dismiss(value)
         elif self.query_one(Input).value.strip() == value:

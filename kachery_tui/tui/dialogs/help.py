@@ -23,7 +23,9 @@ _ABOUT: Final = {
     PaneName.CACHE: "Cache: the files in this node's storage folder; other views show the channel's bucket, the trash, "
     "and what eviction would take next. A pinned file is neither evicted nor trashed; a link is void once the file that "
     "it leads to has changed; a manifest lists the chunks in which a large file travels.",
-    PaneName.FEEDS: "Feeds: the signed logs that this node's storage folder holds, its own and others'.",
+    PaneName.FEEDS: "Feeds: signed logs, to which only their owner appends. A feed is made of subfeeds, each a row here; "
+    "Enter goes to its messages. Own ones are told to whoever listens; others' are followed, each message verified. The "
+    "lag is what is elsewhere and not here yet.",
     PaneName.LOG: "Log: what the node and its libraries say, newest at the bottom. Moving up holds the list still; End "
     "follows again. The option --debug brings more.",
 }
@@ -33,7 +35,7 @@ _MOVING: Final = (
     ("PgUp PgDn Home End", "Move far"),
     ("Tab Shift+Tab", "To the next or previous list"),
     ("Esc", "Back, out of messages or zoom"),
-    ("paste", "A pasted sha1:// URI is asked for"),
+    ("paste", "A pasted sha1:// URI is asked for, a feed:// one followed"),
     ("Ctrl+C", "Quit at once"),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
@@ -15,7 +16,6 @@ from kachery_tui.tui.feed_reading import Portions
 from kachery_tui.tui.widgets.rows import Rows
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Coroutine, Hashable, Sequence
     from typing import Any
 
@@ -88,6 +88,13 @@ class Messages:
         if self._task is None and now >= self._retry_at and self._next() is not None:
             self._task = self._spawn(self._work(), "screen: read messages of a feed")
             self._task.add_done_callback(self._has_ended)
+
+    async def read_window(self) -> None:
+        """Read all that a filter looks through, and wait until that is done, or failed."""
+        self._retry_at = 0.0
+        self.look(time.time(), all_of_window=True)
+        if self._task is not None:
+            await asyncio.wait([self._task])
 
     def want(self, page: int) -> None:
         """Read a page, the one wanted last first, at the next look."""

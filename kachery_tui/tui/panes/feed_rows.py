@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from kachery_tui.errors import UsageError
 from kachery_tui.filters import matches
 from kachery_tui.tui.describe.feeds import MOVING_ORDERS, ORDERS, subfeed_facts
-from kachery_tui.tui.header import is_started
 from kachery_tui.tui.panes.still import StillOrder
 from kachery_tui.tui.widgets.columns import Column
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kachery_tui.filters import Filter
-    from kachery_tui.node.feeds.book import SubfeedState
+    from kachery_tui.node.feeds.book import FeedBook, SubfeedState
     from kachery_tui.node.ledger import Request
     from kachery_tui.node.node import Node
     from kachery_tui.protocol.uris import SubfeedKey
@@ -48,9 +48,17 @@ def message_columns(count: int) -> tuple[Column, ...]:
     )
 
 
+def book_of(node: Node) -> FeedBook | None:
+    """What a node knows of subfeeds; None as long as it has not got so far as to know of any."""
+    try:
+        return node.feeds.book
+    except UsageError:
+        return None
+
+
 def subfeeds(node: Node) -> list[SubfeedState]:
     """All subfeeds that a node knows of, and the feeds that have none yet."""
-    states = list(node.feeds.book) if is_started(node) else []
+    states = list(book_of(node) or ())
     have_subfeeds = {state.key.feed_id for state in states if state.key.subfeed_hash}
     return [state for state in states if state.key.subfeed_hash or state.key.feed_id not in have_subfeeds]
 
@@ -82,7 +90,7 @@ class SubfeedOrder:
         left = [
             state
             for state in subfeeds(self._node)
-            if matches(wanted, subfeed_facts(state, served.get(state.key), channel, now), now)
+            if not wanted or matches(wanted, subfeed_facts(state, served.get(state.key), channel, now), now)
         ]
         column, descending = by
 

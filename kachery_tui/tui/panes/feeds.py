@@ -20,7 +20,6 @@ from kachery_tui.tui.describe.feeds import (
     title,
 )
 from kachery_tui.tui.feed_reading import reader
-from kachery_tui.tui.header import is_started
 from kachery_tui.tui.here import Abilities, FeedMessage, PaneName
 from kachery_tui.tui.panes.feed_messages import WINDOW, MessageRows, Messages
 from kachery_tui.tui.panes.feed_rows import (
@@ -28,6 +27,7 @@ from kachery_tui.tui.panes.feed_rows import (
     EMPTY,
     NOTHING_LEFT,
     SubfeedOrder,
+    book_of,
     message_columns,
     subfeeds,
 )
@@ -165,7 +165,9 @@ class FeedsPane(Pane):
 
     def choose(self, key: SubfeedKey, now: float) -> None:
         """Go to a subfeed in the list; a filter that hides it is taken away."""
-        self._read(False)
+        if self._reading:
+            self._read(False)
+            self.feeds.focus()
         self.paint(now)
         if not self.feeds.choose(key) and self.filter:
             self.set_filter("")
@@ -239,10 +241,11 @@ class FeedsPane(Pane):
 
     def stamp(self, now: float) -> Hashable:
         """Versions of what is known of subfeeds and of what was read; what is busy only now and then."""
-        if not is_started(self.node):
+        book = book_of(self.node)
+        if book is None:
             return None
         self._look_for_messages(now)
-        book, messages = self.node.feeds.book, self._messages
+        messages = self._messages
         rate = max((state.meter.rate(now, 2) for state in book if state.meter.last_at), default=0.0)
         terms = (*self.filter.terms, *self._other_filter.terms)
         versions = (book.version, self.node.ledger.version, messages.version if messages else 0)
@@ -275,13 +278,13 @@ class FeedsPane(Pane):
         if not self.feeds.display:
             subfeed = title(self.subfeed) if self.subfeed else ""
             parts.append((Cell(subfeed, Tone.STRONG), Cell("  Esc: feeds", Tone.MUTED)))
-        else:
+        if self._reading and self.filter and self._messages is not None:
+            looked_through = present.count(min(self._messages.count, WINDOW), "message")
+            parts.append((Cell(f"{len(self.messages.rows):,} of the newest {looked_through}"),))
+        elif self.feeds.display:
             parts.append(self._count_words())
-        if not self.messages.display and self.subfeed is not None:
+        if self._is_current and not self.messages.display and self.subfeed is not None:
             parts.append((Cell(f"{key_of(self, 'open')}: messages", Tone.MUTED),))
-        if self._messages is not None and self.message_filter and self.messages.display:
-            found, read = len(self.messages.rows), min(self._messages.count, WINDOW)
-            parts.append((Cell(f"{found:,} of the newest {present.count(read, 'message')}"),))
         if unseen := self.messages.unseen:
             parts.append((Cell(f"+{unseen:,} new (End follows)", Tone.WARN),))
         return joined(parts)
@@ -319,9 +322,9 @@ class FeedsPane(Pane):
         state = self.subfeed
         lines: tuple[Line, Line] = ((), ())
         if state is not None:
-            lines = about_lines(state, served.get(state.key), self.node.label_of, now)
+            lines = about_lines(state, served.get(state.key), self.node.label_of, now, self.size.width)
         for id_, line in zip(("standing", "uri"), lines, strict=True):
-            self.query_one(f"#{id_}", CellLine).show((Cell(" "), *line))
+            self.query_one(f"#{id_}", CellLine).show(line)
 
     def _show_messages(self, now: float) -> None:
         state, messages, wanted = self.subfeed, self._messages, self.message_filter
@@ -349,6 +352,8 @@ class FeedsPane(Pane):
             rows=rows,
             newer_than=newer_than if wanted else None,
         )
+        # A list that is held shows what it has asked for as soon as that was read.
+        self.messages.repaint()
 
     def _empty_words(self) -> tuple[str, ...]:
         """What stands where no message does."""
@@ -376,9 +381,11 @@ class FeedsPane(Pane):
     # Export
 
     async def table(self) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
-        """The subfeeds that are shown; among messages those that are kept, as far as the filter leaves them."""
+        """The subfeeds that are shown; among messages the newest ones, as far as the filter leaves them."""
         if not self._reading or self._messages is None:
             states = [self.feeds.rows.item(index) for index in range(len(self.feeds.rows))]
             return TITLES, [subfeed_texts(state) for state in states]
-        found = self._messages.filtered(self.message_filter, time.time())
+        messages, wanted = self._messages, self.message_filter
+        await messages.read_window()
+        found = messages.filtered(wanted, time.time())
         return MESSAGE_TITLES, [message_texts(message) for message in found]

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from kachery_tui.filters import FieldKind, matches
-from kachery_tui.node.ledger import Request, Side
+from kachery_tui.node.ledger import Request, Side, Step
 from kachery_tui.tui import present
 from kachery_tui.tui.cells import Cell, Line, Tone, fit_line, joined
 from kachery_tui.tui.describe.request_table import (
@@ -177,13 +177,15 @@ class RequestsPane(Pane):
         )
 
     def _under_way(self, rows: Sequence[Request], *, is_wide: bool) -> str:
-        active = [row for row in rows if row.is_active]
+        active = [row for row in rows if row.is_pending]
+        number = sum(1 for row in rows if row.step is Step.LIVE)
+        live = f", {number:,} live" if number else ""
         if not active:
-            return "" if self.filter else present.count(len(rows), "request") if rows else "none"
+            return "" if self.filter else f"{present.count(len(rows), 'request')}{live}" if rows else "none"
         if self.filter or not is_wide:
-            return f"{len(active):,} under way"
+            return f"{len(active):,} under way{live}"
         mine = sum(1 for row in active if row.side is Side.MINE)
-        return f"under way: {mine:,} mine, {len(active) - mine:,} others'"
+        return f"under way: {mine:,} mine, {len(active) - mine:,} others'{live}"
 
     @property
     def _is_newest_first(self) -> bool:

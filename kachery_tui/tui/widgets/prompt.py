@@ -10,6 +10,7 @@ from textual.widgets import Input
 
 from kachery_tui.tui.cells import Cell, Tone
 from kachery_tui.tui.widgets.cell_line import CellLine
+from kachery_tui.tui.widgets.typing_in_order import TypedInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +46,7 @@ class Prompt(Horizontal):
     def compose(self) -> ComposeResult:
         """Word, line, verdict."""
         yield CellLine(id="prompt-word")
-        yield Input(compact=True, id="prompt-line")
+        yield TypedInput(compact=True, id="prompt-line")
         yield CellLine(id="prompt-verdict")
 
     def on_mount(self) -> None:

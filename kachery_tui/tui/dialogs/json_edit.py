@@ -1,0 +1,168 @@
+"""A message to be written: JSON over several lines, judged as it is typed, and the subfeed that it goes to."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.widgets import Input
+
+from kachery_tui.tui.cells import Cell, Line, Tone
+from kachery_tui.tui.describe.json_text import escaped, object_problem
+from kachery_tui.tui.dialogs.popup import Popup
+from kachery_tui.tui.dialogs.text_view import CellText
+from kachery_tui.tui.present import key_hint
+from kachery_tui.tui.widgets.typing_in_order import TypedArea, TypedInput
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from textual.widget import Widget
+
+    from kachery_tui.protocol.canonical import JsonObject
+
+LONGEST: Final = 200_000
+"""Characters that are judged as they are typed; nobody types more, and judging takes its time."""
+
+FRAME: Final = 12
+"""Lines of the terminal that are not the editor: border, title, subfeed, verdict, keys, and the covered footer."""
+
+LEAST, MOST = 3, 16
+"""Lines of the editor."""
+
+_TAB: Final = " " * 4
+
+
+class JsonArea(TypedArea):
+    """An editor in which everything shows: of what is pasted, characters that a terminal would not show become escapes,
+    which mean the same in JSON."""
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        event.prevent_default()
+        event.stop()
+        lines = event.text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", _TAB)
+        await super()._on_paste(events.Paste(escaped(lines)))
+
+
+class JsonEdit(Popup[bool]):
+    """Asks for a JSON object and the name of a subfeed.
+
+    `admit` gets both once they are entered, may take its time, and says why they are not taken; while something is wrong
+    the editor stays open, with what was typed. What it closes with says whether they were taken.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+o", "take", "Append", priority=True),
+        Binding("escape", "give_up", "Close"),
+    ]
+
+    DEFAULT_CSS = """
+    JsonEdit {
+        & > .popup--box { padding: 0 2; }
+        & Input { padding: 0 1; background: $boost; }
+        & TextArea { margin: 1 0 0 0; padding: 0 1; border: none; background: $boost; &:focus { border: none; } }
+        & #verdict { height: 2; }
+    }
+    """
+
+    def __init__(
+        self, title: str, *, subfeed: str, takes: str, admit: Callable[[str, JsonObject], Awaitable[str]]
+    ) -> None:
+        super().__init__()
+        self._heading = title
+        self._subfeed = subfeed
+        self._takes = takes
+        self._admit = admit
+        self._gives_up = False
+        self._is_taking = False
+
+    def contents(self) -> Iterator[Widget]:
+        """Title, subfeed, editor, verdict."""
+        yield CellText(id="about")
+        yield TypedInput(self._subfeed, compact=True, select_on_focus=False)
+        yield JsonArea(placeholder='{"key": 1.5}', highlight_cursor_line=False)
+        yield CellText(id="verdict")
+
+    def on_mount(self) -> None:
+        """Show the words, and begin in the editor."""
+        about = "a JSON object; signed and appended, it cannot be taken back. The subfeed that it goes to:"
+        self.query_one("#about", CellText).show(
+            ((Cell(self._heading, Tone.STRONG),), (Cell(about, Tone.MUTED),))
+        )
+        self.query_one(Input).cursor_blink = False
+        self._area.cursor_blink = False
+        self.offer(
+            key_hint("Ctrl+O", self._takes), key_hint("Tab", "Subfeed or message"), key_hint("Esc", "Close")
+        )
+        self._judge()
+        self._area.focus()
+
+    def on_resize(self) -> None:
+        """Leave room for the rest."""
+        self._area.styles.height = min(max(self.size.height - FRAME, LEAST), MOST)
+
+    @property
+    def _area(self) -> JsonArea:
+        return self.query_one(JsonArea)
+
+    @property
+    def _problem(self) -> str:
+        if not self.query_one(Input).value.strip():
+            return "the subfeed has no name"
+        text = self._area.text
+        if len(text) > LONGEST:
+            return (
+                f"{len(text):,} characters, and {LONGEST:,} can be typed: append a file by the command line"
+            )
+        return object_problem(text)
+
+    def on_text_area_changed(self) -> None:
+        """Judge what stands there now."""
+        self._judge()
+
+    def on_input_changed(self) -> None:
+        """Judge what stands there now."""
+        self._judge()
+
+    def on_input_submitted(self) -> None:
+        """Go on from the subfeed to the message."""
+        self._area.focus()
+
+    def _judge(self) -> None:
+        self._gives_up = False
+        if not self._area.text.strip():
+            self._say(())
+        elif problem := self._problem:
+            self._say((Cell(f"✗ {problem}", Tone.BAD),))
+        else:
+            self._say((Cell("✓ a message", Tone.GOOD),))
+
+    def _say(self, line: Line) -> None:
+        self.query_one("#verdict", CellText).show((line,) if line else ())
+
+    def action_take(self) -> None:
+        """Take it, unless something is wrong with it."""
+        if problem := self._problem:
+            self._say((Cell(f"✗ {problem}", Tone.BAD),))
+        else:
+            self.run_worker(self._take(self.query_one(Input).value.strip(), self._area.text), exclusive=True)
+
+    async def _take(self, subfeed: str, text: str) -> None:
+        try:
+            problem = await self._admit(subfeed, json.loads(text))
+        finally:
+            self._is_taking = False
+        if problem:
+            self._say((Cell(f"✗ {problem}", Tone.BAD),))
+        else:
+            self.dismiss(True)
+
+    def action_give_up(self) -> None:
+        """Close; what was typed is thrown away only by the second Esc."""
+        if self._gives_up or not self._area.text.strip():
+            self.dismiss(False)
+        else:
+            self._gives_up = True
+            self._say((Cell("! Esc again throws away what was typed", Tone.WARN),))

@@ -1,0 +1,35 @@
+"""Text fields in which every key acts in the order in which it was typed."""
+
+from typing import TYPE_CHECKING
+
+from textual import events
+from textual.widgets import Input, TextArea
+
+if TYPE_CHECKING:
+    from textual.widget import Widget as Base
+else:
+    # Of several widgets that a class descends from, Textual heeds the styles of the first alone.
+    Base = object
+
+
+class TypingInOrder(Base):
+    """Does what its own keys stand for (backspace, arrows) as soon as they come to it.
+
+    Left to Textual, a key that is no character goes up to the app, and acts after characters that were typed later.
+    """
+
+    async def _on_key(self, event: events.Key) -> None:
+        for binding in self._bindings.key_to_bindings.get(event.key, ()):
+            if not event.is_printable:
+                event.stop()
+                event.prevent_default()
+                await self.run_action(binding.action)
+                return
+
+
+class TypedInput(TypingInOrder, Input):
+    """A line."""
+
+
+class TypedArea(TypingInOrder, TextArea):
+    """Several lines."""
