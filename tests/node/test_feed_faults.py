@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from kachery_tui.errors import TryAgain
+from kachery_tui.node.feeds.following import FollowOnChannel
 from kachery_tui.node.ledger import Step
 from kachery_tui.node.node import Node
 from kachery_tui.protocol.feeds import START, BadMessage, Fault, Head, SignedMessage, sign_messages
@@ -228,6 +229,29 @@ async def test_an_owner_that_vanishes_is_seen(
             await until(lambda: state_of(reader, uri).here == 2)
             await at_step(row, Step.LIVE)
             assert state_of(reader, uri).silent_since is None
+
+
+async def test_waiting_for_an_answer_costs_nothing(
+    tmp_path: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody is present who might answer, and does not."""
+    monkeypatch.setattr("kachery_tui.node.feeds.following.ALONE_PATIENCE", 0.2)
+    looks = 0
+    look = FollowOnChannel._next_look
+
+    def counted(following: FollowOnChannel) -> float:
+        nonlocal looks
+        looks += 1
+        return look(following)
+
+    monkeypatch.setattr(FollowOnChannel, "_next_look", counted)
+    async with (
+        reader_of_feeds(tmp_path, lab, limits={"answer_timeout": 1.5}) as reader,
+        running_node(tmp_path / "silent", lab, roles=OWNER),
+    ):
+        await reader.feeds.follow(URI)
+        await until(lambda: state_of(reader, URI).silent_since is not None)
+        assert looks < 50
 
 
 async def test_who_listened_and_vanished_is_forgotten(

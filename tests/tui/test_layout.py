@@ -56,7 +56,7 @@ def know_feeds(node: Node) -> None:
     )
     own.own, own.feed_name, own.name = True, "a diary", "messages"
     followed.name, followed.follows, followed.here, followed.announced = "losses", True, 1_200, 1_234
-    followed.in_bucket = {"lab": 1_225}
+    followed.in_bucket, followed.behind_since = {"lab": 1_225}, 1.0
     followed.row = node.ledger.open(Side.MINE, "lab", followed.key, followed.uri, Step.LIVE)
     followed.row.steps, followed.row.started = [StepTime(Step.LIVE, NOON)], NOON
     followed.row.messages = 1_200

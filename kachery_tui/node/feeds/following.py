@@ -197,8 +197,9 @@ class FollowOnChannel:
         until = self._subscribed_at + RENEWAL
         if self._row.step is not Step.LIVE and self._state.silent_since is None:
             until = min(until, self._subscribed_at + self.membership.config.limits.answer_timeout)
-            if not self.caught_up.is_set():
-                until = min(until, self._subscribed_at + ALONE_PATIENCE)
+            alone = self._subscribed_at + ALONE_PATIENCE
+            if not self.caught_up.is_set() and alone > asyncio.get_running_loop().time():
+                until = min(until, alone)
         return until
 
     def _somebody_came(self) -> bool:

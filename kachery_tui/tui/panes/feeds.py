@@ -32,7 +32,7 @@ from kachery_tui.tui.panes.feed_rows import (
     subfeeds,
 )
 from kachery_tui.tui.panes.keys import key_of
-from kachery_tui.tui.panes.pane import Pane
+from kachery_tui.tui.panes.pane import Pane, tick
 from kachery_tui.tui.widgets.cell_line import CellLine
 from kachery_tui.tui.widgets.row_list import ListedRows, RowList, Rows
 from kachery_tui.tui.widgets.tail_list import TailList
@@ -247,6 +247,7 @@ class FeedsPane(Pane):
         self._look_for_messages(now)
         messages = self._messages
         rate = max((state.meter.rate(now, 2) for state in book if state.meter.last_at), default=0.0)
+        behind = max((state.behind_since for state in book if state.behind_since), default=None)
         terms = (*self.filter.terms, *self._other_filter.terms)
         versions = (book.version, self.node.ledger.version, messages.version if messages else 0)
         return (
@@ -255,6 +256,7 @@ class FeedsPane(Pane):
             self.messages.following,
             int(now / BUSY_PAUSE) if rate > BUSY_RATE else versions,
             self._order.is_due(now),
+            tick(behind, now),
             time.localtime(now).tm_yday,
             int(now) if any(term.kind is FieldKind.TIME for term in terms) else 0,
             messages is not None and messages.is_slow(now),
