@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from kachery_tui.node.feeds.book import FeedBook, SubfeedState
 from kachery_tui.node.threads import in_thread
 from kachery_tui.protocol.canonical import JsonObject
-from kachery_tui.protocol.feeds import BadMessage, SignedMessage
+from kachery_tui.protocol.feeds import BadMessage, Fault, SignedMessage
 from kachery_tui.protocol.uris import SubfeedKey, SubfeedUri
 from kachery_tui.storage.feed_notes import FeedNotes
 from kachery_tui.storage.feeds import FeedStore
@@ -161,7 +161,10 @@ def _parsed(start: int, texts: Sequence[bytes]) -> list[SignedMessage]:
     good: list[SignedMessage] = []
     for number, text in enumerate(texts, start):
         try:
-            good.append(SignedMessage.parse(text, number))
+            message = SignedMessage.parse(text, number)
+            if message.number != number:
+                raise BadMessage(Fault.FORM, number, f"it calls itself message {message.number}")
+            good.append(message)
         except BadMessage as bad:
             raise _Broken(good, bad) from None
     return good
