@@ -27,6 +27,8 @@ SIZES: Final = ((140, 45), (80, 24))
 FOLDER: Final = Path(__file__).parent
 LARGE: Final = 20_000_000
 """Bytes; a file over that comes in chunks, and takes long enough to be caught on its way."""
+ENOUGH: Final = 20
+"""Messages of a log that make a picture."""
 
 PATIENCE: Final = 60.0
 LOOK: Final = 0.02
@@ -54,9 +56,9 @@ class Photographer:
         """The requests of this node."""
         return [row for row in self._node.ledger if row.side is Side.MINE]
 
-    async def take(self, name: str) -> None:
-        """Save what the screen shows once it has settled."""
-        await self._pilot.pause(0.3)
+    async def take(self, name: str, settle: float = 0.3) -> None:
+        """Save what the screen shows once it has settled, for which it gets so many seconds."""
+        await self._pilot.pause(settle)
         width, height = self._app.size
         # Some programs that draw SVG drop the spaces at the ends of a text unless they are told not to.
         picture = self._app.export_screenshot(title="kachery-tui").replace(
@@ -89,7 +91,15 @@ class Photographer:
         await self.press("1", "down", "down", "down", "g")
         await self.until(self._role_is_in_force)
         await self.take("channels")
-        for key, name in (("2", "streams"), ("4", "cache"), ("5", "feeds"), ("6", "log")):
+        await self.until(lambda: bool(self._hint_uri()))
+        await self.press("r", "enter")
+        await self.until(lambda: any(row.is_feed and row.messages > ENOUGH for row in self.mine()))
+        await self.press("5")
+        await self.take("feeds")
+        await self.press("enter", "p", "enter")
+        await self.take("plot")
+        await self.press("escape", "escape")
+        for key, name in (("2", "streams"), ("4", "cache"), ("6", "log")):
             await self.press(key)
             await self.take(name)
         await self.press("4", "b")
@@ -113,7 +123,7 @@ class Photographer:
         row = self.mine()[-1]
         await self.until(lambda: not row.is_active or ((row.size or 0) > LARGE and row.done > LARGE))
         if row.is_active:
-            await self.take("download")
+            await self.take("download", settle=0.1)
         await self.until(lambda: not row.is_active)
 
     def _hint_is_not(self, uri: str) -> bool:

@@ -515,7 +515,7 @@ async def test_a_fault_shows_and_is_one_key_away(tmp_path: Path) -> None:
 async def test_what_another_program_makes_shows_by_itself(tmp_path: Path) -> None:
     async with at_the_screen(unstarted_node(tmp_path / "me", None), NARROW) as me:
         await me.press("5")
-        await me.reads("There are no feeds here", "shows here by itself")
+        await me.reads("There are no feeds here", "what programs make in this folder")
         async with running_node(tmp_path / "me", None, provides=False) as beside:
             feed = await beside.feeds.create("theirs")
             await add(beside, SubfeedUri(feed.feed_id, "log"), 0, 2)

@@ -33,7 +33,7 @@ COLUMNS: Final = (
 
 EMPTY: Final = (
     "There are no feeds here.",
-    "What programs make or load in this folder shows here by itself.",
+    "A new one or a followed one shows here, and what programs make in this folder.",
 )
 NOTHING_LEFT: Final = ("No feed is like that.", "Esc shows all again.")
 
