@@ -49,8 +49,8 @@ class Channel:
         try:
             await self.bucket.prepare()
         except KacheryError as error:
-            # Whoever uses the bucket gets the same error, and says so where it matters.
-            _log.debug("channel %s: %s", self.config.name, error)
+            # Whoever uses the bucket gets the same error; this says it before that.
+            _log.warning("%s: %s", self.config.name, error)
 
     async def close(self) -> None:
         """Leave the streams, close the connections."""

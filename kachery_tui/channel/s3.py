@@ -1,15 +1,17 @@
-"""The S3 SDK, behind three questions: sign a URL, sign an upload, list a page.
+"""S3 behind three questions: sign a URL, sign an upload, list a page.
 
-Signing is done on this machine, without a request.
+Signing is done on this machine, without a request; with keys of the channel file also without the SDK.
 """
 
 import asyncio
 import contextlib
+from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from kachery_tui.channel.errors import from_botocore
 from kachery_tui.channel.proxies import keep_loopback_direct
+from kachery_tui.channel.sigv4 import Keys, Place, sign_url
 from kachery_tui.channel.values import ObjectInfo, Page
 from kachery_tui.errors import NotAllowed
 
@@ -23,26 +25,37 @@ LARGEST_PAGE: Final = 1000
 """What S3 gives at most."""
 
 
+_METHODS: Final = {"get_object": "GET", "head_object": "HEAD", "put_object": "PUT"}
+
+
 class S3:
-    """A lazily made client of the S3 SDK for one bucket. Used by one event loop."""
+    """A signer, and a lazily made client of the S3 SDK, for one bucket. Used by one event loop."""
 
     def __init__(self, config: "BucketConfig") -> None:
         self.config = config
+        self._keys: Keys | None = None
+        self._place: Place | None = None
+        if config.access_key and config.secret_key:
+            self._keys = Keys(config.access_key, config.secret_key)
+            self._place = Place.of(
+                config.name, config.region or DEFAULT_REGION, config.endpoint, path_style=config.path_style
+            )
         self._client: Any = None
         self._making: asyncio.Lock | None = None
         self._stack = contextlib.AsyncExitStack()
 
     async def prepare(self) -> None:
-        """Import the SDK and make the client, so that the first request need not wait for it."""
-        await self._ready()
+        """Where signing needs the SDK: import it and make the client, so that the first request need not wait for it."""
+        if self._keys is None or self._place is None:
+            await self._ready()
 
     async def sign_read(self, method: str, name: str) -> str:
         """A URL by which anyone may `method` ("get_object", "head_object") one object for a while."""
-        return await self._sign(method, {"Key": name})
+        return await self._sign(method, name)
 
     async def sign_upload(self, name: str, size: int) -> str:
         """A URL by which anyone may PUT exactly `size` bytes to one name for a while."""
-        return await self._sign("put_object", {"Key": name, "ContentLength": size})
+        return await self._sign("put_object", name, size)
 
     async def list(self, prefix: str, token: str | None, limit: int) -> Page:
         """Names under `prefix`, at most `limit` and never more than S3's page of 1000."""
@@ -66,8 +79,19 @@ class S3:
         self._client = None
         await self._stack.aclose()
 
-    async def _sign(self, method: str, parameters: dict[str, Any]) -> str:
-        what = f"cannot sign a request for {parameters['Key']} in bucket {self.config.name}"
+    async def _sign(self, method: str, name: str, size: int | None = None) -> str:
+        if self._keys is not None and self._place is not None:
+            return sign_url(
+                _METHODS[method],
+                self._place,
+                name,
+                self._keys,
+                seconds=URL_LIFETIME,
+                now=datetime.now(UTC),
+                headers=None if size is None else {"content-length": str(size)},
+            )
+        what = f"cannot sign a request for {name} in bucket {self.config.name}"
+        parameters = {"Key": name} if size is None else {"Key": name, "ContentLength": size}
         client = await self._ready()
         try:
             url: str = await client.generate_presigned_url(

@@ -155,14 +155,6 @@ class Membership:
             )
         await self.channel.pubsub.set_roles(self.roles)
         await self.channel.start()
-        self._services.append(self._supervisor.spawn(self._prepare(), f"{self.name}: prepare", service=True))
-
-    async def _prepare(self) -> None:
-        """Load what the bucket needs while nothing waits for it yet."""
-        try:
-            await self.channel.bucket.prepare()
-        except KacheryError as error:
-            _log.warning("%s: %s", self.name, error)
 
     async def close(self) -> None:
         """Leave the channel: presence, connection, queues."""
