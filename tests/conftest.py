@@ -1,5 +1,6 @@
 """What holds for all tests."""
 
+import os
 import signal
 
 from hypothesis import HealthCheck, settings
@@ -11,3 +12,8 @@ settings.load_profile("anywhere")
 # Who runs the tests in the background, or by `nohup`, has told them to ignore these, and so the programs that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """How many tests run at a time: two for each core, since most wait for something most of the time."""
+    return min(16, 2 * (os.cpu_count() or 1))

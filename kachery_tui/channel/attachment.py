@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kachery_tui.channel.ably_sdk import Timing, open_channel
 from kachery_tui.channel.errors import from_ably
 from kachery_tui.channel.values import Member, StreamState
+from kachery_tui.printable import printable
 from kachery_tui.protocol.hashes import is_node_id
 
 if TYPE_CHECKING:
@@ -216,6 +217,6 @@ def _member(entry: Any) -> Member | None:
         return None
     data = entry.data
     label = data.get("label") if isinstance(data, dict) else None
-    text = "".join(char for char in label[:1000] if char.isprintable()) if isinstance(label, str) else ""
+    text = printable(label[:LONGEST_LABEL]) if isinstance(label, str) else ""
     since = entry.timestamp.replace(tzinfo=UTC).timestamp() if entry.timestamp is not None else 0.0
     return Member(entry.client_id, text[:LONGEST_LABEL], since)

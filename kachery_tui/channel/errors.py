@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from kachery_tui.errors import KacheryError, NotAllowed, TryAgain, UsageError
+from kachery_tui.printable import printable
 
 LONGEST_REASON: Final = 300
 """Characters; what a service says is shown to a person, so it has a bound."""
@@ -38,7 +39,7 @@ def plain(text: object) -> str:
         whole = str(text)
     except Exception:  # noqa: BLE001 - an SDK's error that cannot even say what it is
         whole = type(text).__name__
-    line = "".join(char if char.isprintable() else " " for char in whole[: 4 * LONGEST_REASON])
+    line = printable(whole[: 4 * LONGEST_REASON])
     line = re.sub(r"(accessToken|X-Amz-[A-Za-z-]+)=[^&\s]+", r"\1=…", " ".join(line.split()))
     return line[:LONGEST_REASON].rstrip(". ")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from kachery_tui.cli.feeds import key_of, opened
-from kachery_tui.cli.output import emit
+from kachery_tui.cli.output import emit, emit_json
 from kachery_tui.cli.place import Place, find_place
 from kachery_tui.errors import KacheryError, NobodyHasIt
 from kachery_tui.protocol.feeds import SignedMessage
@@ -72,8 +72,7 @@ def show(messages: Sequence[SignedMessage], *, signed: bool) -> None:
         text = (
             message.text if signed else json.dumps(message.message, ensure_ascii=False, separators=(",", ":"))
         )
-        # Half characters are JSON, and no UTF-8.
-        sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
+        emit_json(text)
     sys.stdout.flush()
 
 

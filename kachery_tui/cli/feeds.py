@@ -129,8 +129,7 @@ def _ask(uri: SubfeedUri, *, own: bool) -> None:
         else "its messages here"
     )
     if sys.stdin.isatty() and sys.stderr.isatty():
-        sys.stderr.write(f"delete {uri}\nThis removes {what}. Type yes: ")
-        sys.stderr.flush()
+        say(f"delete {uri}\nThis removes {what}. Type yes: ", end="")
         if sys.stdin.readline().strip() == "yes":
             return
         raise UsageError("nothing was deleted")

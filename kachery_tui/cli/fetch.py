@@ -12,9 +12,10 @@ from kachery_tui.cli.place import find_place
 from kachery_tui.errors import KacheryError, NotAllowed, UsageError
 from kachery_tui.protocol.uris import FileUri
 from kachery_tui.storage.storage import Storage
+from kachery_tui.whole_files import file_name, temporary_beside
 
 PIECE: Final = 1 << 20
-"""Bytes written to stdout at a time."""
+"""Bytes copied at a time."""
 
 
 def load(args: Namespace) -> int:
@@ -22,7 +23,7 @@ def load(args: Namespace) -> int:
     uri = FileUri.parse(args.uri)
     target = args.to
     if target is not None:
-        target = target / (uri.name or uri.sha1) if target.is_dir() else target
+        target = target / file_name(uri.name or "", uri.sha1) if target.is_dir() else target
         if not args.force and os.path.lexists(target):
             raise _is_there(target)
     path = _obtain(args, uri)
@@ -60,19 +61,18 @@ def copy(source: Path, target: Path, *, force: bool) -> Path:
     """A copy of a stored file at `target`, which is never there half done; what is there stays, without `force`."""
     if "/" in target.name or not target.name:
         raise UsageError(f"cannot write to {target}", "it names no file")
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        shutil.copyfile(source, temporary)
-        if force or not _put_new(temporary, target):
-            temporary.replace(target)
+        with temporary_beside(target) as (descriptor, temporary):
+            with source.open("rb") as opened, open(descriptor, "wb", closefd=False) as copied:
+                shutil.copyfileobj(opened, copied, PIECE)
+            if force or not _put_new(temporary, target):
+                temporary.replace(target)
     except FileExistsError:
         raise _is_there(target) from None
     except OSError as error:
         why = error.strerror or str(error)
         kind = NotAllowed if isinstance(error, PermissionError) else KacheryError
         raise kind(f"cannot write {target}", why, "Choose another place with --to") from None
-    finally:
-        temporary.unlink(missing_ok=True)
     return target
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Final, NoReturn
 
-from kachery_tui.cli.output import complain
+from kachery_tui.cli.output import complain, say
 from kachery_tui.cli.parser import parse
 from kachery_tui.cli.signals import Terminated, signals_raised
 from kachery_tui.errors import KacheryError
@@ -55,8 +55,8 @@ def _handler(name: str) -> Callable[[Namespace], int]:
 
 def _crashed(error: Exception, *, debug: bool) -> int:
     if debug:
-        traceback.print_exception(error)
+        say("".join(traceback.format_exception(error)), end="")
     detail = str(error) or "no further words"
     hint = "" if debug else "\n  run it again with --debug to see where"
-    sys.stderr.write(f"kachery-tui: a defect of this program: {type(error).__name__}: {detail}{hint}\n")
+    say(f"kachery-tui: a defect of this program: {type(error).__name__}: {detail}{hint}")
     return EXIT_FAILED

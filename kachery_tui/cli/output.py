@@ -1,4 +1,8 @@
-"""What a command prints: data on stdout, talk on stderr."""
+"""What a command prints: data on stdout, talk on stderr.
+
+Everything printed to a terminal goes through here, and is made safe for it (`printable`): what other nodes say of
+themselves and their files is part of most of it. Data that goes into a pipe or a file stays as it is.
+"""
 
 import json
 import sys
@@ -7,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from kachery_tui.errors import KacheryError
+from kachery_tui.printable import printable, printable_json, printable_lines
 
 LIVE_SECONDS: Final = 0.1
 SPARSE_SECONDS: Final = 10.0
@@ -15,15 +20,24 @@ SPARSE_SECONDS: Final = 10.0
 
 def emit(text: str, value: Mapping[str, object] | Sequence[object], *, as_json: bool) -> None:
     """Print one piece of data on stdout: as text (nothing, if it is empty), or as one line of JSON."""
-    line = json.dumps(value, ensure_ascii=False) if as_json else text
-    if line:
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+    if as_json:
+        emit_json(json.dumps(value, ensure_ascii=False))
+    elif text:
+        sys.stdout.write((printable_lines(text) if sys.stdout.isatty() else text) + "\n")
+    sys.stdout.flush()
 
 
-def say(text: str) -> None:
+def emit_json(text: str) -> None:
+    """Print one line of JSON on stdout, without flushing it."""
+    if sys.stdout.isatty():
+        text = printable_json(text)
+    # Half characters are JSON, and no UTF-8.
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
+
+
+def say(text: str, end: str = "\n") -> None:
     """Tell the person something that is not data."""
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{printable_lines(text)}{end}")
     sys.stderr.flush()
 
 
@@ -49,7 +63,7 @@ class Progress:
             return
         self._next = now + (LIVE_SECONDS if self._live else SPARSE_SECONDS)
         if self._live:
-            sys.stderr.write(f"\r\x1b[K{text}")
+            sys.stderr.write(f"\r\x1b[K{printable(text)}")
             sys.stderr.flush()
             self._shown = True
         else:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from kachery_tui.errors import KacheryError, NotAllowed, UsageError
+from kachery_tui.printable import printable
+from kachery_tui.whole_files import temporary_beside
 
 LARGEST_FILE: Final = 1_000_000
 """Bytes; a settings file has a few hundred."""
@@ -76,23 +78,15 @@ def write_private(file: Path, data: bytes, *, mode: int = 0o600) -> None:
 
     A link stays one: what it points to is written.
     """
-    from tempfile import mkstemp
-
     try:
         target = file.resolve()
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor, name = mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
-        temporary = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as opened:
-                os.fchmod(opened.fileno(), mode)
+        with temporary_beside(target, 0o600) as (descriptor, temporary):
+            os.fchmod(descriptor, mode)
+            with open(descriptor, "wb", closefd=False) as opened:
                 opened.write(data)
-                opened.flush()
-                os.fsync(opened.fileno())
+            os.fsync(descriptor)
             temporary.replace(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
     except PermissionError:
         raise NotAllowed(f"cannot write {file}", "permission denied", "Check the folder's mode") from None
     except (OSError, RuntimeError) as error:
@@ -302,7 +296,7 @@ def describe(value: object) -> str:
 
 def _shown_key(key: str) -> str:
     # A quoted key may have any characters, of any number, also those that a terminal obeys.
-    return (key if key.isprintable() else repr(key)[1:-1])[:80]
+    return printable(key[:80])
 
 
 def _is_variable(text: str) -> bool:

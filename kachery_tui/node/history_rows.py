@@ -26,6 +26,7 @@ from kachery_tui.node.ledger import (
     Step,
     StepTime,
 )
+from kachery_tui.printable import printable_lines
 from kachery_tui.protocol.hashes import is_node_id, is_sha1
 from kachery_tui.protocol.roles import Stream
 from kachery_tui.protocol.uris import FileUri
@@ -234,7 +235,7 @@ def _text(value: Any) -> str:
     """A text for a terminal, where nothing in it may do more than be shown."""
     if not isinstance(value, str) or len(value) > LONGEST_TEXT:
         raise ValueError("no text, or too long a one")
-    return "".join(char if char.isprintable() or char == "\n" else "�" for char in value)
+    return printable_lines(value)
 
 
 def _path(value: Any) -> Path:

@@ -21,6 +21,7 @@ from kachery_tui.node.status_file import (
     birth_of,
 )
 from kachery_tui.node.threads import in_thread
+from kachery_tui.printable import printable
 from kachery_tui.storage.atomic import TempFile, write_all
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class StatusWriter:
             started=self._started,
             written=now,
             ended=ended,
-            storage=_line(str(node.storage.folder), 4096),
+            storage=printable(str(node.storage.folder)[:4096]),
             channels=tuple(_channel(each) for each in list(node.memberships.values())[:MOST_CHANNELS]),
             down=0.0 if is_over else _rounded(node.downloaded.rate(now)),
             up=0.0 if is_over else _rounded(node.uploaded.rate(now)),
@@ -127,16 +128,12 @@ def _channel(membership: "Membership") -> ChannelStatus:
     return ChannelStatus(
         membership.name,
         str(connection.state),
-        _line(reason, LONGEST_TEXT),
+        printable(reason[:LONGEST_TEXT]),
         connection.since,
         tuple(sorted(membership.asked)),
         tuple(sorted(membership.granted)),
         tuple(sorted(membership.in_force)),
     )
-
-
-def _line(text: str, longest: int) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text[:longest])
 
 
 def _rounded(rate: float) -> float:

@@ -3,6 +3,7 @@
 Source: PROTOCOL, Canonical JSON; the number format is ECMAScript's Number::toString.
 """
 
+import codecs
 import hashlib
 import json
 import math
@@ -22,6 +23,8 @@ MAX_DEPTH: Final = 200
 
 MAX_SAFE_INTEGER: Final = 2**53 - 1
 
+_UTF_16: Final = codecs.lookup("utf-16-be")
+"""At hand from the start: Python reads a codec's file when it is first used, and may not be allowed to by then."""
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 """Canonical for what `_is_plain` lets through, and several times faster than `_write`: most messages are plain."""
@@ -148,20 +151,16 @@ def _write(value: JsonValue, parts: list[str]) -> None:
 
 
 def _utf16(key: str) -> bytes:
-    return key.encode("utf-16-be", "surrogatepass")
+    return _UTF_16.encode(key, "surrogatepass")[0]
 
 
 def _string(text: str) -> str:
-    # Two escaped halves of a pair arrive as two surrogates where a text was put together; JavaScript sees one character.
-    joined = (
-        text.encode("utf-16-be", "surrogatepass").decode("utf-16-be", "surrogatepass")
-        if has_lone_surrogate(text)
-        else text
-    )
-    encoded = json.dumps(joined, ensure_ascii=False)
-    if not has_lone_surrogate(encoded):
-        return encoded
-    return "".join(f"\\u{ord(char):04x}" if "\ud800" <= char <= "\udfff" else char for char in encoded)
+    if not has_lone_surrogate(text):
+        return json.dumps(text, ensure_ascii=False)
+    # Two escaped halves of a pair arrive as two surrogates where a text was put together; JavaScript sees one character,
+    # as Python's own reader does. None of the steps looks at characters one by one: a stranger chooses how many.
+    joined: str = json.loads(json.dumps(text))
+    return json.dumps(joined, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
 
 
 def _number(value: float) -> str:

@@ -6,20 +6,14 @@ line of every list goes through) passes it.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import Final
 
 from rich.cells import cell_len, set_cell_size
 
-REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
-MOST_MARKS: Final = 2
-"""Combining marks kept in a row. Real scripts need two; hundreds would paint over the lines above."""
-
-TAB_WIDTH: Final = 4
+from kachery_tui.printable import MOST_MARKS, printable
 
 _WORD: Final = re.compile(r" *[^ ]+| +")
 
@@ -77,36 +71,8 @@ def _hidden(found: re.Match[str]) -> str:
 
 
 def plain(text: str) -> str:
-    """`text` as one line that does to a terminal what it seems to, masked where it has to be.
-
-    Control characters, bidirectional overrides, invisible and unassigned characters become `REPLACEMENT`; line ends
-    and tabs become spaces, odd spaces ordinary ones, piles of combining marks are cut down.
-    """
-    return _cleaned(Mask.over(text))
-
-
-@lru_cache(maxsize=4096)
-def _cleaned(text: str) -> str:
-    if text.isascii() and text.isprintable():
-        return text
-    kept: list[str] = []
-    marks = 0
-    for character in text:
-        category = unicodedata.category(character)
-        if category in ("Mn", "Me"):
-            marks += 1
-            # A variation selector changes how wide terminals draw what it follows, and they disagree by how much.
-            if marks <= MOST_MARKS and not 0xFE00 <= ord(character) <= 0xFE0F:
-                kept.append(character)
-            continue
-        marks = 0
-        if character in "\n\r" or category == "Zs":
-            kept.append(" ")
-        elif character == "\t":
-            kept.append(" " * TAB_WIDTH)
-        else:
-            kept.append(character if character.isprintable() else REPLACEMENT)
-    return "".join(kept)
+    """`text` as one line that is safe to print (see `printable`), masked where it has to be."""
+    return printable(Mask.over(text))
 
 
 def plain_lines(text: str) -> list[str]:

@@ -75,7 +75,7 @@ async def test_strange_messages_are_handed_on_and_hurt_nobody(config: ChannelCon
 
 LABELS: list[tuple[Any, str]] = [
     ({"label": "x" * 4_000}, "x" * 64),
-    ({"label": "a\x1b[31m\nb\u202ec"}, "a[31mbc"),
+    ({"label": "a\x1b[31m\nb\u202ec"}, "a�[31m b�c"),
     ({"label": "node"}, "node"),
     ({"label": 5}, ""),
     ({"label": "again"}, "again"),

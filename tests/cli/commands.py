@@ -1,5 +1,6 @@
-"""Running the real command line, each time as a process of its own."""
+"""Running the real command line: what ends by itself within this process, what serves or waits as one of its own."""
 
+import io
 import json
 import os
 import signal
@@ -7,12 +8,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from unittest.mock import patch
+
+from kachery_tui.cli.main import main
 
 PROGRAM = [sys.executable, "-P", "-m", "kachery_tui"]
 PATIENCE = 60.0
+
+PLAIN: Final = frozenset({"channel", "config", "info", "init", "keys", "link", "status", "store"})
+PLAIN_FEED: Final = frozenset({"append", "create", "delete", "list"})
+"""Commands that neither wait for others nor start a loop: each of them does the same in a process that is running."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,14 @@ class Shell:
         return {name: value for name, value in os.environ.items() if not name.startswith("XDG_")} | paths
 
     def run(self, *arguments: str | Path) -> Result:
-        """Run a command to its end."""
+        """Run a command to its end, without anything on stdin."""
+        words = [str(argument) for argument in arguments]
+        if words and (words[0] in PLAIN or (words[0] == "feed" and set(words[1:2]) <= PLAIN_FEED)):
+            return self._run_here(words)
+        return self.run_apart(*words)
+
+    def run_apart(self, *arguments: str | Path) -> Result:
+        """The same, always as a process of its own."""
         done = subprocess.run(
             [*PROGRAM, *map(str, arguments)],
             env=self.environment,
@@ -63,6 +79,25 @@ class Shell:
             check=False,
         )
         return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def _run_here(self, words: list[str]) -> Result:
+        with ExitStack() as stack:
+            stack.enter_context(patch.dict(os.environ, self.environment, clear=True))
+            stack.enter_context(chdir(self.folder))
+            stack.enter_context(
+                patch.object(sys, "stdin", stack.enter_context(Path(os.devnull).open(encoding="utf-8")))
+            )
+            outputs = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="\n") for _ in range(2)]
+            stack.enter_context(redirect_stdout(outputs[0]))
+            stack.enter_context(redirect_stderr(outputs[1]))
+            try:
+                code = main(words)
+            except SystemExit as ended:
+                code = ended.code if isinstance(ended.code, int) else 1
+        for output in outputs:
+            output.flush()
+        stdout, stderr = (output.detach().getvalue().decode() for output in outputs)
+        return Result(code, stdout, stderr)
 
     def ok(self, *arguments: str | Path) -> Result:
         """Run a command that must succeed."""

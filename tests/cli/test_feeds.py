@@ -5,6 +5,7 @@ import os
 import pty
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,40 @@ def test_a_person_is_asked_before_a_feed_goes(ana: Shell, answer: bytes, code: i
     assert process.wait(PATIENCE) == code
     os.close(leader)
     assert len(ana.ok("feed", "list", "--json").values) == (0 if code == 0 else 1)
+
+
+def test_what_an_owner_wrote_does_nothing_to_a_terminal(ana: Shell) -> None:
+    """Into a pipe it goes as it is; on a terminal it means the same, and nothing in it is obeyed."""
+    wrote = {"text": "\x9b2J \x7f \u202e gpj.exe \U000e0001 größe"}
+    ana.ok("feed", "create", "log")
+    ana.ok("feed", "append", "log", json.dumps(wrote))
+    assert "\x9b2J \x7f \u202e gpj.exe" in ana.ok("feed", "cat", "log").stdout
+    shown = on_a_terminal(ana, "feed", "cat", "log")
+    assert json.loads(shown) == wrote
+    assert shown.strip().isprintable()
+    assert "größe" in shown
+
+
+def test_a_name_does_nothing_to_a_terminal(ana: Shell) -> None:
+    (ana.folder / "evil\u202egpj.exe").write_bytes(b"x")
+    assert "\u202e" in ana.ok("store", "evil\u202egpj.exe").stdout
+    assert on_a_terminal(ana, "store", "evil\u202egpj.exe").strip().isprintable()
+
+
+def on_a_terminal(shell: Shell, *arguments: str) -> str:
+    """What a command writes where stdout is a terminal."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [*PROGRAM, *arguments], env=shell.environment, cwd=shell.folder, stdout=follower
+    )
+    os.close(follower)
+    seen = b""
+    with suppress(OSError):
+        while piece := os.read(leader, 10_000):
+            seen += piece
+    assert process.wait(PATIENCE) == 0
+    os.close(leader)
+    return seen.decode()
 
 
 def test_read_and_follow_over_a_hub(ana: Shell, ben: Shell, hub: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from kachery_tui.cli.fetch import copy
 from kachery_tui.errors import UsageError
+from kachery_tui.protocol.uris import FileUri
 from tests.cli.commands import PROGRAM, Shell, wait_until
 
 CHUNK = 20_000_000
@@ -110,6 +111,47 @@ def test_a_copy_overwrites_only_by_force(shell: Shell) -> None:
     assert shell.ok("load", uri, "--to", "there", "--force").line == "there/f"
     assert mine.read_bytes() == b"12345"
     assert [file.name for file in mine.parent.iterdir()] == ["f"]
+
+
+@pytest.mark.parametrize(
+    ("name", "there"),
+    [
+        ("../outside", "___outside"),
+        ("/etc/kachery-test", "_etc_kachery-test"),
+        ("a/../../outside", "a_.._.._outside"),
+        (".profile", "_profile"),
+        ("n" * 251 + ".dat", "n" * 251 + ".dat"),
+        ("ü" * 200 + ".npy", "ü" * 125 + ".npy"),
+        ("exe\u202efdp.npy", "exe_fdp.npy"),
+    ],
+)
+def test_the_name_in_a_uri_leads_nowhere(shell: Shell, name: str, there: str) -> None:
+    (shell.folder / "f").write_bytes(b"12345")
+    sha1 = FileUri.parse(shell.ok("store", "f").line).sha1
+    folder = shell.folder / "inner" / "there"
+    folder.mkdir(parents=True)
+    before = {path for path in shell.folder.rglob("*") if shell.storage not in path.parents}
+    for force in ((), ("--force",)):
+        shell.ok("load", f"sha1://{sha1}/{name}", "--to", folder, *force)
+    after = {path for path in shell.folder.rglob("*") if shell.storage not in path.parents}
+    assert after - before == {folder / there}
+    assert (folder / there).read_bytes() == b"12345"
+
+
+def test_a_link_that_somebody_planted_beside_the_target_is_not_followed(shell: Shell) -> None:
+    """The name of the temporary file used to be known beforehand: of the target and the process."""
+    (shell.folder / "f").write_bytes(b"12345")
+    uri = shell.ok("store", "f").line
+    there = shell.folder / "there"
+    there.mkdir()
+    precious = shell.folder / "precious"
+    precious.write_bytes(b"precious")
+    for pid in range(os.getpid() - 1000, os.getpid() + 3000):
+        (there / f".f.{pid}.part").symlink_to(precious)
+    shell.ok("load", uri, "--to", "there")
+    assert precious.read_bytes() == b"precious"
+    assert (there / "f").read_bytes() == b"12345"
+    assert not (there / "f").is_symlink()
 
 
 def test_a_place_that_is_taken_is_said_before_anybody_is_asked(shell: Shell, channel_file: Path) -> None:

@@ -136,7 +136,10 @@ async def test_a_role_in_force(tmp_path: Path, lab: Path) -> None:
         assert why_stream(ana, "nowhere", Stream.PROVIDE_FILES)[0].mark is Mark.BAD
 
 
-async def test_the_channel_is_disconnected(tmp_path: Path, hub: Hub, lab: Path) -> None:
+async def test_the_channel_is_disconnected(
+    tmp_path: Path, hub: Hub, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kachery_tui.node.obtaining.BUCKET_PAUSES", (0.05,))
     async with running_node(tmp_path / "ana", lab, roles=REQUEST) as ana:
         await hub.stop()
         await until(lambda: not ana.memberships["lab"].is_connected)
@@ -251,7 +254,7 @@ async def test_push(tmp_path: Path, lab: Path) -> None:
 async def test_cancelled_and_left(tmp_path: Path, lab: Path) -> None:
     async with running_node(tmp_path / "ana", lab, roles=REQUEST) as ana:
         row = ana.files.request(NOWHERE, "lab")
-        await at_step(row, Step.ASKING)
+        await until(lambda: bool(row.asks))
         links = chain(ana, row)
         says(links, Mark.WAIT, r"no answer yet; it is waited for .* more \(answer_timeout\)")
         ana.files.cancel(row.number)

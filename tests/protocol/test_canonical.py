@@ -3,7 +3,9 @@
 import json
 import math
 import struct
+import sys
 from collections.abc import Mapping, Sequence
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -205,3 +207,21 @@ def test_byte_length_is_that_of_utf_8(text: str) -> None:
 @given(ANY_TEXT)
 def test_half_characters_are_seen(text: str) -> None:
     assert has_lone_surrogate(text) == any("\ud800" <= char <= "\udfff" for char in text)
+
+
+@pytest.mark.parametrize("text", ["\ud800" * 20_000, "\ud800\udc00" * 10_000, '"\ud800' * 10_000])
+def test_half_characters_take_no_longer_than_whole_ones(text: str) -> None:
+    """Counted in calls, which say the same on any machine: a few, however long the text is."""
+    calls = 0
+
+    def count(_frame: FrameType, _event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    sys.setprofile(count)
+    try:
+        canonical = canonical_json(text)
+    finally:
+        sys.setprofile(None)
+    assert calls < 100
+    assert json.loads(canonical) == json.loads(json.dumps(text))
