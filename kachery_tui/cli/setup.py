@@ -26,7 +26,7 @@ def init(args: Namespace) -> int:
     if not is_label(label):
         raise UsageError(f"{label!r} is no label", "", f"1 to {LONGEST_LABEL} printable characters would do")
     storage = storage_folder(args.storage)
-    node_id = _make_storage(storage)
+    node_id = _make_storage(storage, folder)
     named = storage.absolute() if args.storage is not None else None
     save_node_config(NodeConfig(folder, label, args.owner, named))
     emit(str(file), {"config": str(file), "storage": str(storage), "nodeId": node_id}, as_json=args.as_json)
@@ -35,12 +35,12 @@ def init(args: Namespace) -> int:
     return 0
 
 
-def _make_storage(folder: Path) -> str:
+def _make_storage(folder: Path, settings: Path) -> str:
     from kachery_tui.storage.storage import Storage
 
     storage = Storage.open(folder)
     try:
-        return storage.node_key().node_id
+        return storage.node_key(settings).node_id
     finally:
         storage.close()
 
@@ -67,8 +67,8 @@ def info(args: Namespace) -> int:
     }
     totals = None
     # Opening a storage folder makes it, and asking for the key makes one: looking must do neither.
-    if (place.storage / "private.pem").exists():
-        value["nodeId"], totals = _look(place.storage)
+    if _has_key(place):
+        value["nodeId"], totals = _look(place)
         value["holds"] = {
             "files": totals.files,
             "links": totals.links,
@@ -80,12 +80,24 @@ def info(args: Namespace) -> int:
     return 0
 
 
-def _look(folder: Path) -> tuple[str, "Totals"]:
+def _has_key(place: Place) -> bool:
+    from kachery_tui.storage.identity import key_folder
+    from kachery_tui.storage.layout import Layout
+    from kachery_tui.storage.modes import modes_in
+
+    try:
+        folder = key_folder(Layout(place.storage, modes_in(place.storage)), place.folder)
+        return (folder / "private.pem").exists()
+    except OSError:
+        return False
+
+
+def _look(place: Place) -> tuple[str, "Totals"]:
     from kachery_tui.storage.storage import Storage
 
-    storage = Storage.open(folder)
+    storage = Storage.open(place.storage)
     try:
-        return storage.node_key().node_id, storage.totals()
+        return storage.node_key(place.folder).node_id, storage.totals()
     finally:
         storage.close()
 

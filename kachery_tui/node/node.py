@@ -115,7 +115,7 @@ class Node:
 
         Raises `KacheryError` when the storage folder cannot be used.
         """
-        self._key = await in_thread(self.storage.node_key)
+        self._key = await in_thread(lambda: self.storage.node_key(self.config.folder))
         self.node_id = self._key.node_id
         history = self.storage.history() if self._provide else None
         if history is not None:

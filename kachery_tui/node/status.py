@@ -115,7 +115,7 @@ class StatusWriter:
 
 def _write(file: Path, status: NodeStatus) -> None:
     """Whole or not at all, for the owner alone; what a crash of the machine takes need not come back."""
-    with TempFile(file.parent, 0o600) as temp:
+    with TempFile(file.parent) as temp:
         write_all(temp.fd, json.dumps(status.to_json()).encode(), 0)
         temp.rename(file)
 

@@ -8,24 +8,29 @@ import errno
 import fcntl
 import os
 import secrets
+import stat
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from kachery_tui.storage.modes import PRIVATE, Modes
 
 # macOS has no fdatasync.
 flush_data = getattr(os, "fdatasync", os.fsync)
 
 TEMP_PREFIX = "write-"
 TEMP_SUFFIX = ".tmp"
-# What the old daemon gives its files, too: other programs on the machine read them.
-FILE_MODE = 0o644
+_TRIES = 50
+_PAUSE = 0.01
 
 
 class TempFile:
     """A new file in `folder`, to be published under another name or thrown away at the end of its block."""
 
-    def __init__(self, folder: Path, mode: int = FILE_MODE) -> None:
-        self.path, self.fd = _create(folder, mode)
+    def __init__(self, folder: Path, modes: Modes = PRIVATE) -> None:
+        self._modes = modes
+        self.path, self.fd = _create(folder, modes)
         self._open = True
 
     def __enter__(self) -> Self:
@@ -42,7 +47,7 @@ class TempFile:
 
     def publish(self, place: Path) -> None:
         """Flush, rename to `place` (over what is there), and see to it that the name survives a crash as well."""
-        publish(self.path, self.fd, place)
+        publish(self.path, self.fd, place, self._modes)
         self._open = False
         os.close(self.fd)
 
@@ -63,9 +68,9 @@ class TempFile:
         return True
 
 
-def publish(path: Path, fd: int, place: Path) -> None:
+def publish(path: Path, fd: int, place: Path, modes: Modes) -> None:
     """Flush the file at `path`, open as `fd`, and rename it to `place`; both survive a crash once this returns."""
-    created = _make_directories(place.parent)
+    created = make_folders(place.parent, modes)
     os.fsync(fd)
     path.rename(place)
     sync_directory(place.parent)
@@ -73,9 +78,9 @@ def publish(path: Path, fd: int, place: Path) -> None:
         sync_directory(folder.parent)
 
 
-def write_file(tmp: Path, place: Path, data: bytes, mode: int = FILE_MODE) -> None:
+def write_file(tmp: Path, place: Path, data: bytes, modes: Modes = PRIVATE) -> None:
     """Put `data` at `place` in one step, over what is there; `tmp` is a folder of the same file system."""
-    with TempFile(tmp, mode) as temp:
+    with TempFile(tmp, modes) as temp:
         write_all(temp.fd, data, 0)
         temp.publish(place)
 
@@ -121,26 +126,62 @@ def still_named(fd: int, path: Path) -> bool:
     return (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)
 
 
-def _create(folder: Path, mode: int) -> tuple[Path, int]:
-    while True:
-        path = folder / f"{TEMP_PREFIX}{secrets.token_hex(8)}{TEMP_SUFFIX}"
-        try:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        except FileNotFoundError:
-            folder.mkdir(parents=True, exist_ok=True)
-            continue
-        # Between the two calls a cleaner may have taken the file for a leftover.
-        if try_lock(fd) and still_named(fd, path):
-            return path, fd
+def open_in_place(path: Path, modes: Modes) -> int:
+    """Open a file that is locked or written where it stands, made if it is missing; with the bits that it is to have.
+
+    A symbolic link, or anything else that is no file, raises `OSError`: nothing of this program's is one, so somebody
+    planted it to have another file written. A file of one's own that others may open loses those bits: whoever can
+    open a file can hold its lock.
+    """
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, modes.file)
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        modes.apply(fd, status)
+    except BaseException:
         os.close(fd)
+        raise
+    return fd
 
 
-def _make_directories(path: Path) -> list[Path]:
-    """Create the folder and those above it that are missing; returns the new ones."""
+def make_folders(path: Path, modes: Modes) -> list[Path]:
+    """Create the folder and those above it that are missing; returns the new ones. Raises `OSError`."""
     missing = []
     while not path.is_dir():
         missing.append(path)
         path = path.parent
     for folder in reversed(missing):
-        folder.mkdir(exist_ok=True)
+        _make_folder(folder, modes)
     return missing
+
+
+def _make_folder(path: Path, modes: Modes) -> None:
+    for tries_left in range(_TRIES if modes.is_shared else 0, -1, -1):
+        try:
+            modes.make_folder(path)
+        except FileExistsError:
+            if not path.is_dir():
+                raise
+        except PermissionError:
+            # Another user of the group has just made the folder above, and not yet given it its bits.
+            if not tries_left:
+                raise
+            time.sleep(_PAUSE)
+            continue
+        return
+
+
+def _create(folder: Path, modes: Modes) -> tuple[Path, int]:
+    while True:
+        path = folder / f"{TEMP_PREFIX}{secrets.token_hex(8)}{TEMP_SUFFIX}"
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, modes.file)
+        except FileNotFoundError:
+            make_folders(folder, modes)
+            continue
+        modes.apply(fd)
+        # Between the calls a cleaner may have taken the file for a leftover.
+        if try_lock(fd) and still_named(fd, path):
+            return path, fd
+        os.close(fd)

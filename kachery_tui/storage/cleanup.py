@@ -46,7 +46,7 @@ def _clean_part(layout: Layout, sha1: str) -> None:
 
 def _remove_unheld(path: Path, also: Path | None = None) -> None:
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
         return
     try:

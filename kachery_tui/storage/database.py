@@ -9,12 +9,14 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from kachery_tui.errors import KacheryError, TryAgain
-from kachery_tui.storage.atomic import try_lock
-from kachery_tui.storage.sqlite_file import transact
+from kachery_tui.storage.atomic import open_in_place, try_lock
+from kachery_tui.storage.modes import PRIVATE, Modes
+from kachery_tui.storage.sqlite_file import make_with_mode, set_mode, transact
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -83,8 +85,10 @@ CREATE INDEX IF NOT EXISTS entries_with_manifest ON entries (manifest_sha1) WHER
 class Database:
     """A connection for reading, one for writing and one for searching, each behind a lock; safe from any thread."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, modes: Modes = PRIVATE) -> None:
         self._path = path
+        self._modes = modes
+        self._said = ""
         self._read_lock = threading.Lock()
         self._write_lock = threading.Lock()
         self._search_lock = threading.Lock()
@@ -126,10 +130,8 @@ class Database:
                     result = transact(self._writer, work)
                     self.changes += 1
             except sqlite3.Error as error:
-                if is_locked(error):
-                    _log.warning(
-                        "The index is locked by another process; it will be brought up to date later"
-                    )
+                if is_locked(error) or _is_refusal(error):
+                    self._say_not_written(error)
                     return None
                 self._answer(error, last)
             else:
@@ -149,22 +151,39 @@ class Database:
     def _answer(self, error: sqlite3.Error, last: bool) -> None:
         if self._closed:
             raise KacheryError("the storage folder's index is closed") from error
-        if last or isinstance(error, sqlite3.ProgrammingError):
+        if isinstance(error, sqlite3.ProgrammingError):
             raise error
         if is_locked(error):
             raise TryAgain("the index is locked by another process", str(error)) from error
-        _log.warning("The index cannot be used (%s); it is built anew", error)
+        if last:
+            raise KacheryError(f"cannot use the index {self._path}", str(error), "Check the disk") from error
         with self._read_lock, self._write_lock, self._search_lock:
             self._close_all()
-            self._discard()
+            if _is_damage(error):
+                _log.warning("The index cannot be used (%s); it is built anew", error)
+                self._discard()
             self._connect()
+
+    def _say_not_written(self, error: sqlite3.Error) -> None:
+        """Say, once for each reason, that the index falls behind."""
+        if is_locked(error):
+            _log.warning("The index is locked by another process; it will be brought up to date later")
+        elif self._said != str(error):
+            self._said = str(error)
+            _log.warning(
+                "The index %s cannot be written to (%s) and falls behind; its owner can run: chmod %s %s",
+                self._path,
+                error,
+                "g+rw" if self._modes.is_shared else "u+rw",
+                self._path,
+            )
 
     def _connect(self) -> None:
         try:
             try:
                 self._open(str(self._path))
             except sqlite3.DatabaseError as error:
-                if is_locked(error) or isinstance(error, sqlite3.OperationalError):
+                if not _is_damage(error):
                     raise
                 _log.warning("The index %s cannot be read (%s); it is built anew", self._path, error)
                 self._discard()
@@ -174,6 +193,11 @@ class Database:
             self._open(f"file:kachery-tui-{id(self):x}?mode=memory&cache=shared")
 
     def _open(self, name: str) -> None:
+        if name == str(self._path):
+            with suppress(PermissionError):
+                # Another user's index can be read, and one on a disk that is read-only.
+                make_with_mode(self._path, self._modes)
+            set_mode(self._path, self._modes)
         writer = connection(name)
         try:
             _prepare(writer)
@@ -198,7 +222,7 @@ class Database:
 
     def _discard(self) -> None:
         """Remove the database, unless another process has already put a new one in its place."""
-        guard = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        guard = open_in_place(self._path.with_suffix(".lock"), self._modes)
         try:
             if not try_lock(guard):
                 return
@@ -267,6 +291,29 @@ def statements(script: str) -> list[str]:
             statements.append(current)
             current = ""
     return statements
+
+
+_REFUSALS: Final = frozenset(
+    {
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_AUTH,
+        sqlite3.SQLITE_FULL,
+    }
+)
+
+
+def _is_refusal(error: sqlite3.Error) -> bool:
+    """Whether a whole file cannot be written to: another user's, on a full disk, or on one that is read-only."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF in _REFUSALS and code != sqlite3.SQLITE_READONLY_DBMOVED
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    """Whether a file is of no use to anybody: damaged, of another program, or with a schema that is not the index's."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 
 
 def is_locked(error: sqlite3.Error) -> bool:

@@ -9,6 +9,7 @@ from kachery_tui.protocol.canonical import has_lone_surrogate
 from kachery_tui.protocol.hashes import is_node_id, is_sha1
 from kachery_tui.protocol.uris import is_hash_name, subfeed_hash
 from kachery_tui.storage.kept import KeptDatabase
+from kachery_tui.storage.modes import PRIVATE, Modes
 from kachery_tui.storage.values import Followed
 
 MOST_NAMES: Final = 100_000
@@ -30,13 +31,14 @@ CREATE TABLE follows (
 class FeedNotes:
     """Names and follows of a storage folder. Methods block on the disk; they raise as `KeptDatabase` does."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, modes: Modes = PRIVATE) -> None:
         self._db = KeptDatabase(
             path,
             _SCHEMA,
             "SELECT f.feed, f.hash, f.channel, f.since, n.hash, n.name FROM follows AS f, names AS n LIMIT 1",
             name="the notes on feeds",
             lost="Names of subfeeds and what is followed are not remembered",
+            modes=modes,
         )
 
     def close(self) -> None:

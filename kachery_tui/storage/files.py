@@ -127,7 +127,7 @@ class Files:
                 if self._has(digest):
                     return self._finish(digest, path.name, str(path), 0)
             self._need_room(source.size, f"cannot store {path}")
-            with TempFile(self._layout.tmp) as temp:
+            with TempFile(self._layout.tmp, self._layout.modes) as temp:
                 digest = copy_and_hash(source.fd, temp.fd, source.size, progress)
                 source.check_unchanged()
                 if self._has(digest):
@@ -142,7 +142,7 @@ class Files:
         added = 0
         if not self._has(digest):
             self._need_room(len(data), what)
-            with explained(what), TempFile(self._layout.tmp) as temp:
+            with explained(what), TempFile(self._layout.tmp, self._layout.modes) as temp:
                 write_all(temp.fd, data, 0)
                 temp.publish(self._layout.file(digest.sha1))
             added = len(data)
@@ -161,7 +161,7 @@ class Files:
                 return self._finish(digest, path.name, str(path), 0)
             manifest_sha1 = self._store_manifest(digest, path.name)
             link = Link.to(path, source.stat, manifest_sha1)
-            write_file(self._layout.tmp, self._layout.link(digest.sha1), link.encode())
+            write_file(self._layout.tmp, self._layout.link(digest.sha1), link.encode(), self._layout.modes)
             self._index.record(
                 digest.sha1,
                 digest.size,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from kachery_tui.storage.kept import KeptDatabase
+from kachery_tui.storage.modes import PRIVATE, Modes
 
 KEPT_ENDED: Final = 1_000
 """Ended rows that are kept, those with the highest numbers."""
@@ -63,13 +64,14 @@ class History:
     removed, and a new one begun.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, modes: Modes = PRIVATE) -> None:
         self._db = KeptDatabase(
             path,
             _SCHEMA,
             "SELECT number, ended, seen, data FROM requests LIMIT 1",
             name="the history of requests",
             lost="Requests are not remembered",
+            modes=modes,
         )
 
     @property

@@ -1,5 +1,6 @@
 """Who this node is: the key pair, node id and owner in the storage folder (PROTOCOL.md, storage folder)."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -7,19 +8,41 @@ from kachery_tui.errors import KacheryError, UsageError
 from kachery_tui.protocol.keys import PrivateKey
 from kachery_tui.storage.atomic import TempFile, write_all, write_file
 from kachery_tui.storage.layout import Layout
+from kachery_tui.storage.modes import PRIVATE, Modes
 from kachery_tui.storage.problems import explained
 
 _MAX_BYTES = 65536
 
 
-def node_key(layout: Layout) -> PrivateKey:
-    """The node's private key, made on the first call in a new folder.
+def key_folder(layout: Layout, own: Path | None) -> Path:
+    """Where this user's key is, or would be made: the storage folder, or `own` where that one has another user's.
+
+    A node is a person's: those who share a folder of files each speak for themselves.
+    """
+    private = layout.folder / "private.pem"
+    try:
+        is_anothers = layout.modes.is_shared and private.stat().st_uid != os.geteuid()
+    except FileNotFoundError:
+        is_anothers = False
+    return own if is_anothers and own is not None else layout.folder
+
+
+def node_key(layout: Layout, own: Path | None = None) -> PrivateKey:
+    """The node's private key, made on the first call in a new folder (see `key_folder`).
 
     Raises UsageError for a key file that is damaged or does not belong to its public half: a node must never
     become another one by itself.
     """
-    private, public = layout.folder / "private.pem", layout.folder / "public.pem"
     with explained(f"cannot set up the node's key in {layout.folder}"):
+        folder = key_folder(layout, own)
+        if folder != layout.folder:
+            return _key_in(folder, folder, PRIVATE)
+        return _key_in(folder, layout.tmp, layout.modes)
+
+
+def _key_in(folder: Path, tmp: Path, modes: Modes) -> PrivateKey:
+    private, public = folder / "private.pem", folder / "public.pem"
+    with explained(f"cannot set up the node's key in {folder}"):
         if not private.exists():
             if public.exists():
                 raise UsageError(
@@ -27,18 +50,18 @@ def node_key(layout: Layout) -> PrivateKey:
                     "public.pem beside it belongs to a node whose private key is not here",
                     "Bring private.pem back, or move public.pem away to become a new node",
                 )
-            _make(layout, private)
+            _make(tmp, private)
         key = _load(private)
         _keep_private(private)
         if not public.exists():
-            write_file(layout.tmp, public, key.public_pem(), 0o600)
+            write_file(tmp, public, key.public_pem())
         elif _words(public.read_bytes()[:_MAX_BYTES]) != _words(key.public_pem()):
             raise UsageError(
                 f"{public} does not belong to {private}", "", "Bring back the pair that was made together"
             )
-        note = layout.folder / "kachery-node-id"
+        note = folder / "kachery-node-id"
         if _text(note) != key.node_id:
-            write_file(layout.tmp, note, key.node_id.encode())
+            write_file(tmp, note, key.node_id.encode(), modes)
     return key
 
 
@@ -47,8 +70,8 @@ def owner(layout: Layout) -> str | None:
     return _text(layout.folder / "owner") or None
 
 
-def _make(layout: Layout, private: Path) -> None:
-    with TempFile(layout.tmp, 0o600) as temp:
+def _make(tmp: Path, private: Path) -> None:
+    with TempFile(tmp) as temp:
         write_all(temp.fd, PrivateKey.generate().to_pem(), 0)
         # Two processes may start on a new folder at once: the first key to stand there is the node's.
         temp.publish_new(private)

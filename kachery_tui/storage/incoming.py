@@ -18,10 +18,19 @@ from pathlib import Path
 
 from kachery_tui.errors import UsageError
 from kachery_tui.protocol.manifest import Chunk, Manifest
-from kachery_tui.storage.atomic import flush_data, publish, still_named, try_lock, write_all
+from kachery_tui.storage.atomic import (
+    flush_data,
+    make_folders,
+    open_in_place,
+    publish,
+    still_named,
+    try_lock,
+    write_all,
+)
 from kachery_tui.storage.chunk_writer import ChunkWriter
 from kachery_tui.storage.hashing import feed_range, hash_range, sha1_of
 from kachery_tui.storage.layout import Layout
+from kachery_tui.storage.modes import Modes
 from kachery_tui.storage.part_record import read_record, write_record
 from kachery_tui.storage.problems import StillArriving, WrongBytes, WrongManifest, disk_full, explained
 from kachery_tui.storage.values import ByteSource, Found
@@ -76,7 +85,7 @@ class Incoming:
         self._rolled = 0
         self._closed = False
         with explained(self._what):
-            self._fd = _open_locked(self._path, sha1)
+            self._fd = _open_locked(self._path, sha1, layout.modes)
             try:
                 self._resume()
                 self._need_room()
@@ -139,7 +148,7 @@ class Incoming:
                 # The kernel tells of a failed write-back once: the flush below would find nothing wrong.
                 raise self._failure
             place = self._layout.file(self.sha1)
-            publish(self._path, self._fd, place)
+            publish(self._path, self._fd, place, self._layout.modes)
             self._record.unlink(missing_ok=True)
         self._closed = True
         os.close(self._fd)
@@ -312,7 +321,7 @@ class Incoming:
         if len(self.chunks) == 1 or self._manifest_sha1 is None:
             return
         if verified:
-            write_record(self._layout.tmp, self._record, self._manifest_sha1, verified)
+            write_record(self._layout.tmp, self._record, self._manifest_sha1, verified, self._layout.modes)
         else:
             self._record.unlink(missing_ok=True)
 
@@ -349,12 +358,18 @@ class Incoming:
             raise disk_full(self._what, f"it takes {missing:,} more bytes, and {room:,} are free")
 
 
-def _open_locked(path: Path, sha1: str) -> int:
+def _open_locked(path: Path, sha1: str, modes: Modes) -> int:
     while True:
         try:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            fd = open_in_place(path, modes)
         except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folders(path.parent, modes)
+            continue
+        except OSError:
+            if not path.is_symlink():
+                raise
+            # Not ours, and nothing is lost with it.
+            path.unlink(missing_ok=True)
             continue
         if not try_lock(fd):
             os.close(fd)

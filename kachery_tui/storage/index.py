@@ -14,6 +14,7 @@ from kachery_tui.errors import TryAgain
 from kachery_tui.filters import NO_FILTER, Filter
 from kachery_tui.storage.database import Database
 from kachery_tui.storage.index_query import column, ids_to_go
+from kachery_tui.storage.modes import PRIVATE, Modes
 from kachery_tui.storage.search import Search
 from kachery_tui.storage.values import Check, Entry, Kind, Order, Totals
 
@@ -36,8 +37,8 @@ ON CONFLICT (sha1) DO UPDATE SET
 class Index:
     """The index of a storage folder. Methods block on the disk; call them from a thread, never the event loop."""
 
-    def __init__(self, path: Path) -> None:
-        self._db = Database(path)
+    def __init__(self, path: Path, modes: Modes = PRIVATE) -> None:
+        self._db = Database(path, modes)
         self._version_lock = threading.Lock()
         self._seen = (0, 0)
         self._version = 0

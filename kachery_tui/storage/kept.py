@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from kachery_tui.errors import KacheryError, TryAgain
 from kachery_tui.storage.database import connection, is_locked, statements, version_of
-from kachery_tui.storage.sqlite_file import SqliteFile, transact
+from kachery_tui.storage.modes import PRIVATE, Modes
+from kachery_tui.storage.sqlite_file import SqliteFile, set_mode, transact
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -28,8 +29,10 @@ class KeptDatabase(SqliteFile):
     `probe` is a query that only works on what `schema` has made.
     """
 
-    def __init__(self, path: Path, schema: str, probe: str, *, name: str, lost: str) -> None:
-        super().__init__(path)
+    def __init__(
+        self, path: Path, schema: str, probe: str, *, name: str, lost: str, modes: Modes = PRIVATE
+    ) -> None:
+        super().__init__(path, modes)
         self._schema = schema
         self._probe = probe
         self._name = name
@@ -70,7 +73,7 @@ class KeptDatabase(SqliteFile):
 
     def connect(self) -> sqlite3.Connection:
         """See `SqliteFile`."""
-        self.path.chmod(0o600)
+        set_mode(self.path, self.modes)
         db = connection(str(self.path))
         db.text_factory = as_text
         try:

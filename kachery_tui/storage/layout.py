@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kachery_tui.errors import UsageError
 from kachery_tui.protocol.hashes import is_sha1, pathify
+from kachery_tui.storage.modes import PRIVATE, Modes
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,8 @@ class Layout:
     """
 
     folder: Path
+    modes: Modes = PRIVATE
+    """Of what is new in it."""
 
     @property
     def files(self) -> Path:

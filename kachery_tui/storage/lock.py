@@ -9,7 +9,8 @@ import os
 import sys
 from pathlib import Path
 
-from kachery_tui.storage.atomic import try_lock, write_all
+from kachery_tui.storage.atomic import open_in_place, try_lock, write_all
+from kachery_tui.storage.modes import Modes
 from kachery_tui.storage.problems import StorageBusy, explained
 
 _MAX_NOTE = 4096
@@ -18,10 +19,10 @@ _MAX_NOTE = 4096
 class Claim:
     """The hold of this process on a storage folder; the kernel ends it with the process, however it ends."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, modes: Modes) -> None:
         """Take hold, or raise StorageBusy with the process id and command of the node that has it."""
         with explained(f"cannot claim the storage folder {path.parent}"):
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._fd = open_in_place(path, modes)
         try:
             if not try_lock(self._fd):
                 raise StorageBusy(

@@ -7,18 +7,19 @@ from pathlib import Path
 from kachery_tui.protocol.canonical import parse_json
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.storage.atomic import TempFile, write_all
+from kachery_tui.storage.modes import Modes
 
 # A hundred thousand chunks, verified every other one, take about a megabyte.
 _MAX_BYTES = 16_000_000
 
 
-def write_record(tmp: Path, place: Path, manifest_sha1: str, verified: Iterable[int]) -> None:
+def write_record(tmp: Path, place: Path, manifest_sha1: str, verified: Iterable[int], modes: Modes) -> None:
     """Write down which chunks of the manifest were flushed.
 
     The record itself is not: one that is lost in a crash of the machine costs a download, nothing more.
     """
     data = json.dumps({"manifest": manifest_sha1, "verified": _ranges(verified)}, separators=(",", ":"))
-    with TempFile(tmp) as temp:
+    with TempFile(tmp, modes) as temp:
         write_all(temp.fd, data.encode(), 0)
         temp.rename(place)
 

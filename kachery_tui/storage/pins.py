@@ -9,16 +9,18 @@ import threading
 from pathlib import Path
 
 from kachery_tui.protocol.hashes import is_sha1
-from kachery_tui.storage.atomic import write_file
+from kachery_tui.storage.atomic import open_in_place, write_file
+from kachery_tui.storage.modes import Modes
 from kachery_tui.storage.problems import explained
 
 
 class Pins:
     """The set of pinned hashes of a storage folder, shared by all its processes."""
 
-    def __init__(self, path: Path, tmp: Path) -> None:
+    def __init__(self, path: Path, tmp: Path, modes: Modes) -> None:
         self._path = path
         self._tmp = tmp
+        self._modes = modes
         self._lock = threading.Lock()
 
     def all(self) -> frozenset[str]:
@@ -35,12 +37,13 @@ class Pins:
     def set(self, sha1: str, pinned: bool) -> None:
         """Pin or unpin one hash; on disk once this returns."""
         with self._lock, explained("cannot write which files are pinned"):
-            guard = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            guard = open_in_place(self._path.with_suffix(".lock"), self._modes)
             try:
                 fcntl.flock(guard, fcntl.LOCK_EX)
                 now = self.all()
                 wanted = now | {sha1} if pinned else now - {sha1}
                 if wanted != now:
-                    write_file(self._tmp, self._path, "".join(f"{pin}\n" for pin in sorted(wanted)).encode())
+                    data = "".join(f"{pin}\n" for pin in sorted(wanted)).encode()
+                    write_file(self._tmp, self._path, data, self._modes)
             finally:
                 os.close(guard)

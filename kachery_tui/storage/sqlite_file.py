@@ -2,11 +2,15 @@
 
 import os
 import sqlite3
+import stat
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
+
+from kachery_tui.storage.modes import PRIVATE, Modes
 
 T = TypeVar("T")
 
@@ -14,8 +18,9 @@ T = TypeVar("T")
 class SqliteFile(ABC):
     """What is the same for every such file. Its methods block on the disk, and `lock` is held while they run."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, modes: Modes = PRIVATE) -> None:
         self.path = path
+        self.modes = modes
         self.lock = threading.Lock()
         self.opened_times = 0
         self.taken_away = 0
@@ -43,8 +48,7 @@ class SqliteFile(ABC):
             self.let_go()
             self.taken_away += 1
         if self._db is None:
-            # SQLite gives its other files the mode of this one. What is in there is nobody else's concern.
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            make_with_mode(self.path, self.modes)
             self._db, self._inode = self.connect(), self.path.stat().st_ino
             self.opened_times += 1
         return self._db
@@ -60,6 +64,30 @@ class SqliteFile(ABC):
             return self.path.stat().st_ino == self._inode
         except FileNotFoundError:
             return False
+
+
+def make_with_mode(path: Path, modes: Modes) -> None:
+    """Make an SQLite file, empty, with the bits that it is to have, unless it is there.
+
+    SQLite gives its other files the mode of this one. Raises `OSError` that says why, where the file cannot be opened.
+    """
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, modes.file)
+    try:
+        status = os.fstat(fd)
+        if not status.st_size:
+            modes.apply(fd, status)
+    finally:
+        os.close(fd)
+
+
+def set_mode(path: Path, modes: Modes) -> None:
+    """Give an SQLite file of this program's, and those beside it, the bits that they are to have, where they are ours."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        with suppress(FileNotFoundError):
+            part = Path(f"{path}{suffix}")
+            status = part.stat()
+            if stat.S_IMODE(status.st_mode) != modes.file and status.st_uid == os.geteuid():
+                part.chmod(modes.file)
 
 
 def transact(db: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:

@@ -14,6 +14,7 @@ from kachery_tui.protocol.keys import PrivateKey
 from kachery_tui.protocol.manifest import Manifest
 from kachery_tui.protocol.messages import FileKey
 from kachery_tui.storage import cleanup, eviction, identity
+from kachery_tui.storage.atomic import make_folders
 from kachery_tui.storage.feed_notes import FeedNotes
 from kachery_tui.storage.feeds import FeedStore
 from kachery_tui.storage.files import Files
@@ -22,6 +23,7 @@ from kachery_tui.storage.incoming import Incoming
 from kachery_tui.storage.index import Index
 from kachery_tui.storage.layout import Layout
 from kachery_tui.storage.lock import Claim
+from kachery_tui.storage.modes import PRIVATE, modes_in
 from kachery_tui.storage.pins import Pins
 from kachery_tui.storage.problems import explain
 from kachery_tui.storage.scan import Scan
@@ -49,31 +51,34 @@ class Storage:
     are KacheryErrors; a hash that is none raises UsageError.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._layout = Layout(folder)
-        self.folder = folder
-        self.index = Index(self._layout.database)
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self.folder = layout.folder
+        self.index = Index(layout.database, layout.modes)
         self._files = Files(self._layout, self.index)
         self._trash = Trash(self._layout, self.index)
-        self._pins = Pins(self._layout.pins, self._layout.tmp)
+        self._pins = Pins(layout.pins, layout.tmp, layout.modes)
         self._settings = Settings(self._layout.settings)
         self._evicting = threading.Lock()
         self._claim: Claim | None = None
-        self.feeds = FeedStore(folder)
-        self.feed_notes = FeedNotes(self._layout.feed_notes)
+        self.feeds = FeedStore(layout.folder)
+        self.feed_notes = FeedNotes(layout.feed_notes, layout.modes)
 
     @classmethod
     def open(cls, folder: Path) -> "Storage":
         """Open a storage folder, creating what is missing. Quick: the index is brought up to date by `scan`.
 
+        A new folder is its owner's alone; in one that a group shares (`modes_in`), so is everything new.
+
         Raises NotAllowed if the folder cannot be written to, UsageError if it is none.
         """
         folder = Path(os.path.abspath(folder.expanduser()))  # noqa: PTH100 -- keep the person's symbolic links
-        layout = Layout(folder)
         what = f"cannot use {folder} as storage folder"
         try:
-            for part in (folder, layout.files, layout.tmp):
-                part.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE.folder)
+            layout = Layout(folder, modes_in(folder))
+            for part in (layout.files, layout.tmp):
+                make_folders(part, layout.modes)
             for part in (folder, layout.files, layout.tmp):
                 if not os.access(part, os.W_OK | os.X_OK):
                     raise NotAllowed(
@@ -88,7 +93,7 @@ class Storage:
                     what, f"{error.filename} is not a folder", "Choose another with --storage"
                 )
             raise problem from error
-        return cls(folder)
+        return cls(layout)
 
     def close(self) -> None:
         """Let go of the index and, if this process claimed the folder, of that."""
@@ -102,15 +107,18 @@ class Storage:
     def claim(self) -> None:
         """Make this process the folder's one node; StorageBusy names the process that is."""
         if self._claim is None:
-            self._claim = Claim(self._layout.claim)
+            self._claim = Claim(self._layout.claim, self._layout.modes)
 
     def history(self) -> History | None:
         """The requests of earlier runs; None where another process, or none, is the folder's one node."""
-        return History(self._layout.history) if self._claim is not None else None
+        return History(self._layout.history, self._layout.modes) if self._claim is not None else None
 
-    def node_key(self) -> PrivateKey:
-        """The node's key, made if the folder has none. UsageError if what is there cannot be used."""
-        return identity.node_key(self._layout)
+    def node_key(self, own: Path | None = None) -> PrivateKey:
+        """The node's key, made if there is none. UsageError if what is there cannot be used.
+
+        It is in this folder, or where another user of a shared one has his here, in the folder `own`.
+        """
+        return identity.node_key(self._layout, own)
 
     def owner(self) -> str | None:
         """The owner's name or address, as the file `owner` has it."""

@@ -9,6 +9,7 @@ from typing import Final
 
 from kachery_tui.errors import UsageError
 from kachery_tui.protocol.hashes import is_sha1
+from kachery_tui.storage.atomic import make_folders
 from kachery_tui.storage.index import Index
 from kachery_tui.storage.layout import Layout
 from kachery_tui.storage.links import read_link
@@ -29,8 +30,8 @@ class Trash:
     def put(self, sha1: str) -> None:
         """Move a file and its link, whichever are there, to the trash; UsageError if neither is."""
         with explained(f"cannot move {sha1} to the trash"):
-            size = _move(self._layout.file(sha1), self._layout.trashed_file(sha1))
-            link = _move(self._layout.link(sha1), self._layout.trashed_link(sha1))
+            size = self._move(self._layout.file(sha1), self._layout.trashed_file(sha1))
+            link = self._move(self._layout.link(sha1), self._layout.trashed_link(sha1))
         if size is None and link is None:
             self._index.forget(sha1)
             raise UsageError(f"{sha1} is not in storage")
@@ -41,7 +42,7 @@ class Trash:
     def put_file(self, sha1: str) -> None:
         """Move the bytes of a file alone: a link beside it costs nothing and still leads to them."""
         with explained(f"cannot move {sha1} to the trash"):
-            size = _move(self._layout.file(sha1), self._layout.trashed_file(sha1))
+            size = self._move(self._layout.file(sha1), self._layout.trashed_file(sha1))
         if size is not None:
             self._index.add_trash(size)
         link = read_link(self._layout.link(sha1))
@@ -55,8 +56,8 @@ class Trash:
     def restore(self, sha1: str) -> None:
         """Bring a file or link back; UsageError if the trash has neither."""
         with explained(f"cannot restore {sha1} from the trash"):
-            size = _move(self._layout.trashed_file(sha1), self._layout.file(sha1))
-            link = _move(self._layout.trashed_link(sha1), self._layout.link(sha1))
+            size = self._move(self._layout.trashed_file(sha1), self._layout.file(sha1))
+            link = self._move(self._layout.trashed_link(sha1), self._layout.link(sha1))
         if size is not None:
             self._index.add_trash(-size)
             self._index.record(sha1, size, "file")
@@ -132,6 +133,15 @@ class Trash:
         self._index.forget_trash()
         return freed
 
+    def _move(self, place: Path, target: Path) -> int | None:
+        try:
+            size = place.stat().st_size
+        except FileNotFoundError:
+            return None
+        make_folders(target.parent, self._layout.modes)
+        place.rename(target)
+        return size
+
 
 def _trashed(sha1: str, place: Path, name: str) -> TrashedFile | None:
     try:
@@ -145,13 +155,3 @@ def _trashed(sha1: str, place: Path, name: str) -> TrashedFile | None:
     if link is None:
         return TrashedFile(sha1, status.st_size, name, status.st_ctime)
     return TrashedFile(sha1, link.size, name or link.path.name, status.st_ctime)
-
-
-def _move(place: Path, target: Path) -> int | None:
-    try:
-        size = place.stat().st_size
-    except FileNotFoundError:
-        return None
-    target.parent.mkdir(parents=True, exist_ok=True)
-    place.rename(target)
-    return size

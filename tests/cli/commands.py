@@ -64,7 +64,7 @@ class Shell:
         """Run a command to its end, without anything on stdin."""
         words = [str(argument) for argument in arguments]
         if words and (words[0] in PLAIN or (words[0] == "feed" and set(words[1:2]) <= PLAIN_FEED)):
-            return self._run_here(words)
+            return self.here(*words)
         return self.run_apart(*words)
 
     def run_apart(self, *arguments: str | Path) -> Result:
@@ -80,7 +80,8 @@ class Shell:
         )
         return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
-    def _run_here(self, words: list[str]) -> Result:
+    def here(self, *words: str) -> Result:
+        """The same within this process; for what ends without a network."""
         with ExitStack() as stack:
             stack.enter_context(patch.dict(os.environ, self.environment, clear=True))
             stack.enter_context(chdir(self.folder))

@@ -24,7 +24,7 @@ def test_a_stored_file_is_found_and_listed(storage: Storage, tmp_path: Path) -> 
     found = storage.find(stored.uri.sha1)
     assert found is not None
     assert (found.path.read_bytes(), found.size, found.kind) == (b"hello", 5, "file")
-    assert found.path.stat().st_mode & 0o777 == 0o644
+    assert found.path.stat().st_mode & 0o777 == 0o600
     entry = storage.index.get(stored.uri.sha1)
     assert entry is not None
     assert (entry.name, entry.origin, entry.size) == (source.name, str(source), 5)
