@@ -1,6 +1,8 @@
 """The pub-sub service without sockets: time and frames in, frames out."""
 
 import json
+import tracemalloc
+from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count
 from typing import Any
@@ -312,3 +314,77 @@ def test_what_is_shared_is_written_once_for_each_format() -> None:
     assert encoded[2] is encoded[3]
     assert isinstance(encoded[0], str)
     assert isinstance(encoded[2], bytes)
+
+
+def hoards(kind: str) -> Iterator[dict[str, Any]]:
+    """Frames that say little, and are made of much."""
+    many = range(1_000)
+    for serial in range(60):
+        frame: dict[str, Any] = {"action": 15, "channel": "x", "msgSerial": serial}
+        match kind:
+            case "ids and encodings":
+                frame["messages"] = [
+                    {"id": f"{serial}-{number}".ljust(200, "i"), "encoding": "e" * 200} for number in many
+                ]
+            case "empty messages":
+                frame["messages"] = [{} for _ in many]
+            case "names":
+                frame["messages"] = [{"name": f"{serial}-{number}"[:60].ljust(60)} for number in many]
+            case "extras":
+                frame["messages"] = [{"extras": {"e": [{} for _ in range(15_000)]}}]
+            case "refused":
+                frame["messages"] = [{"data": "x" * 100_000}]
+            case "members":
+                frame |= {
+                    "action": 14,
+                    "presence": [
+                        {
+                            "action": 2,
+                            "clientId": f"{serial % 2}-{number}",
+                            "data": "x" * 200,
+                            "encoding": "e" * 200,
+                        }
+                        for number in range(100)
+                    ],
+                }
+        yield frame
+
+
+@pytest.mark.parametrize(
+    "kind", ["ids and encodings", "empty messages", "names", "extras", "refused", "members"]
+)
+def test_no_client_makes_a_hub_keep_more_than_its_limits_say(kind: str) -> None:
+    """What is kept is counted by what it takes, and of what was refused nothing is."""
+    limits = Limits(history_bytes=250_000)
+    service = Service(limits)
+    listeners = [service.attached(), service.attached(format="msgpack")]
+    link = service.attached()
+    service.say(link, **next(iter(hoards(kind))))
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for frame in hoards(kind):
+            service.say(link, **frame)
+            for listener in listeners:
+                frames(listener)
+        kept = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    # Some acknowledgements come on top, and 200 members at most.
+    assert kept < limits.history_bytes * 1.25 + 250_000
+
+
+@pytest.mark.parametrize("change", ["", "x", "!"])
+def test_a_connection_is_resumed_by_its_whole_key_alone(change: str) -> None:
+    service = Service()
+    link = service.open(clientId="ann")
+    (connected,) = frames(link)
+    key = connected["connectionDetails"]["connectionKey"]
+    service.broker.lost(link, service.now)
+    for wrong in (key + change if change else key[:-1], key.partition("!")[0] + "!", key.partition("!")[0]):
+        (refused,) = frames(service.open(clientId="ann", resume=wrong))
+        assert refused["connectionId"] != connected["connectionId"]
+        assert refused["error"]["code"] == 80008
+    (resumed,) = frames(service.open(clientId="ann", resume=key))
+    assert resumed["connectionId"] == connected["connectionId"]
+    assert "error" not in resumed

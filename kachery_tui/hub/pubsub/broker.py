@@ -250,24 +250,25 @@ class Broker:
         outcome = session.outcome(incoming.serial, digest)
         if outcome is None:
             try:
-                outcome = Outcome(digest, self._perform(session, incoming, now))
+                outcome = Outcome(digest, *self._perform(session, incoming, now))
             except Fault as fault:
-                outcome = Outcome(digest, fault=fault)
+                outcome = Outcome(digest, error=fault.to_wire())
             session.remember(incoming.serial, outcome)
         answer: Frame = {"action": Action.ACK, "msgSerial": incoming.serial, "count": 1}
-        if outcome.fault is not None:
-            answer |= {"action": Action.NACK, "error": outcome.fault.to_wire()}
+        if outcome.error is not None:
+            answer |= {"action": Action.NACK, "error": outcome.error}
         else:
-            answer["res"] = [{"serials": list(outcome.serials)}]
+            answer["res"] = [{"serials": outcome.serials}]
         session.send(answer, now.monotonic)
 
-    def _perform(self, session: Session, incoming: Acknowledged, now: Now) -> tuple[str, ...]:
+    def _perform(self, session: Session, incoming: Acknowledged, now: Now) -> tuple[str, int]:
+        """Do what a frame says; the serial of its messages, and how many they are. Raises `Fault`."""
         match incoming:
             case Publish():
                 return self.channels.publish(session, incoming, now)
             case PresenceChange():
                 self.channels.presence.change(session, incoming, now)
-                return ()
+                return "", 0
             case Faulty():
                 raise incoming.fault
 

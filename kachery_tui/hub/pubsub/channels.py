@@ -15,8 +15,8 @@ from kachery_tui.hub.pubsub.session import Outgoing, Session
 from kachery_tui.hub.pubsub.topic import Now, Said, Topic, Topics
 
 _NOT_PERMITTED: Final = "operation not permitted with provided capability"
-_OVERHEAD: Final = 256
-"""Bytes that a message takes beside its own."""
+_OVERHEAD: Final = 512
+"""Bytes that a kept frame takes beside its own: the objects that hold it, and its places in two queues."""
 
 
 @dataclass(slots=True)
@@ -78,7 +78,7 @@ class Channels:
         session.send(frame, now.monotonic)
         if missed and modes & Flag.SUBSCRIBE:
             for said in missed:
-                self._deliver(session, said, now)
+                self._deliver(session, said.connection_id, said.outgoing, now)
         if has_members:
             self.presence.sync(session, topic, now)
 
@@ -104,8 +104,8 @@ class Channels:
             if not allowed & Flag.PRESENCE:
                 self.presence.leave_channel(session, name, now)
 
-    def publish(self, session: Session, publish: Publish, now: Now) -> tuple[str, ...]:
-        """Say something on a channel; the messages' serials. Raises `Fault`."""
+    def publish(self, session: Session, publish: Publish, now: Now) -> tuple[str, int]:
+        """Say something on a channel; the serial of the messages, and how many they are. Raises `Fault`."""
         if not session.identity.capability.modes(publish.channel) & Flag.PUBLISH:
             raise Fault(Code.NOT_PERMITTED, _NOT_PERMITTED)
         messages = []
@@ -125,18 +125,18 @@ class Channels:
             "messages": messages,
         }
         topic = self.topics.make(publish.channel)
-        size = publish.size + _OVERHEAD
-        said = Said(number, now.monotonic, topic.name, session.id, size, Outgoing(frame))
-        self.topics.say(topic, said)
+        outgoing = Outgoing(frame)
         self.counts.published += len(messages)
         for listener in topic.listeners(Flag.SUBSCRIBE):
-            self._deliver(listener, said, now)
-        return tuple(f"{serial}:{index}" for index in range(len(messages)))
+            self._deliver(listener, session.id, outgoing, now)
+        size = outgoing.pack() + _OVERHEAD
+        self.topics.say(topic, Said(number, now.monotonic, topic.name, session.id, size, outgoing))
+        return serial, len(messages)
 
-    def _deliver(self, session: Session, said: Said, now: Now) -> None:
-        if session.echo or said.connection_id != session.id:
+    def _deliver(self, session: Session, from_connection: str, outgoing: Outgoing, now: Now) -> None:
+        if session.echo or from_connection != session.id:
             self.counts.delivered += 1
-            session.send_shared(said.outgoing, now.monotonic)
+            session.send_shared(outgoing, now.monotonic)
 
     def _part(self, session: Session, name: str) -> None:
         session.modes.pop(name, None)

@@ -198,6 +198,12 @@ def encode(frame: Frame, form: Format) -> Encoded:
     return json.dumps(_json_ready(frame), separators=(",", ":"))
 
 
+def unpack(packed: bytes) -> Frame:
+    """Read what `encode` has written as msgpack."""
+    frame: Frame = msgpack.unpackb(packed, raw=False)
+    return frame
+
+
 def _json_ready(frame: Frame) -> Frame:
     for key in ("messages", "presence"):
         items = frame.get(key)

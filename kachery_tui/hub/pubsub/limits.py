@@ -14,7 +14,7 @@ class Limits:
     """Channels that one connection attaches to: Ably's own default."""
 
     message_bytes: int = 65_536
-    """One publish, counted as Ably does: names, client ids, extras and data of its messages."""
+    """One publish: names, ids, client ids, encodings and data of its messages, and what their extras take."""
 
     frame_bytes: int = 524_288
     """One WebSocket message. JSON takes up to six characters for a byte of data, so this is well over `message_bytes`."""

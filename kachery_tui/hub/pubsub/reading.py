@@ -31,6 +31,10 @@ from kachery_tui.hub.pubsub.limits import Limits
 _LARGEST: Final = 1 << 53
 """Whole numbers go up to here in every language that speaks the protocol."""
 
+_CONTAINER: Final = 64
+_ENTRY: Final = 100
+"""Bytes of memory that a list or map takes by itself, and each entry of a map beside its key and value."""
+
 _FROM_CLIENTS: Final = (PresenceAction.ENTER, PresenceAction.UPDATE, PresenceAction.LEAVE)
 
 
@@ -211,17 +215,29 @@ def _extras(extras: object) -> object:
 
 
 def _size(message: Frame) -> int:
+    """Bytes of one message: as Ably counts them, and what else of it is kept and sent on."""
     size = 0
-    for key in ("name", "clientId", "data"):
+    for key in ("name", "clientId", "data", "id", "encoding"):
         value = message.get(key)
         if value is not None:
             size += len(value.encode() if isinstance(value, str) else value)
     if message.get("encoding", "").endswith("base64"):
         # What counts is the data, not how JSON has to write it.
-        size -= len(message.get("data", "")) // 4
+        size -= len(message.get("data", "")) // 4 + len(
+            message["encoding"].removesuffix("base64")[-1:] + "base64"
+        )
     if "extras" in message:
-        size += len(json.dumps(message["extras"]))
+        size += _weight(message["extras"])
     return size
+
+
+def _weight(value: object) -> int:
+    """Bytes of memory, about, that a JSON value takes: many small parts take far more than their text."""
+    if isinstance(value, dict):
+        return _CONTAINER + sum(_ENTRY + _weight(key) + _weight(inner) for key, inner in value.items())
+    if isinstance(value, list):
+        return _CONTAINER + sum(_weight(inner) for inner in value)
+    return 8 + (len(value) if isinstance(value, str | bytes) else 24)
 
 
 def _check_size(size: int, limits: Limits) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from kachery_tui.hub.pubsub.auth import Identity
-from kachery_tui.hub.pubsub.frames import Action, Encoded, Fault, Flag, Format, Frame, encode
+from kachery_tui.hub.pubsub.frames import Action, Encoded, Fault, Flag, Format, Frame, encode, unpack
 from kachery_tui.hub.pubsub.limits import Limits
 
 _REMEMBERED: Final = 1_000
@@ -20,20 +20,35 @@ Digest: TypeAlias = bytes
 
 
 class Outgoing:
-    """A frame for many clients, written once in each format that one of them has."""
+    """A frame for many clients, written once in each format that one of them has.
 
-    __slots__ = ("_encoded", "_frame")
+    `pack` brings it into the form in which it is kept: bytes, whose length is what it takes, however many small parts
+    the frame is made of.
+    """
+
+    __slots__ = ("_encoded", "_frame", "_packed")
 
     def __init__(self, frame: Frame) -> None:
-        self._frame = frame
+        self._frame: Frame | None = frame
         self._encoded: dict[Format, Encoded] = {}
+        self._packed = b""
 
     def encoded(self, form: Format) -> Encoded:
         """The frame as a client of this format gets it."""
+        if self._frame is None:
+            return self._packed if form is Format.MSGPACK else encode(unpack(self._packed), form)
         found = self._encoded.get(form)
         if found is None:
             found = self._encoded[form] = encode(self._frame, form)
         return found
+
+    def pack(self) -> int:
+        """Keep nothing but the bytes from now on; how many they are."""
+        if self._frame is not None:
+            packed = self.encoded(Format.MSGPACK)
+            assert isinstance(packed, bytes)
+            self._packed, self._frame, self._encoded = packed, None, {}
+        return len(self._packed)
 
 
 class Link:
@@ -92,11 +107,21 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a frame was answered: by an ACK with these serials, or by a NACK. `digest` tells the frame from others."""
+    """How a frame was answered: by an ACK for its messages, or by a NACK. `digest` tells the frame from others.
+
+    A `Fault` itself would bring along, as its traceback, all that was at hand when it was raised.
+    """
 
     digest: Digest
-    serials: tuple[str, ...] = ()
-    fault: Fault | None = None
+    serial: str = ""
+    """Of the frame's messages: each one's is this and its place."""
+    messages: int = 0
+    error: Frame | None = None
+
+    @property
+    def serials(self) -> list[str]:
+        """The serial of each message."""
+        return [f"{self.serial}:{index}" for index in range(self.messages)]
 
 
 @dataclass(slots=True)
