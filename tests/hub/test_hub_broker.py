@@ -367,6 +367,7 @@ def test_no_client_makes_a_hub_keep_more_than_its_limits_say(kind: str) -> None:
             service.say(link, **frame)
             for listener in listeners:
                 frames(listener)
+        del frame
         kept = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()

@@ -29,7 +29,7 @@ from kachery_tui.hub.pubsub.frames import (
 )
 from kachery_tui.hub.pubsub.limits import Limits
 from kachery_tui.hub.pubsub.reading import decode
-from kachery_tui.hub.pubsub.session import Link, Outcome, Session, digest_of
+from kachery_tui.hub.pubsub.session import Digest, Link, Outcome, Session, digest_of
 from kachery_tui.hub.pubsub.topic import Now
 
 
@@ -249,10 +249,7 @@ class Broker:
         digest = digest_of(raw)
         outcome = session.outcome(incoming.serial, digest)
         if outcome is None:
-            try:
-                outcome = Outcome(digest, *self._perform(session, incoming, now))
-            except Fault as fault:
-                outcome = Outcome(digest, error=fault.to_wire())
+            outcome = self._outcome(session, incoming, digest, now)
             session.remember(incoming.serial, outcome)
         answer: Frame = {"action": Action.ACK, "msgSerial": incoming.serial, "count": 1}
         if outcome.error is not None:
@@ -261,16 +258,19 @@ class Broker:
             answer["res"] = [{"serials": outcome.serials}]
         session.send(answer, now.monotonic)
 
-    def _perform(self, session: Session, incoming: Acknowledged, now: Now) -> tuple[str, int]:
-        """Do what a frame says; the serial of its messages, and how many they are. Raises `Fault`."""
-        match incoming:
-            case Publish():
-                return self.channels.publish(session, incoming, now)
-            case PresenceChange():
-                self.channels.presence.change(session, incoming, now)
-                return "", 0
-            case Faulty():
-                raise incoming.fault
+    def _outcome(self, session: Session, incoming: Acknowledged, digest: Digest, now: Now) -> Outcome:
+        """Do what a frame says."""
+        try:
+            match incoming:
+                case Publish():
+                    return Outcome(digest, *self.channels.publish(session, incoming, now))
+                case PresenceChange():
+                    self.channels.presence.change(session, incoming, now)
+                    return Outcome(digest)
+                case Faulty(_, fault):
+                    return Outcome(digest, error=fault.to_wire())
+        except Fault as fault:
+            return Outcome(digest, error=fault.to_wire())
 
     def _renew(self, session: Session, token: str, now: Now) -> None:
         identity = self._by_token(token, now)

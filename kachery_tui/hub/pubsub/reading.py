@@ -135,7 +135,8 @@ def _acknowledged(action: Action, frame: Frame, limits: Limits) -> Acknowledged:
         if action is Action.PRESENCE:
             return _presence_change(serial, frame, limits)
     except Fault as fault:
-        return Faulty(serial, fault)
+        # Without its traceback, which holds all that was read.
+        return Faulty(serial, fault.with_traceback(None))
     return Faulty(serial, Fault(Code.UNSUPPORTED, f"a hub takes no {action.name} frames"))
 
 
