@@ -11,8 +11,14 @@ from kachery_tui.errors import KacheryError, NotAllowed, UsageError
 from kachery_tui.printable import printable
 from kachery_tui.whole_files import temporary_beside
 
-LARGEST_FILE: Final = 1_000_000
+LARGEST_FILE: Final = 100_000
 """Bytes; a settings file has a few hundred."""
+
+MOST_DOTS: Final = 100
+"""Dots in one line. Of a key with thousands of parts the parser compares every part with every other."""
+
+MOST_PROBLEMS: Final = 100
+"""Things that are said of one file; whoever has mended these asks again."""
 
 _KINDS: Final[Mapping[type, str]] = {
     bool: "true or false",
@@ -58,6 +64,10 @@ def read_text(file: Path) -> str:
 
 def parse_toml(file: Path, text: str) -> dict[str, Any]:
     """The values in `text`, which `file` holds. Raises `ConfigError` when it is not TOML."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.count(".") > MOST_DOTS:
+            found = f"more than {MOST_DOTS} dots in line {number}"
+            raise ConfigError(file, "", found, "Name a TOML file of settings")
     try:
         return tomllib.loads(text)
     except RecursionError:
@@ -126,6 +136,8 @@ class Table:
     def close(self) -> None:
         """Refuse keys that no setting has."""
         for key in self._values:
+            if len(self.problems) >= MOST_PROBLEMS:
+                return
             if key not in self._known:
                 would_do = nearest(key, self._known) or f"Known here: {', '.join(sorted(self._known))}"
                 self.refuse(key, "a key that does not exist", would_do)
@@ -251,7 +263,8 @@ class Table:
 
     def _collect(self, error: ConfigError) -> None:
         # What is in a table that is none, or in a setting that was refused already, follows from that.
-        if not any(f"{error.key}.".startswith(f"{known.key}.") for known in self.problems):
+        is_known = any(f"{error.key}.".startswith(f"{known.key}.") for known in self.problems)
+        if not is_known and len(self.problems) < MOST_PROBLEMS:
             self.problems.append(error)
 
 
@@ -271,7 +284,7 @@ def nearest(word: str, known: Collection[str]) -> str:
     """A question that names the known word that `word` may be meant for; empty where none is like it."""
     from difflib import get_close_matches
 
-    near = get_close_matches(word, sorted(known), 1)
+    near = get_close_matches(word[:80], sorted(known), 1)
     return f"Did you mean `{near[0]}`?" if near else ""
 
 

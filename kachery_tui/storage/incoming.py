@@ -341,8 +341,8 @@ class Incoming:
             # The record of an earlier file of this name says nothing about a new one.
             self._record.unlink(missing_ok=True)
             return
-        recorded = read_record(self._record, self._manifest_sha1)
-        self._verified = {i for i in recorded if i < len(self.chunks) and self.chunks[i].end <= have}
+        recorded = read_record(self._record, self._manifest_sha1, len(self.chunks))
+        self._verified = {i for i in recorded if self.chunks[i].end <= have}
         self._recorded = frozenset(self._verified)
 
     def _remove(self) -> None:

@@ -24,12 +24,12 @@ def write_record(tmp: Path, place: Path, manifest_sha1: str, verified: Iterable[
         temp.rename(place)
 
 
-def read_record(place: Path, manifest_sha1: str) -> frozenset[int]:
-    """The chunks of the manifest that were verified; none if there is no record of it that can be understood."""
+def read_record(place: Path, manifest_sha1: str, chunks: int) -> frozenset[int]:
+    """Which of the manifest's `chunks` were verified; none if there is no record of it that can be understood."""
     record = _parse(place)
     if record is None or record[0] != manifest_sha1:
         return frozenset()
-    return frozenset(index for first, end in record[1] for index in range(first, end))
+    return frozenset(index for first, end in record[1] for index in range(first, min(end, chunks)))
 
 
 def is_resumable(place: Path) -> bool:
@@ -56,11 +56,11 @@ def _parse(place: Path) -> tuple[str, list[tuple[int, int]]] | None:
         return None
     match value:
         case {"manifest": str(manifest_sha1), "verified": list(rows)}:
-            ranges = []
+            ranges: list[tuple[int, int]] = []
             for row in rows:
                 match row:
-                    # Bounded, for a damaged record must not make a set of a billion numbers.
-                    case [int(first), int(end)] if 0 <= first < end <= first + 1_000_000:
+                    # As they were written: in order, each index once.
+                    case [int(first), int(end)] if (ranges[-1][1] if ranges else 0) <= first < end:
                         ranges.append((first, end))
                     case _:
                         return None

@@ -3,9 +3,7 @@
 import json
 import math
 import struct
-import sys
 from collections.abc import Mapping, Sequence
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -24,6 +22,7 @@ from kachery_tui.protocol.canonical import (
     parse_json,
 )
 from kachery_tui.protocol.errors import ProtocolError
+from tests.effort import calls_of
 from tests.protocol.strategies import ANY_TEXT, JSON_VALUES, TEXT
 from tests.protocol.vectors import ECMASCRIPT, WIRE
 
@@ -211,17 +210,6 @@ def test_half_characters_are_seen(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["\ud800" * 20_000, "\ud800\udc00" * 10_000, '"\ud800' * 10_000])
 def test_half_characters_take_no_longer_than_whole_ones(text: str) -> None:
-    """Counted in calls, which say the same on any machine: a few, however long the text is."""
-    calls = 0
-
-    def count(_frame: FrameType, _event: str, _argument: object) -> None:
-        nonlocal calls
-        calls += 1
-
-    sys.setprofile(count)
-    try:
-        canonical = canonical_json(text)
-    finally:
-        sys.setprofile(None)
-    assert calls < 100
-    assert json.loads(canonical) == json.loads(json.dumps(text))
+    """A few calls, however long the text is."""
+    assert calls_of(lambda: canonical_json(text)) < 100
+    assert json.loads(canonical_json(text)) == json.loads(json.dumps(text))

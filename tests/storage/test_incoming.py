@@ -1,3 +1,4 @@
+import json
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ import pytest
 from kachery_tui.errors import UsageError
 from kachery_tui.protocol.manifest import CHUNK_SIZE, Chunk, Manifest
 from kachery_tui.storage import ByteSource, StillArriving, Storage, WrongBytes, WrongManifest
+from kachery_tui.storage.part_record import read_record
 from tests.storage.helpers import chunked, manifest_of, sha1_of, tmp_files, write_chunk
 
 DATA = chunked(chunks=4)
@@ -17,12 +19,10 @@ MANIFEST = manifest_of(DATA)
 
 def _wait_recorded(storage: Storage, count: int) -> None:
     """Wait until so many chunks stand in the record on disk."""
-    from kachery_tui.storage.part_record import read_record
-
     pause = threading.Event()
     place = storage.folder / "tmp" / f"{MANIFEST.sha1}.json"
     for _ in range(1000):
-        if len(read_record(place, MANIFEST.object_sha1)) >= count:
+        if len(read_record(place, MANIFEST.object_sha1, len(MANIFEST.chunks))) >= count:
             return
         pause.wait(0.01)
     raise AssertionError("the chunks were never recorded")
@@ -204,6 +204,29 @@ def test_a_record_without_its_bytes_is_not_believed(storage: Storage) -> None:
         assert incoming.verified == frozenset()
         # As if killed now: the file has its length by then, and no bytes.
         os.close(incoming._fd)
+
+
+@pytest.mark.parametrize(
+    ("ranges", "verified"),
+    [
+        ([[0, 4]], {0, 1, 2, 3}),
+        ([[0, 1], [2, 3]], {0, 2}),
+        ([[1, 10**15]], {1, 2, 3}),
+        ([[10**9, 10**15]], set()),
+        ([[number, number + 1_000_000] for number in range(30)], set()),
+        ([[0, 2], [1, 3]], set()),
+        ([[2, 3], [0, 1]], set()),
+        ([[0, 0]], set()),
+        ([[-5, 2]], set()),
+    ],
+)
+def test_a_record_never_says_more_than_there_are_chunks(
+    tmp_path: Path, ranges: list[list[int]], verified: set[int]
+) -> None:
+    """Ranges one over the other once made 2.3 GB out of 705 bytes."""
+    place = tmp_path / "record.json"
+    place.write_text(json.dumps({"manifest": "ab" * 20, "verified": ranges}))
+    assert read_record(place, "ab" * 20, 4) == verified
 
 
 def test_the_same_file_twice_at_once_is_refused(storage: Storage, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from kachery_tui.tui.describe.json_text import (
     plain_values,
     quoted,
 )
+from tests.effort import calls_of
 from tests.tui.words import text_of
 
 HOSTILE = "\x1b[31mred\x07\u202egnirts\u200b\ud800 \U000e0041"
@@ -127,6 +128,38 @@ def test_a_number_by_its_path(path: str, number: float | None) -> None:
 
 def test_what_is_no_number() -> None:
     assert [as_number(value) for value in (True, None, "1", float("inf"), 10**400, [1])] == [None] * 6
+
+
+def alike(levels: int, most: int) -> dict[str, Any]:
+    """Keys with dots in them, whose paths read alike in ever more ways."""
+    keys = [".".join("a" * length) for length in range(1, most)]
+    value: dict[str, Any] = dict.fromkeys(keys, "x")
+    for _ in range(levels):
+        value = dict.fromkeys(keys, value)
+    return value
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        alike(7, 40),
+        {".".join("a" * 90): {".".join("b" * 9) + str(number): 1 for number in range(2_000)}},
+        {str(number): {"a": "text"} for number in range(30_000)},
+        {str(number): {} for number in range(30_000)},
+        {"x": {str(number): number for number in range(30_000)}},
+    ],
+    ids=["alike", "dots", "texts", "empty", "numbers"],
+)
+def test_whatever_a_message_is_looking_for_numbers_ends_soon(message: Any) -> None:
+    assert calls_of(lambda: numbers(message)) < 60_000
+    assert calls_of(lambda: list(plain_values(message))) < 60_000
+    assert calls_of(lambda: number_at(message, ".".join("a" * 100))) < 60_000
+
+
+def test_a_key_that_stands_there_twice_is_found_soon() -> None:
+    text = "{" + ", ".join(f'"{number}": 1' for number in [*range(5_000), 4_999]) + "}"
+    assert calls_of(lambda: object_problem(text)) < 60_000
+    assert '"4999"' in object_problem(text)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -40,6 +41,9 @@ LONGEST_LIST: Final = 16
 
 LONGEST_PATH: Final = 200
 """Characters."""
+
+MOST_LOOKED_AT: Final = 2_000
+"""Values of one message that are looked at for numbers and plain values, and keys that are tried to find one of them."""
 
 _PAST_END: Final = "…"
 
@@ -169,9 +173,10 @@ def _line(indent: str, head: str, last: Cell) -> Line:
 def numbers(value: JsonValue) -> dict[str, float]:
     """The numbers in a message by their paths, `loss`, `train.acc`, `position.0`, in the order in which they stand."""
     found: dict[str, float] = {}
-    for path, inner in _leaves(value, "", DEEPEST):
+    search = _Search()
+    for path, inner in _leaves(value, "", DEEPEST, _Search()):
         # Of two that read alike, the one that drawing the path would find.
-        number = None if as_number(inner) is None else number_at(value, path)
+        number = None if as_number(inner) is None else search.number_at(value, path)
         if number is not None:
             found[path] = number
         if len(found) >= MOST_PATHS:
@@ -181,14 +186,14 @@ def numbers(value: JsonValue) -> dict[str, float]:
 
 def plain_values(value: JsonValue) -> Iterator[tuple[str, str | float | bool]]:
     """Texts, numbers, yes and no in a message, with their paths."""
-    for path, inner in _leaves(value, "", DEEPEST):
+    for path, inner in _leaves(value, "", DEEPEST, _Search()):
         if isinstance(inner, (str, bool)):
             yield path, inner
         elif (number := as_number(inner)) is not None:
             yield path, number
 
 
-def _leaves(value: JsonValue, path: str, levels: int) -> Iterator[tuple[str, JsonValue]]:
+def _leaves(value: JsonValue, path: str, levels: int, search: _Search) -> Iterator[tuple[str, JsonValue]]:
     """What holds no other values, with its path."""
     if isinstance(value, Mapping):
         items: Iterator[tuple[str, JsonValue]] = iter(value.items())
@@ -198,28 +203,47 @@ def _leaves(value: JsonValue, path: str, levels: int) -> Iterator[tuple[str, Jso
         yield path, value
         return
     for key, inner in items if levels else ():
+        if not search.may_go_on():
+            return
         longer = f"{path}.{key}" if path else key
         if key and len(longer) <= LONGEST_PATH:
-            yield from _leaves(inner, longer, levels - 1)
+            yield from _leaves(inner, longer, levels - 1, search)
 
 
 def number_at(value: JsonValue, path: str) -> float | None:
     """The number at a path; None where there is none. A key with dots in it goes before such a path."""
-    if not path:
-        return as_number(value)
-    keys = path.split(".")
-    for end in range(len(keys), 0, -1):
-        head, rest = ".".join(keys[:end]), ".".join(keys[end:])
-        if isinstance(value, Mapping):
-            found = number_at(value[head], rest) if head in value else None
-        elif isinstance(value, Sequence) and not isinstance(value, str) and end == 1:
+    return _Search().number_at(value, path)
+
+
+class _Search:
+    """A look into one message that ends, whatever the message is: its owner decides how many keys read alike."""
+
+    def __init__(self) -> None:
+        self._left = MOST_LOOKED_AT
+
+    def may_go_on(self) -> bool:
+        """Count one step; whether there may be more."""
+        self._left -= 1
+        return self._left > 0
+
+    def number_at(self, value: JsonValue, path: str) -> float | None:
+        """See `number_at`; also None once this search has gone on for too long."""
+        if not path:
+            return as_number(value)
+        if not isinstance(value, Mapping):
+            if isinstance(value, str) or not isinstance(value, Sequence):
+                return None
+            head, _, rest = path.partition(".")
             place = int(head) if head.isascii() and head.isdecimal() and len(head) < 9 else len(value)
-            found = number_at(value[place], rest) if place < len(value) else None
-        else:
-            continue
-        if found is not None:
-            return found
-    return None
+            return self.number_at(value[place], rest) if place < len(value) else None
+        end = len(path)
+        while end > 0 and self.may_go_on():
+            head = path[:end]
+            found = self.number_at(value[head], path[end + 1 :]) if head in value else None
+            if found is not None:
+                return found
+            end = path.rfind(".", 0, end)
+        return None
 
 
 def as_number(value: JsonValue) -> float | None:
@@ -254,8 +278,8 @@ def object_problem(text: str) -> str:
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        counts = Counter(key for key, _ in pairs)
+        twice = next(key for key, count in counts.items() if count > 1)
         raise ValueError(f"the key {quoted(twice, 60)} stands there more than once")
     return found
 
