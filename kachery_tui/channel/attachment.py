@@ -208,7 +208,7 @@ class Attachment:
         else:
             # Neither bytes nor text is no message of this network; as text it is refused where all others are.
             piece = (data if isinstance(data, str) else repr(data)[:2000])[:LARGEST_MESSAGE]
-        sender = message.client_id
+        sender = message.connection_id
         self._on_message(self.stream, piece, sender if isinstance(sender, str) else None)
 
 

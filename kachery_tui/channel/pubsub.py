@@ -37,8 +37,9 @@ OnMessage = Callable[[Stream, "bytes | str", "str | None"], None]
 class PubSub:
     """One node's presence on one channel's streams. Used by one event loop.
 
-    `on_message` is called in the loop with each message's stream, raw data, and the sender's client id as the service
-    vouches for it. `on_change` is called whenever `connection`, `in_force` or `members` may read differently.
+    `on_message` is called in the loop with each message's stream, raw data, and the id of the connection over which it
+    came, as the service vouches for it. `on_change` is called whenever `connection`, `in_force` or `members` may read
+    differently.
     """
 
     def __init__(

@@ -28,20 +28,31 @@ LONGEST_QUEUE: Final = 1_000
 INLINE_ENVELOPES: Final = 4
 """Up to this many envelopes are verified on the loop (about 0.2 ms each): a thread would cost more than it saves."""
 
+INLINE_BYTES: Final = 4_096
+"""Longer messages are read in a thread: a peer can fill 64 KiB with what takes tens of milliseconds."""
+
+MESSAGE_BYTES: Final = 2_000
+"""So many bytes count as one message of a peer's share: what is said costs by its length, not by how it is cut."""
+
 STRETCH: Final = 0.002
 """Seconds of opening messages after which the screen and the other tasks get their turn, however many wait."""
 
 SHOWN_RAW: Final = 4_000
 """Characters of an envelope's text kept for people to look at."""
 
+TOO_MUCH: Final = "more messages than one peer may send"
+
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A pub-sub message as the service handed it over; `client_id` is who the service says sent it, if it does."""
+    """A pub-sub message as the service handed it over; `sender` is the connection over which it came, if it says so.
+
+    A client id would not do: where members have the channel's key, each can connect under the name of another.
+    """
 
     stream: Stream
     data: bytes | str
-    client_id: str | None
+    sender: str | None
 
 
 class Inbox:
@@ -64,9 +75,9 @@ class Inbox:
         self._queue: Turns[Arrival] = Turns(LONGEST_QUEUE)
         self._filled = asyncio.Event()
 
-    def put(self, stream: Stream, data: bytes | str, client_id: str | None) -> None:
+    def put(self, stream: Stream, data: bytes | str, sender: str | None) -> None:
         """Take a message from the service. Of too many, some of the peer that sent most are refused and counted."""
-        refused = self._queue.put(client_id or "", Arrival(stream, data, client_id))
+        refused = self._queue.put(sender or "", Arrival(stream, data, sender))
         if refused is not None:
             self._activity[refused.stream].count_refused("more messages than this node can open")
         self._filled.set()
@@ -84,30 +95,34 @@ class Inbox:
                     began = time.monotonic()
 
     async def _open(self, arrival: Arrival) -> None:
-        stream = arrival.stream
-        parts = (
-            await in_thread(lambda: split_batch(arrival.data))
-            if _is_long(arrival.data)
-            else split_batch(arrival.data)
-        )
-        let_in = [part for part in parts if self._lets_in(arrival, part)]
-        held_back = len(parts) - len(let_in)
-        if held_back:
-            self._activity[stream].count_refused("more messages than one peer may send", held_back)
-        if len(let_in) > INLINE_ENVELOPES:
+        stream, now = arrival.stream, time.monotonic()
+        weight = max(1.0, len(arrival.data) / MESSAGE_BYTES)
+        # Before it is read: what a peer may not say is not to cost anything.
+        if arrival.sender and not self._limit.allows(arrival.sender, now, weight):
+            self._activity[stream].count_refused(TOO_MUCH)
+            return
+        is_long = len(arrival.data) > INLINE_BYTES
+        parts = await in_thread(lambda: split_batch(arrival.data)) if is_long else split_batch(arrival.data)
+        let_in = [part for place, part in enumerate(parts) if self._lets_in(arrival, part, place < weight)]
+        if len(let_in) < len(parts):
+            self._activity[stream].count_refused(TOO_MUCH, len(parts) - len(let_in))
+        if is_long or len(let_in) > INLINE_ENVELOPES:
             opened = await in_thread(lambda: [_open_part(part, stream) for part in let_in])
         else:
             opened = [_open_part(part, stream) for part in let_in]
-        for part, result in zip(let_in, opened, strict=True):
-            self._settle(stream, part, result)
+        for result, raw in opened:
+            self._settle(stream, result, raw)
 
-    def _lets_in(self, arrival: Arrival, part: RawEnvelope | Refusal) -> bool:
-        # Who the service vouches for comes first: the sender named in an envelope is a claim until it is verified,
-        # and a claim must not use up another node's share.
-        peer = arrival.client_id or part.from_node_id or ""
-        return self._limit.allows(peer, time.monotonic())
+    def _lets_in(self, arrival: Arrival, part: RawEnvelope | Refusal, is_paid: bool) -> bool:
+        """Whether an envelope may be opened; `is_paid` if it is within what its message has been counted as.
 
-    def _settle(self, stream: Stream, part: RawEnvelope | Refusal, result: Envelope | Refusal) -> None:
+        Where the service names nobody, the node named in the envelope has to do, which is a claim until it is verified.
+        """
+        if arrival.sender and is_paid:
+            return True
+        return self._limit.allows(arrival.sender or part.from_node_id or "", time.monotonic())
+
+    def _settle(self, stream: Stream, result: Envelope | Refusal, raw: str) -> None:
         activity, now = self._activity[stream], time.time()
         if isinstance(result, Refusal):
             passed_over = result.reason is RefusalReason.UNKNOWN_TYPE
@@ -118,7 +133,7 @@ class Inbox:
                 type="",
                 summary=result.detail,
                 from_node_id=result.from_node_id or "",
-                raw=result.raw,
+                raw=raw,
                 reason=f"{result.reason}: {result.detail}",
             )
             return
@@ -129,14 +144,12 @@ class Inbox:
             type=result.body.TYPE,
             summary=summary(result.body),
             from_node_id=result.from_node_id,
-            raw=canonical_json(result.raw)[:SHOWN_RAW],
+            raw=raw,
         )
         self._deliver(stream, result, number)
 
 
-def _open_part(part: RawEnvelope | Refusal, stream: Stream) -> Envelope | Refusal:
-    return part if isinstance(part, Refusal) else open_envelope(part, stream)
-
-
-def _is_long(data: bytes | str) -> bool:
-    return len(data) > 16_384
+def _open_part(part: RawEnvelope | Refusal, stream: Stream) -> tuple[Envelope | Refusal, str]:
+    """Verify an envelope; what came of it, and its text for people to look at."""
+    result = part if isinstance(part, Refusal) else open_envelope(part, stream)
+    return result, result.raw if isinstance(result, Refusal) else canonical_json(result.raw)[:SHOWN_RAW]

@@ -8,19 +8,22 @@ PEERS_REMEMBERED: Final = 4_096
 
 
 class PeerLimit:
-    """Lets each peer through at `rate` messages a second, with bursts of up to `burst` messages."""
+    """Lets each peer through at `rate` messages a second, with bursts of up to `burst` messages.
+
+    A message that weighs more than one is let through as well, and its peer then waits for longer.
+    """
 
     def __init__(self, rate: float, burst: float) -> None:
         self._rate = rate
         self._burst = burst
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def allows(self, peer: str, now: float) -> bool:
-        """Take one message's worth from the bucket of `peer`; whether it was there. `now` is in seconds."""
+    def allows(self, peer: str, now: float, weight: float = 1.0) -> bool:
+        """Take what a message weighs from the bucket of `peer`; whether there was one's worth. `now` is in seconds."""
         level, at = self._buckets.pop(peer, (self._burst, now))
         level = min(self._burst, level + (now - at) * self._rate)
         allowed = level >= 1
-        self._buckets[peer] = (level - 1 if allowed else level, now)
+        self._buckets[peer] = (level - weight if allowed else level, now)
         if len(self._buckets) > PEERS_REMEMBERED:
             self._buckets.popitem(last=False)
         return allowed

@@ -70,7 +70,19 @@ async def test_strange_messages_are_handed_on_and_hurt_nobody(config: ChannelCon
                 )
             await one.until(lambda good=good: good in [data for _, data, _ in one.heard])  # type: ignore[misc]
         assert len(one.heard) == 2 * len(STRANGE)
-        assert all(isinstance(data, bytes | str) and sender == "mallory" for _, data, sender in one.heard)
+        assert all(isinstance(data, bytes | str) for _, data, _ in one.heard)
+        assert {sender for _, _, sender in one.heard} == {client.connection.connection_manager.connection_id}
+
+
+async def test_two_who_connect_under_one_name_are_told_apart(config: ChannelConfig) -> None:
+    """Whoever has the channel's key can connect as anybody; the service says which connection it was."""
+    ann, eve = stranger(config, "cd" * 32), stranger(config, "cd" * 32)
+    async with party(config, 1, FILES) as one, ann as real, eve as other:
+        for client in (real, other):
+            await client.channels.get(pubsub_name(config.name, Stream.REQUEST_FILES)).attach()
+            await say(client, config, Stream.REQUEST_FILES, action=MESSAGE, messages=[{"data": "x"}])
+        await one.until(lambda: len(one.heard) == 2)
+        assert len({sender for _, _, sender in one.heard}) == 2
 
 
 LABELS: list[tuple[Any, str]] = [

@@ -25,8 +25,8 @@ async def test_messages_reach_those_who_listen_and_not_their_sender(config: Chan
         await second.pubsub.publish(Stream.PROVIDE_FILES, b"\x00\xff not text")
         await second.until(lambda: bool(second.heard))
         await first.until(lambda: bool(first.heard))
-        assert second.heard == [(Stream.REQUEST_FILES, b'{"a": 1}', first.node_id)]
-        assert first.heard == [(Stream.PROVIDE_FILES, b"\x00\xff not text", second.node_id)]
+        assert second.heard == [(Stream.REQUEST_FILES, b'{"a": 1}', first.connection_id)]
+        assert first.heard == [(Stream.PROVIDE_FILES, b"\x00\xff not text", second.connection_id)]
 
 
 async def test_what_the_roles_give_and_nothing_else(config: ChannelConfig) -> None:
@@ -60,9 +60,9 @@ async def test_roles_change_without_reconnecting(config: ChannelConfig) -> None:
         await one.pubsub.set_roles({Role.REQUEST_FILES, Role.PROVIDE_FILES})
         assert one.is_settled()
         await one.pubsub.publish(Stream.PROVIDE_FILES, b"now I may")
-        await other.until(lambda: (Stream.PROVIDE_FILES, b"now I may", one.node_id) in other.heard)
+        await other.until(lambda: (Stream.PROVIDE_FILES, b"now I may", one.connection_id) in other.heard)
         await other.pubsub.publish(Stream.REQUEST_FILES, b"and listen")
-        await one.until(lambda: (Stream.REQUEST_FILES, b"and listen", other.node_id) in one.heard)
+        await one.until(lambda: (Stream.REQUEST_FILES, b"and listen", other.connection_id) in one.heard)
         members = other.pubsub.members
         await other.until(lambda: one.node_id in {member.node_id for member in members(Stream.PROVIDE_FILES)})
 
@@ -203,7 +203,7 @@ async def test_the_hub_goes_and_comes_back(hub: Hub, config: ChannelConfig) -> N
             lambda: other.node_id in {member.node_id for member in one.pubsub.members(Stream.PROVIDE_FILES)}
         )
         await one.pubsub.publish(Stream.REQUEST_FILES, b"after")
-        await other.until(lambda: (Stream.REQUEST_FILES, b"after", one.node_id) in other.heard)
+        await other.until(lambda: (Stream.REQUEST_FILES, b"after", one.connection_id) in other.heard)
 
 
 async def test_the_service_is_down_at_the_start(hub: Hub, config: ChannelConfig) -> None:
