@@ -15,7 +15,10 @@ MOST_MARKS: Final = 2
 TAB_WIDTH: Final = 4
 
 
-@lru_cache(maxsize=4096)
+LONGEST_KEPT: Final = 500
+"""Characters of a text whose cleaned form is remembered: what is on a screen is looked at again and again."""
+
+
 def printable(text: str) -> str:
     """`text` as one line that does to a terminal what it seems to.
 
@@ -24,6 +27,10 @@ def printable(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
+    return _remembered(text) if len(text) <= LONGEST_KEPT else _cleaned(text)
+
+
+def _cleaned(text: str) -> str:
     kept: list[str] = []
     marks = 0
     for character in text:
@@ -42,6 +49,9 @@ def printable(text: str) -> str:
         else:
             kept.append(character if character.isprintable() else REPLACEMENT)
     return "".join(kept)
+
+
+_remembered: Final = lru_cache(maxsize=4096)(_cleaned)
 
 
 def printable_lines(text: str) -> str:

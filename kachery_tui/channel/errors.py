@@ -5,13 +5,13 @@ Nothing else in the program looks at an SDK's exception. A class that nobody has
 """
 
 import http.client
-import re
 import ssl
 from collections.abc import Mapping
 from typing import Any, Final
 
 from kachery_tui.errors import KacheryError, NotAllowed, TryAgain, UsageError
 from kachery_tui.printable import printable
+from kachery_tui.redacting import redacted
 
 LONGEST_REASON: Final = 300
 """Characters; what a service says is shown to a person, so it has a bound."""
@@ -40,7 +40,7 @@ def plain(text: object) -> str:
     except Exception:  # noqa: BLE001 - an SDK's error that cannot even say what it is
         whole = type(text).__name__
     line = printable(whole[: 4 * LONGEST_REASON])
-    line = re.sub(r"(accessToken|X-Amz-[A-Za-z-]+)=[^&\s]+", r"\1=…", " ".join(line.split()))
+    line = redacted(" ".join(line.split()))
     return line[:LONGEST_REASON].rstrip(". ")
 
 

@@ -1,24 +1,40 @@
 """`channel join`, `list`, `leave` and `roles`: all of it is about channel files."""
 
 from argparse import Namespace
+from collections.abc import Mapping
 
-from kachery_tui.cli.output import emit, say
+from kachery_tui.cli.output import emit, is_confirmed, say
 from kachery_tui.cli.setup import describe_roles
 from kachery_tui.config import (
     ChannelConfig,
+    ForeignVariables,
+    Provide,
+    check_variables,
     config_folder,
     install_channel,
     load_channel,
     load_channels,
     save_roles,
+    variables_of,
 )
 from kachery_tui.errors import KacheryError, UsageError
 from kachery_tui.protocol.roles import Role
 
 
 def join(args: Namespace) -> int:
-    """Copy a channel file into the settings folder, and print where it is now."""
-    file = install_channel(config_folder(args.config), args.file, args.roles)
+    """Say what a channel file will use and reach, copy it into the settings folder, and print where it is now."""
+    allowed = set(args.allow_env)
+    try:
+        check_variables(args.file, allowed)
+    except ForeignVariables as foreign:
+        _tell(foreign)
+        if not is_confirmed("Let it read them? Type yes: "):
+            raise
+        allowed.update(foreign.names)
+    wanted = load_channel(args.file)
+    for line in _uses(wanted, variables_of(args.file)):
+        say(line)
+    file = install_channel(config_folder(args.config), args.file, args.roles, allowed=allowed)
     channel = load_channel(file)
     emit(str(file), _value(channel), as_json=args.as_json)
     say(f"joined {channel.name}: {_describe(channel)}")
@@ -26,6 +42,38 @@ def join(args: Namespace) -> int:
         say(f"Ask for roles: kachery-tui channel roles {channel.name} +request-files")
     say("A node that is running with this configuration joins within a few seconds.")
     return 0
+
+
+def _tell(foreign: ForeignVariables) -> None:
+    say(f"{foreign.what}: {foreign.why}.")
+
+
+def _uses(channel: ChannelConfig, variables: Mapping[str, str]) -> list[str]:
+    """What a channel file makes a node use and reach, in words."""
+    pubsub, bucket = channel.pubsub, channel.bucket
+    named = {setting: f"${name}" for setting, name in variables.items()}
+    crypt = "" if pubsub.tls else ", not encrypted"
+    if bucket.profile is not None:
+        keys = f"with the AWS profile {bucket.profile!r} of this machine"
+    elif bucket.access_key is not None:
+        found = [named[key] for key in ("bucket.access_key_env", "bucket.secret_key_env") if key in named]
+        keys = f"with keys from {' and '.join(found)}" if found else "with keys of the file's own"
+    elif bucket.public_url is not None:
+        keys = "without keys"
+    else:
+        keys = "with whatever AWS credentials this machine has"
+    key = (
+        f"with the key in {named['pubsub.key_env']}"
+        if "pubsub.key_env" in named
+        else "with a key of the file's own"
+    )
+    return [
+        f"channel   {channel.name}, from {channel.file}",
+        f"pub-sub   {pubsub.endpoint or 'Ably'}{crypt}, {key}",
+        f"bucket    {bucket.name} at {bucket.endpoint or 'AWS S3'}, {keys}",
+        *([f"reads     from {bucket.public_url}"] if bucket.public_url else []),
+        f"provides  {'by itself what others ask for' if channel.provide is Provide.AUTO else 'what you say yes to'}",
+    ]
 
 
 def list_(args: Namespace) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from kachery_tui.cli.output import emit, say
+from kachery_tui.cli.output import emit, is_confirmed, say
 from kachery_tui.cli.place import find_place
 from kachery_tui.errors import KacheryError, UsageError
 from kachery_tui.protocol.canonical import JsonObject, parse_json
@@ -128,12 +128,10 @@ def _ask(uri: SubfeedUri, *, own: bool) -> None:
         if own
         else "its messages here"
     )
-    if sys.stdin.isatty() and sys.stderr.isatty():
-        say(f"delete {uri}\nThis removes {what}. Type yes: ", end="")
-        if sys.stdin.readline().strip() == "yes":
-            return
-        raise UsageError("nothing was deleted")
-    raise UsageError(f"not deleted: {uri}", f"it would remove {what}", "Say --yes if that is what you want")
+    if not is_confirmed(f"delete {uri}\nThis removes {what}. Type yes: "):
+        raise UsageError(
+            f"not deleted: {uri}", f"it would remove {what}", "Say --yes if that is what you want"
+        )
 
 
 def _from_words(words: list[str]) -> Iterator[list[JsonObject]]:

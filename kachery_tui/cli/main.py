@@ -12,6 +12,7 @@ from kachery_tui.cli.output import complain, say
 from kachery_tui.cli.parser import parse
 from kachery_tui.cli.signals import Terminated, signals_raised
 from kachery_tui.errors import KacheryError
+from kachery_tui.redacting import redacted
 
 EXIT_FAILED: Final = 1
 EXIT_INTERRUPTED: Final = 130
@@ -55,8 +56,8 @@ def _handler(name: str) -> Callable[[Namespace], int]:
 
 def _crashed(error: Exception, *, debug: bool) -> int:
     if debug:
-        say("".join(traceback.format_exception(error)), end="")
-    detail = str(error) or "no further words"
+        say(redacted("".join(traceback.format_exception(error))), end="")
+    detail = redacted(str(error)) or "no further words"
     hint = "" if debug else "\n  run it again with --debug to see where"
     say(f"kachery-tui: a defect of this program: {type(error).__name__}: {detail}{hint}")
     return EXIT_FAILED

@@ -48,6 +48,14 @@ def complain(error: KacheryError) -> None:
         say(f"  {error.do}")
 
 
+def is_confirmed(question: str) -> bool:
+    """Whether a person types yes; False, without asking, where none can."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    say(question, end="")
+    return sys.stdin.readline().strip() == "yes"
+
+
 class Progress:
     """Progress on stderr: a live line on a terminal, a line now and then elsewhere."""
 

@@ -173,6 +173,13 @@ def _add_channel(commands: "Commands") -> None:
     join = _command(actions, "join", "channels:join", "join a channel by its channel file", data=True)
     join.add_argument("file", type=Path, metavar="FILE", help="a channel file, from its owner or from `hub`")
     join.add_argument("--roles", type=_roles, metavar="A,B", help="ask for these roles instead of the file's")
+    join.add_argument(
+        "--allow-env",
+        type=lambda text: text.split(","),
+        default=[],
+        metavar="A,B",
+        help="let the file read these environment variables, besides KACHERY_…",
+    )
     _command(actions, "list", "channels:list_", "list the channels that this node is on", data=True)
     leave = _command(actions, "leave", "channels:leave", "leave a channel: its file is removed", data=True)
     leave.add_argument("name", metavar="NAME")

@@ -1,12 +1,15 @@
 """Settings as values; reading and writing the TOML files that people and programs keep them in."""
 
 from kachery_tui.config.channels import (
+    ForeignVariables,
     LoadedChannels,
     channels_folder,
+    check_variables,
     install_channel,
     load_channel,
     load_channels,
     save_roles,
+    variables_of,
 )
 from kachery_tui.config.checking import check_settings, line_of
 from kachery_tui.config.node import config_folder, load_node_config, save_node_config, storage_folder
@@ -25,6 +28,7 @@ __all__ = [
     "BucketConfig",
     "ChannelConfig",
     "ConfigError",
+    "ForeignVariables",
     "LimitsConfig",
     "LoadedChannels",
     "NodeConfig",
@@ -33,6 +37,7 @@ __all__ = [
     "ScreenConfig",
     "channels_folder",
     "check_settings",
+    "check_variables",
     "config_folder",
     "install_channel",
     "line_of",
@@ -42,4 +47,5 @@ __all__ = [
     "save_node_config",
     "save_roles",
     "storage_folder",
+    "variables_of",
 ]

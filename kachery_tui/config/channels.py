@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -33,6 +34,23 @@ _LIMITS_KEYS: Final = (
 _ABLY_KEY: Final = re.compile(r"[\w-]+\.[\w-]+:[!-~]+", re.ASCII)
 _ENDPOINT: Final = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?")
 _BUCKET_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
+
+
+OWN_VARIABLES: Final = "KACHERY_"
+"""How the variables begin that a channel file may name without a person's word."""
+
+
+class ForeignVariables(UsageError):
+    """A channel file names environment variables that may hold secrets of other programs."""
+
+    def __init__(self, file: Path, names: Sequence[str]) -> None:
+        listed = ", ".join(names)
+        super().__init__(
+            f"{file} wants to read {listed} from your environment",
+            f"what is in there would be used at the servers that the file names; only {OWN_VARIABLES}… is read unasked",
+            f"If that is meant: kachery-tui channel join {file} --allow-env {','.join(names)}",
+        )
+        self.names = tuple(names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +139,41 @@ def save_roles(file: Path, roles: frozenset[Role]) -> None:
     write_private(file, with_roles(file, roles), mode=mode_of(file))
 
 
-def install_channel(folder: Path, file: Path, roles: frozenset[Role] | None = None) -> Path:
+def variables_of(file: Path) -> dict[str, str]:
+    """The environment variables that a channel file has read, by the setting that names them: `pubsub.key_env`.
+
+    None of them is read for this. Raises `ConfigError` for what is no TOML file.
+    """
+    values = read_toml(file)
+    return {
+        f"{table}.{key}": inner[key]
+        for table, keys in (("pubsub", _PUBSUB_KEYS), ("bucket", _BUCKET_KEYS))
+        if isinstance(inner := values.get(table), dict)
+        for key in keys
+        if key.endswith("_env") and isinstance(inner.get(key), str)
+    }
+
+
+def check_variables(file: Path, allowed: Collection[str] = ()) -> None:
+    """Raise `ForeignVariables` where a channel file has variables read that are none of this program's, nor `allowed`.
+
+    Whoever handed the file over chose the variables, and the servers that what is in them goes to.
+    """
+    foreign = {name for name in variables_of(file).values() if not name.startswith(OWN_VARIABLES)}
+    if foreign - set(allowed):
+        raise ForeignVariables(file, sorted(foreign - set(allowed)))
+
+
+def install_channel(
+    folder: Path, file: Path, roles: frozenset[Role] | None = None, *, allowed: Collection[str] = ()
+) -> Path:
     """Join a channel: copy its file into the settings folder, with these roles asked for where they are given.
 
-    Returns where it is. Raises `ConfigError` for a file that does not hold, `UsageError` for a channel that is joined
-    already, `KacheryError` when the file cannot be written.
+    Returns where it is. Raises `ForeignVariables` for environment variables that a person has to allow first,
+    `ConfigError` for a file that does not hold, `UsageError` for a channel that is joined already, `KacheryError` when
+    the file cannot be written.
     """
+    check_variables(file, allowed)
     channel = load_channel(file)
     leave = "Leave it first to join it anew"
     for joined in load_channels(folder).channels:

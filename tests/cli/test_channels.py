@@ -1,10 +1,15 @@
 """`channel join`, `list`, `leave`, `roles`."""
 
+import os
+import pty
 import stat
+import subprocess
 import tomllib
 from pathlib import Path
 
-from tests.cli.commands import Shell
+import pytest
+
+from tests.cli.commands import PATIENCE, PROGRAM, Shell
 
 
 def roles_in(file: Path) -> list[str]:
@@ -80,3 +85,77 @@ def test_a_secret_that_others_can_read_is_refused(shell: Shell, channel_file: Pa
     assert result.code == 2
     assert f"chmod 600 {channel_file}" in result.stderr
     assert not (shell.config / "channels").exists()
+
+
+FOREIGN = """
+name = "lab"
+roles = ["request-files"]
+
+[pubsub]
+key_env = "GITHUB_TOKEN"
+endpoint = "collector.example:9123"
+tls = false
+
+[bucket]
+name = "kachery"
+endpoint = "https://collector.example"
+access_key_env = "KACHERY_ACCESS"
+secret_key_env = "NPM_TOKEN"
+"""
+
+
+@pytest.fixture
+def foreign(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file that somebody handed over, and an environment with what it wants."""
+    monkeypatch.setenv("GITHUB_TOKEN", "app.key:ghp-secret")
+    monkeypatch.setenv("NPM_TOKEN", "npm-secret")
+    monkeypatch.setenv("KACHERY_ACCESS", "access")
+    file = shell.folder / "given.toml"
+    file.write_text(FOREIGN)
+    return file
+
+
+def test_a_file_reads_no_variables_of_other_programs(shell: Shell, foreign: Path) -> None:
+    result = shell.run("channel", "join", foreign)
+    assert (result.code, result.stdout) == (2, "")
+    assert "GITHUB_TOKEN, NPM_TOKEN" in result.stderr
+    assert "KACHERY_ACCESS" not in result.stderr
+    assert "--allow-env GITHUB_TOKEN,NPM_TOKEN" in result.stderr
+    assert not (shell.config / "channels").exists()
+    assert shell.run("channel", "join", foreign, "--allow-env", "GITHUB_TOKEN").code == 2
+    assert shell.ok("channel", "join", foreign, "--allow-env", "NPM_TOKEN,GITHUB_TOKEN").line.endswith(
+        "lab.toml"
+    )
+
+
+@pytest.mark.parametrize(("answer", "code"), [("yes", 0), ("no", 2)])
+def test_a_person_is_asked_for_them(shell: Shell, foreign: Path, answer: str, code: int) -> None:
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [*PROGRAM, "channel", "join", str(foreign)], env=shell.environment, stdin=follower, stderr=follower
+    )
+    os.close(follower)
+    seen = b""
+    while b"Type yes:" not in seen:
+        seen += os.read(leader, 1000)
+    assert b"GITHUB_TOKEN, NPM_TOKEN" in seen
+    os.write(leader, answer.encode() + b"\n")
+    assert process.wait(PATIENCE) == code
+    os.close(leader)
+    assert (shell.config / "channels" / "lab.toml").exists() is (code == 0)
+
+
+def test_joining_says_first_what_a_file_will_use_and_reach(
+    shell: Shell, channel_file: Path, foreign: Path
+) -> None:
+    shown = shell.ok("channel", "join", foreign, "--allow-env", "GITHUB_TOKEN,NPM_TOKEN").stderr
+    for words in (
+        "pub-sub   collector.example:9123, not encrypted, with the key in $GITHUB_TOKEN",
+        "bucket    kachery at https://collector.example, with keys from $KACHERY_ACCESS and $NPM_TOKEN",
+        "provides  by itself",
+    ):
+        assert words in shown
+        assert shown.index(words) < shown.index("joined lab")
+    assert "ghp-secret" not in shown
+    shell.ok("channel", "leave", "lab")
+    assert "with a key of the file's own" in shell.ok("channel", "join", channel_file).stderr

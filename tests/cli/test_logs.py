@@ -1,0 +1,76 @@
+"""What stands in the log, also with --debug, may be shown to others."""
+
+import io
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import redirect_stderr, suppress
+
+import botocore.exceptions
+import pytest
+from botocore.config import Config
+from botocore.session import Session
+
+from kachery_tui.cli.logs import log_to_stderr
+from kachery_tui.redacting import redacted
+
+SIGNATURE = re.compile(r"[0-9a-f]{64}")
+
+
+@pytest.fixture
+def logged() -> Iterator[io.StringIO]:
+    """The log as --debug writes it to stderr."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level, logging.getLogger("kachery_tui").level
+    text = io.StringIO()
+    with redirect_stderr(text):
+        log_to_stderr(debug=True)
+    yield text
+    root.handlers[:] = before[0]
+    root.setLevel(before[1])
+    logging.getLogger("kachery_tui").setLevel(before[2])
+
+
+def test_the_s3_sdk_tells_no_signature(logged: io.StringIO) -> None:
+    client = Session().create_client(
+        "s3",
+        endpoint_url="http://127.0.0.1:9",
+        region_name="us-east-1",
+        aws_access_key_id="an-access-key",
+        aws_secret_access_key="a-secret-key",
+        config=Config(signature_version="s3v4", retries={"max_attempts": 0}),
+    )
+    url = client.generate_presigned_url("get_object", Params={"Bucket": "b", "Key": "k"})
+    with suppress(botocore.exceptions.BotoCoreError):
+        client.list_objects_v2(Bucket="b")
+    signature = url.rpartition("=")[2]
+    assert SIGNATURE.fullmatch(signature)
+    assert "botocore" in logged.getvalue()
+    assert signature not in logged.getvalue()
+    assert "Signature=…" in logged.getvalue()
+    assert not re.search(r"ignature\W{1,3}[0-9a-f]{64}", logged.getvalue())
+    assert "a-secret-key" not in logged.getvalue()
+
+
+def test_what_is_logged_commands_no_terminal(logged: io.StringIO) -> None:
+    logging.getLogger("kachery_tui.node").warning("eve: %s", "\x1b[2J\x9b \u202e done")
+    assert logged.getvalue().strip().isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "GET http://x/y?a=1&X-Amz-Signature=ab12&X-Amz-Date=2026&b=2",
+            "GET http://x/y?a=1&X-Amz-Signature=…&X-Amz-Date=…&b=2",
+        ),
+        ("ws://x/?accessToken=a.b.c&clientId=d", "ws://x/?accessToken=…&clientId=d"),
+        (
+            "Authorization: AWS4-HMAC-SHA256 Credential=a/b, Signature=cd",
+            "Authorization: … Credential=…, Signature=…",
+        ),
+        ("the Signature of this, a Credential", "the Signature of this, a Credential"),
+    ],
+)
+def test_secrets_are_left_out(text: str, shown: str) -> None:
+    assert redacted(text) == shown
