@@ -30,9 +30,13 @@ class KacheryError(Exception):
         self.why = why
         self.do = do
 
+    @property
+    def line(self) -> str:
+        """What failed, and why."""
+        return f"{self.what}: {self.why}" if self.why else self.what
+
     def __str__(self) -> str:
-        text = f"{self.what}: {self.why}" if self.why else self.what
-        return f"{text}. {self.do}." if self.do else text
+        return f"{self.line}. {self.do}." if self.do else self.line
 
 
 class UsageError(KacheryError):

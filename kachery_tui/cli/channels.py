@@ -45,7 +45,7 @@ def join(args: Namespace) -> int:
 
 
 def _tell(foreign: ForeignVariables) -> None:
-    say(f"{foreign.what}: {foreign.why}.")
+    say(f"{foreign.line}.")
 
 
 def _uses(channel: ChannelConfig, variables: Mapping[str, str]) -> list[str]:

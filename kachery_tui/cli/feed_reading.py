@@ -117,7 +117,7 @@ def _facts(storage: Storage, uri: SubfeedUri, *, own: bool) -> dict[str, Any]:
         "subfeedHash": key.subfeed_hash,
         "messages": head.count,
         "last": last[0].timestamp / 1000 if last else None,
-        "fault": f"{bad.what}: {bad.why}" if bad is not None else None,
+        "fault": bad.line if bad is not None else None,
     }
 
 

@@ -43,7 +43,7 @@ def say(text: str, end: str = "\n") -> None:
 
 def complain(error: KacheryError) -> None:
     """Say what failed, why, and what would help."""
-    say(f"kachery-tui: {error.what}: {error.why}" if error.why else f"kachery-tui: {error.what}")
+    say(f"kachery-tui: {error.line}")
     if error.do:
         say(f"  {error.do}")
 

@@ -25,6 +25,9 @@ _log = logging.getLogger(__name__)
 RECONNECT_PATIENCE: Final = 300.0
 """Seconds that an exchange under way waits for a lost service to come back before it gives up."""
 
+ROLE_PATIENCE: Final = 10.0
+"""Seconds from being connected until the streams are attached, at the most."""
+
 PUBLISH_PAUSE: Final = 1.0
 """Seconds before a message that the service did not take is published again over the same connection."""
 

@@ -18,12 +18,6 @@ from kachery_tui.storage.problems import WrongBytes
 BUCKET_PAUSES: Final = (0.5, 1.0, 2.0, 4.0)
 """Seconds between tries at a bucket that fails in a way that may pass."""
 
-MOST_QUESTIONS: Final = 5
-"""How often one object is asked for in one request, lost connections included."""
-
-MOST_ANSWERS: Final = 2
-"""How often an object may be announced without being in the bucket as it should be."""
-
 _ORDER: Final = (
     Step.STORAGE,
     Step.BUCKET,
@@ -63,33 +57,17 @@ class Obtainer:
         `on_asked` hears when a question is out (True) and when it was answered (False).
         Raises `NobodyHasIt`, `NotAllowed`, `TryAgain`, or another `KacheryError` that says what is wrong.
         """
-        found: Membership | None = None
-        answered = 0
-        for _ in range(MOST_QUESTIONS):
-            self._step(Step.BUCKET)
-            candidates = [found] if found is not None else self._candidates
-            failure = await self._try_buckets(get, candidates, Origin.PEER if answered else Origin.BUCKET)
-            if failure is None:
-                return
-            if answered >= MOST_ANSWERS:
-                who = self._asker.label_of(self._row.answered_by)
-                raise TryAgain(
-                    f"{who} said that it is in the bucket, and it is not as it should be",
-                    f"{failure.what}: {failure.why}" if failure.why else failure.what,
-                    "Try again, or ask the owner of that node to look into its log",
-                )
-            on_asked(True)
-            try:
-                found = await self._ask_all(key)
-            except KacheryError as error:
-                await self._last_look(get, error, failure)
-                return
-            if found is not None:
-                answered += 1
+        self._step(Step.BUCKET)
+        failure = await self._try_buckets(get, self._candidates, Origin.BUCKET)
+        if failure is None:
+            return
+        on_asked(True)
+        try:
+            await self._ask_all(key, get)
+        except KacheryError as error:
+            await self._last_look(get, error, failure)
+        else:
             on_asked(False)
-        raise TryAgain(
-            f"{self._row.name} was asked for {MOST_QUESTIONS} times without result", "", "Try again later"
-        )
 
     async def _try_buckets(
         self, get: Get, candidates: Sequence[Membership], came_from: Origin
@@ -134,38 +112,51 @@ class Obtainer:
         if isinstance(failure, (TryAgain, WrongBytes, UnexpectedSize)) and isinstance(
             unanswered, (NobodyHasIt, NotAllowed)
         ):
-            raise TryAgain(
-                failure.what, f"{failure.why}; and {unanswered.what}: {unanswered.why}", failure.do
-            )
+            raise TryAgain(failure.what, f"{failure.why}; and {unanswered.line}", failure.do)
         raise unanswered
 
-    async def _ask_all(self, key: FileKey) -> Membership | None:
-        """Ask on every channel at once; the one on which it was announced first.
-
-        None where a connection was made anew and the bucket is worth a look. Raises when no channel is left to hope for.
+    async def _ask_all(self, key: FileKey, get: Get) -> None:
+        """Ask on every channel at once, until the object has been got over one. Raises when no channel is left to hope
+        for.
         """
-        asking = {
-            asyncio.ensure_future(self._asker.ask(membership, key, self._row, self._step)): membership
+        # One at a time looks into its bucket: there is one place that bytes go to.
+        looking = asyncio.Lock()
+        asking = [
+            asyncio.ensure_future(self._ask_on(membership, key, get, looking))
             for membership in self._candidates
-        }
+        ]
         reasons: list[KacheryError] = []
         try:
             for next_done in asyncio.as_completed(asking):
                 try:
-                    answered_by = await next_done
+                    await next_done
                 except KacheryError as error:
                     reasons.append(error)
-                    continue
-                if answered_by is None:
-                    self._ledger.note(self._row, "the connection was lost in the meantime: asked again")
-                    return None
-                self._row.answered_by = answered_by
-                return next(m for task, m in asking.items() if task.done() and _answer(task) == answered_by)
+                else:
+                    return
         finally:
             for task in asking:
                 task.cancel()
             await asyncio.gather(*asking, return_exceptions=True)
         raise _most_telling(reasons)
+
+    async def _ask_on(self, membership: Membership, key: FileKey, get: Get, looking: asyncio.Lock) -> None:
+        """Ask on one channel, and look into its bucket whenever a node says that the object is there."""
+        async with self._asker.ask(membership, key, self._row, self._step) as question:
+            while True:
+                node_id = await question.answer()
+                async with looking:
+                    self._step(Step.BUCKET)
+                    failure = await self._try_buckets(get, [membership], Origin.PEER)
+                if failure is None:
+                    if node_id is not None:
+                        question.answered_by(node_id)
+                        self._row.answered_by = node_id
+                    return
+                if node_id is None:
+                    self._ledger.note(self._row, "the connection was lost in the meantime: asked again")
+                else:
+                    await question.was_untrue(node_id, failure)
 
     async def download(
         self, membership: Membership, name: str, incoming: Incoming, index: int, origin: Origin | None
@@ -213,15 +204,11 @@ class Obtainer:
         self._ledger.enter(self._row, step)
 
 
-def _answer(task: "asyncio.Future[str | None]") -> str | None:
-    return task.result() if not task.cancelled() and task.exception() is None else None
-
-
 def _most_telling(reasons: Sequence[KacheryError]) -> KacheryError:
     """One error for several channels: the kind that leaves most hope, and the words of all."""
     if len(reasons) == 1:
         return reasons[0]
     kinds = (TryAgain, NobodyHasIt, NotAllowed, KacheryError)
     best = next(reason for kind in kinds for reason in reasons if isinstance(reason, kind))
-    others = "; ".join(f"{reason.what}: {reason.why}" for reason in reasons if reason is not best)
+    others = "; ".join(reason.line for reason in reasons if reason is not best)
     return type(best)(best.what, f"{best.why}; {others}", best.do)

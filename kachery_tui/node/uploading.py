@@ -99,9 +99,7 @@ class Uploader:
             await self._say_failed(membership, row, key, "cancelled there")
             raise
         except KacheryError as error:
-            await self._say_failed(
-                membership, row, key, f"{error.what}: {error.why}" if error.why else error.what
-            )
+            await self._say_failed(membership, row, key, error.line)
             raise
         await membership.publish_patiently(UploadFileStatus(key, UploadStatus.FINISHED), request=row.number)
 

@@ -300,7 +300,7 @@ def _stored(text: str | bytes | None, number: int, name: str) -> str:
         return SignedMessage.parse(text or "", number).signature
     except BadMessage as bad:
         raise UsageError(
-            f"{name} is damaged on this disk", f"{bad.what}: {bad.why}", "Bring back feeds.db from a copy"
+            f"{name} is damaged on this disk", bad.line, "Bring back feeds.db from a copy"
         ) from bad
 
 

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from kachery_tui.channel.errors import UnexpectedSize
 from kachery_tui.channel.values import ObjectInfo
-from kachery_tui.errors import KacheryError, TryAgain
+from kachery_tui.errors import TryAgain
 from kachery_tui.node.membership import Membership
 from kachery_tui.node.retries import with_retries
 from kachery_tui.node.threads import in_thread
@@ -182,8 +182,3 @@ def holds(info: ObjectInfo | None, data: bytes) -> bool:
     if info is None or info.size != len(data):
         return False
     return info.etag == hashlib.md5(data, usedforsecurity=False).hexdigest()
-
-
-def explain(error: KacheryError) -> str:
-    """An error as one sentence for a row's notes."""
-    return f"{error.what}: {error.why}" if error.why else error.what

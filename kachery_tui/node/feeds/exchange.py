@@ -8,7 +8,7 @@ from typing import Final
 
 from kachery_tui.errors import KacheryError, NobodyHasIt, UsageError
 from kachery_tui.node.feeds.book import FeedBook, SubfeedState
-from kachery_tui.node.feeds.bucket import SubfeedObjects, explain
+from kachery_tui.node.feeds.bucket import SubfeedObjects
 from kachery_tui.node.feeds.follow import Follow
 from kachery_tui.node.feeds.providing import FeedProvider
 from kachery_tui.node.feeds.shelf import Shelf
@@ -360,7 +360,7 @@ class Feeds:
 def state_words(state: SubfeedState) -> str:
     """What is amiss with a subfeed, in a sentence; empty if nothing is."""
     if state.fault is not None:
-        return explain(state.fault)
+        return state.fault.line
     if state.silent_since is not None:
         return "the owner's node does not answer"
     return ""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from kachery_tui.node.feeds.book import FeedBook
-from kachery_tui.node.feeds.bucket import SubfeedObjects, explain
+from kachery_tui.node.feeds.bucket import SubfeedObjects
 from kachery_tui.node.feeds.shelf import Shelf
 from kachery_tui.node.ledger import Ledger, Origin, Request, Step
 from kachery_tui.node.membership import Membership
@@ -86,7 +86,7 @@ class Filling:
                 found = await self._objects.message(bad.number)
                 if found is not None and found.is_signed_by(key.feed_id):
                     raise
-            self._ledger.note(row, f"the bucket claims {there:,} messages: {explain(bad)}")
+            self._ledger.note(row, f"the bucket claims {there:,} messages: {bad.line}")
         self.taken_back = await self._shelf.count(key)
         return self.taken_back
 

@@ -8,12 +8,11 @@ from contextlib import suppress
 from typing import Final
 
 from kachery_tui.errors import KacheryError, NotAllowed, TryAgain
-from kachery_tui.node.asking import ROLE_PATIENCE
 from kachery_tui.node.feeds.book import FeedBook, SubfeedState
-from kachery_tui.node.feeds.bucket import SubfeedObjects, explain
+from kachery_tui.node.feeds.bucket import SubfeedObjects
 from kachery_tui.node.feeds.shelf import Shelf
 from kachery_tui.node.ledger import Ask, Ledger, Origin, Request, Step
-from kachery_tui.node.membership import ChannelLeft, Membership
+from kachery_tui.node.membership import ROLE_PATIENCE, ChannelLeft, Membership
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.feeds import BadMessage, Fault, SignedMessage
 from kachery_tui.protocol.messages import (
@@ -95,14 +94,14 @@ class FollowOnChannel:
                 return
             except NotAllowed as error:
                 # The bucket may still be read: what others put there comes, only later.
-                self._ledger.note(self._row, explain(error))
+                self._ledger.note(self._row, error.line)
                 self.caught_up.set()
                 await asyncio.sleep(RENEWAL)
             except BadMessage:
                 raise
             except KacheryError as error:
                 _log.info("%s on %s: %s", self._row.name, self.membership.name, error)
-                self._ledger.note(self._row, explain(error))
+                self._ledger.note(self._row, error.line)
                 await self._pause()
 
     async def _pause(self) -> None:
@@ -121,7 +120,7 @@ class FollowOnChannel:
             if bad.fault is not Fault.MISSING:
                 raise
             self._state.fault = bad
-            self._ledger.note(self._row, explain(bad))
+            self._ledger.note(self._row, bad.line)
             self._book.touch(self._state)
 
     async def _read_all_of_bucket(self) -> None:
@@ -260,8 +259,8 @@ class FollowOnChannel:
             if bad.fault in (Fault.FORK, Fault.CHAIN) and _is_signed(messages, bad.number, self._key.feed_id):
                 raise
             # Anybody may say anything here: what the owner has not signed says nothing of the feed.
-            self.membership.activity[Stream.PROVIDE_FEEDS].count_refused(explain(bad))
-            self._ledger.note(self._row, f"{self._label_of(node_id)} sent what is not kept: {explain(bad)}")
+            self.membership.activity[Stream.PROVIDE_FEEDS].count_refused(bad.line)
+            self._ledger.note(self._row, f"{self._label_of(node_id)} sent what is not kept: {bad.line}")
             return 0
         if new:
             self._came(new, sum(len(message.text) for message in messages), Origin.PEER)
@@ -277,7 +276,7 @@ class FollowOnChannel:
         try:
             await self._read_bucket()
         except TryAgain as error:
-            self._ledger.note(self._row, explain(error))
+            self._ledger.note(self._row, error.line)
         else:
             there = max(self._state.here, *self._state.in_bucket.values())
             if self._state.announced > there:

@@ -11,7 +11,6 @@ from typing import Final
 from kachery_tui.config import Provide
 from kachery_tui.errors import KacheryError, UsageError
 from kachery_tui.node.feeds.book import MOST_LISTENERS, FeedBook, Listener
-from kachery_tui.node.feeds.bucket import explain
 from kachery_tui.node.feeds.filling import Filling
 from kachery_tui.node.feeds.shelf import Shelf
 from kachery_tui.node.history_rows import broken_off
@@ -276,7 +275,7 @@ class FeedProvider:
                 try:
                     await self._tell_news(outlet)
                 except KacheryError as error:
-                    self._ledger.note(outlet.row, explain(error))
+                    self._ledger.note(outlet.row, error.line)
                     await asyncio.sleep(TROUBLE_PAUSE)
                     outlet.news.set()
             with suppress(TimeoutError):
@@ -336,7 +335,7 @@ class FeedProvider:
                 return
             except KacheryError as error:
                 _log.warning("%s: %s", row.name, error)
-                self._ledger.note(row, explain(error))
+                self._ledger.note(row, error.line)
                 await asyncio.sleep(TROUBLE_PAUSE)
                 continue
             await asyncio.sleep(GATHER)

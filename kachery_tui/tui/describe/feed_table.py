@@ -35,7 +35,7 @@ def subfeed_texts(state: SubfeedState) -> tuple[str, ...]:
         str(len(state.listeners)),
         iso(state.last_at),
         iso(state.silent_since),
-        "" if state.fault is None else f"{state.fault.what}: {state.fault.why}",
+        "" if state.fault is None else state.fault.line,
         str(state.uri),
     )
 

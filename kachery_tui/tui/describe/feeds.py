@@ -166,7 +166,7 @@ def _standing(state: SubfeedState, served: Request | None, label_of: LabelOf, no
         yield (Cell("a feed without messages"),)
         return
     if state.fault is not None:
-        yield (Cell(f"✗ {state.fault.what}: {state.fault.why}", Tone.BAD),)
+        yield (Cell(f"✗ {state.fault.line}", Tone.BAD),)
     else:
         yield (state_cell(state, served, now),)
     yield (Cell(present.count(state.here, "message")),)

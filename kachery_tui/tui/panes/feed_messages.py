@@ -159,7 +159,7 @@ class Messages:
         except BadMessage as bad:
             if bad.number > start:
                 return await self._read(start, bad.number)
-            return [damaged(start, f"{bad.what}: {bad.why}")]
+            return [damaged(start, bad.line)]
         if not messages:
             raise KacheryError(f"message {start:,} is not on this disk any more")
         return await in_thread(lambda: [said(message) for message in messages])
