@@ -1,5 +1,7 @@
 """What went over a channel's six streams: counters and a bounded ring of recent messages, for people to look at."""
 
+import logging
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -9,6 +11,11 @@ from typing import Final
 
 from kachery_tui.node.rates import RateMeter
 from kachery_tui.protocol.roles import Stream
+
+_log = logging.getLogger(__name__)
+
+SAY_AGAIN: Final = 60.0
+"""Seconds between two lines of the log that say the same of one stream."""
 
 RECENT_MESSAGES: Final = 500
 """Messages kept a stream. At most about 4 KB each, so 6 streams of one channel hold at most some 12 MB."""
@@ -71,6 +78,7 @@ class StreamActivity:
     last_refusal: str = ""
     version: int = 0
     _count: int = 0
+    _said: dict[str, float] = field(default_factory=dict)
 
     def record(
         self,
@@ -95,17 +103,25 @@ class StreamActivity:
         (self.sent if direction is Direction.OUT else self.received).add(1, at)
         self.bytes.add(len(raw), at)
         if verdict is Verdict.REFUSED:
-            self.count_refused(reason)
+            self.refused += 1
+            self.last_refusal = reason
         elif verdict is Verdict.PASSED_OVER:
             self.passed_over += 1
         self.version += 1
         return self._count
 
     def count_refused(self, reason: str, count: int = 1) -> None:
-        """Count messages that were refused, without keeping them: what a flood is met with."""
+        """Count what was refused because it is too much, without keeping it: what a flood is met with.
+
+        `reason` is this program's own word; for each, a line goes to the log now and then.
+        """
         self.refused += count
         self.last_refusal = reason
         self.version += 1
+        now = time.monotonic()
+        if now - self._said.get(reason, -SAY_AGAIN) >= SAY_AGAIN:
+            self._said[reason] = now
+            _log.warning("%s: refused: %s", self.stream, reason)
 
     def belongs_to(self, number: int, request: int) -> None:
         """Say which row of the ledger message `number` led to, if it is still kept."""

@@ -11,10 +11,9 @@ from kachery_tui.node.supervisor import Supervisor
 from kachery_tui.node.threads import in_thread
 from kachery_tui.node.turns import Turns
 from kachery_tui.protocol.messages import FileKey
-from kachery_tui.protocol.roles import Stream
 
-MOST_LOOKUPS: Final = 256
-"""Requests that may wait to be looked up; of more, some of who asks most are dropped, and ask again."""
+MOST_LOOKUPS: Final = 5_000
+"""Requests that may wait to be looked up; of more, some of who asks most are refused."""
 
 LOOKUPS_AT_ONCE: Final = 2
 """Threads that look up. A chunk is hashed before it is offered, so strangers' questions must not take every core."""
@@ -39,27 +38,27 @@ class Question:
 
 
 class Lookups(Generic[Found]):
-    """Calls `find` in threads for each question, and `answer` on the loop with what it returned."""
+    """Calls `find` in threads for each question, and `answer` on the loop with what it returned, or `refuse` at once."""
 
     def __init__(
         self,
         supervisor: Supervisor,
         find: Callable[[FileKey], Found],
         answer: Callable[[Question, Found], None],
+        refuse: Callable[[Question], None],
     ) -> None:
         self._supervisor = supervisor
         self._find = find
         self._answer = answer
+        self._refuse = refuse
         self._waiting: Turns[Question] = Turns(MOST_LOOKUPS)
         self._at_work = 0
 
     def put(self, question: Question) -> None:
-        """Take a question; of too many, some are dropped and counted."""
-        dropped = self._waiting.put(question.asker, question)
-        if dropped is not None:
-            dropped.membership.activity[Stream.REQUEST_FILES].count_refused(
-                "more requests than this node can look up"
-            )
+        """Take a question; of too many, some are refused."""
+        refused = self._waiting.put(question.asker, question)
+        if refused is not None:
+            self._refuse(refused)
         if self._at_work < LOOKUPS_AT_ONCE:
             self._at_work += 1
             name = f"{question.membership.name}: look up {question.key.sha1[:12]}"

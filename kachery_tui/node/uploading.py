@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,10 +22,14 @@ from kachery_tui.protocol.messages import (
     UploadStatus,
 )
 from kachery_tui.protocol.objects import file_object
+from kachery_tui.protocol.roles import Stream
 from kachery_tui.storage.values import ByteSource
 
 UPLOAD_PAUSES: Final = (0.5, 2.0, 5.0)
 """Seconds between tries at a bucket that fails in a way that may pass."""
+
+KNOWN_OBJECTS: Final = 10_000
+"""Objects that were seen to be in a bucket as they should be, and are remembered."""
 
 PROGRESS_INTERVAL: Final = 0.5
 """Seconds between two announcements of progress; an upload shorter than that has none."""
@@ -74,11 +79,13 @@ class Uploader:
         self._ledger = ledger
         self._count_uploaded = count_uploaded
         self._under_way: dict[tuple[str, str], asyncio.Lock] = {}
+        self._known: OrderedDict[tuple[str, str], Digest] = OrderedDict()
 
     async def upload(self, membership: Membership, row: Request, key: FileKey, source: ByteSource) -> None:
         """Bring the object of `key` into the bucket unless it is there, and announce it.
 
-        The bytes are hashed first: a file that was damaged or changed is never sent under its old name.
+        The bytes are hashed before they are sent: a file that was damaged or changed is never sent under its old name.
+        An object that was sent earlier, and lies in the bucket as it was then, is not read for that.
         Raises `KacheryError`; it was announced as failed by then. Cancelling announces that, too.
         """
         place = (membership.name, key.sha1)
@@ -110,9 +117,12 @@ class Uploader:
         def note(error: TryAgain) -> None:
             self._ledger.note(row, f"the bucket of {membership.name}: {error.what}; tried again")
 
-        found = await self._digest(key, source)
+        place = (membership.name, key.sha1)
         info = await with_retries(lambda: bucket.head(name), UPLOAD_PAUSES, note)
+        known = self._known.get(place)
+        found = known if known and holds(info, size, known) else await self._digest(key, source)
         if holds(info, size, found):
+            self._remember(place, found)
             self._ledger.count(row, size, Origin.BUCKET)
             return
         if info is not None:
@@ -135,6 +145,13 @@ class Uploader:
             announcing.cancel()
             await asyncio.gather(announcing, return_exceptions=True)
         self._count_uploaded(size)
+        self._remember(place, found)
+
+    def _remember(self, place: tuple[str, str], found: Digest) -> None:
+        self._known[place] = found
+        self._known.move_to_end(place)
+        if len(self._known) > KNOWN_OBJECTS:
+            self._known.popitem(last=False)
 
     async def _digest(self, key: FileKey, source: ByteSource) -> Digest:
         try:
@@ -178,16 +195,24 @@ class _Reporter:
         self._count(0)
 
     async def announce(self) -> None:
-        """Publish progress while it moves, until cancelled."""
+        """Publish progress while it moves and somebody follows it, until cancelled.
+
+        Nodes of the old program, which do not show themselves, write a warning for each.
+        """
         said = 0
         while True:
             await asyncio.sleep(PROGRESS_INTERVAL)
-            if self._sent > said:
+            if self._sent > said and self._is_followed():
                 said = self._sent
                 with suppress(KacheryError):
                     await self._membership.publish(
                         UploadFileProgress(self._key, said, self._size), request=self._row.number
                     )
+
+    def _is_followed(self) -> bool:
+        """Whether one of those who asked is present, as nodes that understand progress are."""
+        present = self._membership.members(Stream.REQUEST_FILES)
+        return any(member.node_id in self._row.asked_by for member in present)
 
     def _count(self, sent: int) -> None:
         if sent != self._sent:

@@ -78,6 +78,13 @@ CREATE TABLE IF NOT EXISTS trashed (
     origin TEXT NOT NULL,
     manifest_sha1 TEXT
 );
+-- What a link says that was found to be so: its bytes have been read, and have that sha1.
+CREATE TABLE IF NOT EXISTS vouched (
+    sha1 TEXT PRIMARY KEY,
+    path TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    mtime REAL NOT NULL
+);
 CREATE INDEX IF NOT EXISTS entries_with_manifest ON entries (manifest_sha1) WHERE manifest_sha1 IS NOT NULL;
 """
 

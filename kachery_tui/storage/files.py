@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kachery_tui.errors import UsageError
 from kachery_tui.protocol.errors import ProtocolError
-from kachery_tui.protocol.manifest import CHUNK_SIZE, Manifest
+from kachery_tui.protocol.manifest import CHUNK_SIZE, Manifest, needs_manifest
 from kachery_tui.protocol.messages import FileKey
 from kachery_tui.protocol.uris import FileUri
 from kachery_tui.storage.atomic import TempFile, write_all, write_file
@@ -57,10 +57,10 @@ class Files:
         self._index.set_link_kind(sha1, holds)
         return Found(sha1, link.path, link.size, "link") if holds else None
 
-    def find_key(self, key: FileKey) -> ByteSource | None:
-        """The bytes that a file key asks for: a file, a link, or a chunk inside a file that is here.
+    def find_object(self, key: FileKey) -> ByteSource | None:
+        """The bytes that a file key asks for, unread: a file, a link, or a chunk inside a file that is here.
 
-        A chunk is hashed before it is offered: what a peer says about a range is not to be believed.
+        A chunk has the bounds of one of the file's manifest, and no others.
         """
         if (found := self.find(key.sha1)) is not None:
             return ByteSource(found.path, 0, found.size)
@@ -68,15 +68,33 @@ class Files:
             return None
         start, end = key.chunk_of.start_byte, key.chunk_of.end_byte
         whole = self.find(key.chunk_of.file_key.sha1)
-        if whole is None or not 0 <= start < end <= whole.size or end - start > CHUNK_SIZE:
+        if whole is None or not _is_chunk(start, end, whole.size):
             return None
-        with explained(f"cannot read {whole.path}"):
-            fd = os.open(whole.path, os.O_RDONLY | os.O_CLOEXEC)
+        return ByteSource(whole.path, start, end)
+
+    def find_key(self, key: FileKey) -> ByteSource | None:
+        """As `find_object`, with the bytes of a chunk inside a file compared with its hash."""
+        source = self.find_object(key)
+        if source is None or key.chunk_of is None or self.find(key.sha1) is not None:
+            return source
+        with explained(f"cannot read {source.path}"):
+            fd = os.open(source.path, os.O_RDONLY | os.O_CLOEXEC)
             try:
-                sha1 = hash_range(fd, start, end)
+                sha1 = hash_range(fd, source.start, source.end)
             finally:
                 os.close(fd)
-        return ByteSource(whole.path, start, end) if sha1 == key.sha1 else None
+        return source if sha1 == key.sha1 else None
+
+    def is_vouched(self, sha1: str) -> bool:
+        """Whether the bytes of a file that is here were read under this name: by whoever put it there as a file, or of
+        a link by this program, since they changed last. A link can be put there by whoever may write to the folder, and
+        say of any file that the node may read that it is any other.
+        """
+        found = self.find(sha1)
+        if found is None or found.kind == "file":
+            return True
+        link = read_link(self._layout.link(sha1))
+        return link is not None and self._index.is_vouched(sha1, link)
 
     def read_bytes(self, sha1: str, max_bytes: int) -> bytes | None:
         """A small file whole, its hash checked; None if it is not here or not what its name says.
@@ -112,8 +130,12 @@ class Files:
         found = self.find(sha1)
         if found is None:
             return False
+        link = read_link(self._layout.link(sha1)) if found.kind == "link" else None
         with self.using(sha1), explained(f"cannot read {found.path}"), found.path.open("rb") as file:
-            return hash_file(file.fileno(), found.size, progress).sha1 == sha1
+            is_right = hash_file(file.fileno(), found.size, progress).sha1 == sha1
+        if link is not None and is_right:
+            self._index.vouch(sha1, link)
+        return is_right
 
     # -- putting there --------------------------------------------------------------------------------------
 
@@ -170,6 +192,7 @@ class Files:
                 origin=str(path),
                 manifest_sha1=manifest_sha1,
             )
+            self._index.vouch(digest.sha1, link)
         return Stored(FileUri(digest.sha1, path.name, manifest_sha1), digest.size, 0)
 
     # -- files that must stay -------------------------------------------------------------------------------
@@ -223,3 +246,13 @@ class Files:
         free = shutil.disk_usage(self._layout.folder).free
         if size > free:
             raise disk_full(what, f"it takes {size:,} bytes, and {free:,} are free")
+
+
+def _is_chunk(start: int, end: int, size: int) -> bool:
+    """Whether a file of `size` bytes has a chunk from `start` to `end`."""
+    return (
+        needs_manifest(size)
+        and 0 <= start < size
+        and not start % CHUNK_SIZE
+        and end == min(start + CHUNK_SIZE, size)
+    )

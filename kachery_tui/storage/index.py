@@ -14,6 +14,7 @@ from kachery_tui.errors import TryAgain
 from kachery_tui.filters import NO_FILTER, Filter
 from kachery_tui.storage.database import Database
 from kachery_tui.storage.index_query import column, ids_to_go
+from kachery_tui.storage.links import Link
 from kachery_tui.storage.modes import PRIVATE, Modes
 from kachery_tui.storage.search import Search
 from kachery_tui.storage.values import Check, Entry, Kind, Order, Totals
@@ -237,6 +238,19 @@ class Index:
             return
         if entry is not None and entry.kind == other:
             self._db.write(lambda db: db.execute(statement, (kind, sha1, other)) and None)
+
+    def vouch(self, sha1: str, link: Link) -> None:
+        """What a link says is so: the bytes that it leads to have been read."""
+        row = (sha1, _text(str(link.path)), link.size, link.mtime)
+        self._db.write(
+            lambda db: db.execute("INSERT OR REPLACE INTO vouched VALUES (?, ?, ?, ?)", row) and None
+        )
+
+    def is_vouched(self, sha1: str, link: Link) -> bool:
+        """Whether `vouch` was called for a link that says the same."""
+        query = "SELECT path, size, mtime FROM vouched WHERE sha1 = ?"
+        found = self._db.read(lambda db: db.execute(query, (sha1,)).fetchone())
+        return found is not None and tuple(found) == (_text(str(link.path)), link.size, link.mtime)
 
     def add_trash(self, size: int) -> None:
         """The trash grew by `size` bytes, or shrank if that is negative."""

@@ -170,9 +170,17 @@ class Storage:
         """The file, or link that holds, with this hash; its bytes are not read."""
         return self._files.find(sha1)
 
+    def find_object(self, key: FileKey) -> ByteSource | None:
+        """The bytes of a file, a link, or what may be a chunk inside a file that is here; nothing is read."""
+        return self._files.find_object(key)
+
     def find_key(self, key: FileKey) -> ByteSource | None:
         """The bytes of a file, a link, or a chunk inside a file that is here; a chunk's hash is checked."""
         return self._files.find_key(key)
+
+    def is_vouched(self, sha1: str) -> bool:
+        """Whether what a link leads to is known to be that file; True of a file."""
+        return self._files.is_vouched(sha1)
 
     def read_bytes(self, sha1: str, max_bytes: int) -> bytes | None:
         """A small file whole, its hash checked; None if it is not here (or broken), UsageError if it is larger."""

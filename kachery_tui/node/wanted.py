@@ -1,0 +1,124 @@
+"""What others ask for, as it is here: an object, and the file that it belongs to as far as a person is concerned."""
+
+import logging
+import threading
+from dataclasses import dataclass
+from typing import Final
+
+from kachery_tui.errors import KacheryError
+from kachery_tui.protocol.errors import ProtocolError
+from kachery_tui.protocol.manifest import CHUNK_SIZE, Manifest
+from kachery_tui.protocol.messages import FileKey
+from kachery_tui.storage.storage import Storage
+from kachery_tui.storage.values import ByteSource
+
+_log = logging.getLogger(__name__)
+
+MOST_REFUTED: Final = 1_000
+"""Links that are known to be wrong, and not read again."""
+
+_MANIFEST_START: Final = b'{"size":'
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One object that is wanted."""
+
+    key: FileKey
+    source: ByteSource
+    root: str
+    """sha1 of the file that this is, is a chunk of, or is the manifest of."""
+    size: int
+    """Bytes of that file."""
+    name: str | None
+    """What that file is called here."""
+    is_vouched: bool = True
+    """Whether the bytes that a link leads to are known to be the file's: before that, nobody is told of them."""
+
+
+class Finder:
+    """Looks up what others ask for. Methods block on the disk, and are safe from any thread."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._verifying = threading.Lock()
+        self._refuted: dict[str, tuple[str, int, int]] = {}
+        """Links that lead to other bytes: path, size and time of what was read."""
+
+    def find(self, key: FileKey) -> Wanted | None:
+        """The object that `key` asks for, if it may be here.
+
+        Of a chunk only the bounds are looked at, which anybody can know: to compare its bytes with the hash that was
+        asked for, and to answer by that, would tell whoever guesses what the bytes are. See `is_right`.
+        """
+        try:
+            source = self._storage.find_object(key)
+            if source is None:
+                return None
+            described = _described(source) if key.chunk_of is None else None
+        except (KacheryError, OSError) as error:
+            _log.warning("looking up %s: %s", key.sha1, error)
+            return None
+        root = key.sha1
+        if key.chunk_of is not None:
+            root = key.chunk_of.file_key.sha1
+        elif described is not None:
+            root = described.sha1
+        entry = self._storage.index.get(root)
+        size = entry.size if entry else described.size if described else source.size
+        held_in = key.sha1 if key.chunk_of is None else root
+        return Wanted(
+            key, source, root, size, entry.name or None if entry else None, self._storage.is_vouched(held_in)
+        )
+
+    def vouch(self, wanted: Wanted) -> bool:
+        """Read through the file that a link leads to; whether it is the one that the link is named after.
+
+        One at a time: others are looked up meanwhile.
+        """
+        sha1 = wanted.key.sha1 if wanted.key.chunk_of is None else wanted.root
+        path = wanted.source.path
+        with self._verifying:
+            try:
+                if self._storage.is_vouched(sha1):
+                    return True
+                status = path.stat()
+                looks = (str(path), status.st_size, status.st_mtime_ns)
+                if self._refuted.get(sha1) == looks:
+                    return False
+                if self._storage.verify(sha1):
+                    return True
+            except (KacheryError, OSError) as error:
+                _log.warning("verifying the link %s: %s", sha1, error)
+                return False
+            _log.warning("%s is not what the link %s says: nobody is told of it", path, sha1)
+            if len(self._refuted) >= MOST_REFUTED:
+                self._refuted.pop(next(iter(self._refuted)))
+            self._refuted[sha1] = looks
+            return False
+
+    def is_right(self, wanted: Wanted) -> bool:
+        """Whether a chunk's bytes are those that were asked for. True of all else: it is checked when it is sent."""
+        if wanted.key.chunk_of is None:
+            return True
+        try:
+            return self._storage.find_key(wanted.key) is not None
+        except KacheryError as error:
+            _log.warning("looking up %s: %s", wanted.key.sha1, error)
+            return False
+
+
+def _described(source: ByteSource) -> Manifest | None:
+    """The manifest that `source` is, or None: a manifest belongs to its file, as chunks do."""
+    if source.size > CHUNK_SIZE:
+        return None
+    with source.path.open("rb") as file:
+        file.seek(source.start)
+        if file.read(len(_MANIFEST_START)) != _MANIFEST_START:
+            return None
+        file.seek(source.start)
+        data = file.read(source.size)
+    try:
+        return Manifest.parse(data)
+    except ProtocolError:
+        return None

@@ -1,0 +1,277 @@
+"""What a provider tells and does not tell, to whom, and what happens at its bounds."""
+
+import asyncio
+import hashlib
+import json
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kachery_tui.channel.ably_sdk import Timing, load_sdk, make_client
+from kachery_tui.channel.authority import OwnerAuthority
+from kachery_tui.config import load_channel
+from kachery_tui.errors import TryAgain
+from kachery_tui.node import providing, servings, uploading
+from kachery_tui.node.ledger import Step
+from kachery_tui.node.node import Node
+from kachery_tui.protocol.envelope import encode_batches, seal
+from kachery_tui.protocol.keys import PrivateKey
+from kachery_tui.protocol.manifest import CHUNK_SIZE
+from kachery_tui.protocol.messages import ChunkOf, FileKey, RequestFile
+from kachery_tui.protocol.roles import Role, Stream, pubsub_name
+from kachery_tui.storage.values import ByteSource
+from tests.nodes import put_file, running_node, theirs, until
+
+REQUEST, PROVIDE = (Role.REQUEST_FILES,), (Role.PROVIDE_FILES,)
+
+
+class OldNode:
+    """A node as the old program's: it shows no presence, and hears everything on provideFiles."""
+
+    def __init__(self, client: Any, key: PrivateKey) -> None:
+        self.key = key
+        self._client = client
+        self.heard: list[dict[str, Any]] = []
+
+    async def ask(self, key: FileKey) -> None:
+        (data,) = encode_batches([seal(RequestFile(key), self.key)])
+        await self._client.channels.get(pubsub_name("lab", Stream.REQUEST_FILES)).publish(None, data)
+
+    def said(self, sha1: str) -> list[str]:
+        """What was said of an object, in order: `started`, `finished`, or a type."""
+        bodies = [body for body in self.heard if body["fileKey"]["sha1"] == sha1]
+        return [body.get("status") or body["type"] for body in bodies]
+
+
+@asynccontextmanager
+async def old_node(channel_file: Path) -> AsyncIterator[OldNode]:
+    config, key = load_channel(channel_file), PrivateKey.generate()
+
+    async def token(_: object) -> Any:
+        from ably.types.tokendetails import TokenDetails
+
+        text = await OwnerAuthority(config, key.node_id).pubsub_token(set(REQUEST))
+        return TokenDetails(token=text, client_id=key.node_id)
+
+    sdk = await load_sdk()
+    client = await make_client(
+        sdk, token=token, client_id=key.node_id, endpoint=config.pubsub.endpoint, tls=False, timing=Timing()
+    )
+    node = OldNode(client, key)
+
+    def hear(message: Any) -> None:
+        batch = json.loads(message.data)
+        node.heard += [envelope["body"] for envelope in batch["messages"]]
+
+    client.connect()
+    await client.channels.get(pubsub_name("lab", Stream.PROVIDE_FILES)).subscribe(hear)
+    await client.channels.get(pubsub_name("lab", Stream.REQUEST_FILES)).attach()
+    try:
+        yield node
+    finally:
+        await client.close()
+
+
+# Old nodes
+
+
+async def test_a_node_of_the_old_program_hears_started_while_a_person_is_asked(
+    tmp_path: Path, lab: Path
+) -> None:
+    async with running_node(tmp_path / "ben", lab, roles=PROVIDE, provide="ask") as ben, old_node(lab) as old:
+        uri = (await ben.store(put_file(tmp_path, "a.bin", b"x" * 1000))).uri
+        await old.ask(uri.file_key)
+        await until(lambda: old.said(uri.sha1) == ["started"])
+        (row,) = theirs(ben)
+        assert row.step is Step.WAITING
+        assert providing.ASKER_OLD in row.notes
+        ben.answer(row, yes=True)
+        await until(lambda: old.said(uri.sha1)[-1] == "finished")
+        assert set(old.said(uri.sha1)) == {"started", "finished"}
+
+
+async def test_progress_is_said_only_where_it_is_understood(
+    tmp_path: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploading, "PROGRESS_INTERVAL", 0.001)
+    data = os.urandom(19_000_000)
+    async with (
+        running_node(tmp_path / "ben", lab, roles=PROVIDE) as ben,
+        old_node(lab) as old,
+    ):
+        uri = (await ben.store(put_file(tmp_path, "a.bin", data))).uri
+        await old.ask(uri.file_key)
+        await until(lambda: "finished" in old.said(uri.sha1))
+        assert set(old.said(uri.sha1)) == {"started", "finished"}
+        other = (await ben.store(put_file(tmp_path, "b.bin", data[::-1]))).uri
+        async with running_node(tmp_path / "ana", lab, roles=REQUEST) as ana:
+            await until(lambda: len(ben.memberships["lab"].members(Stream.REQUEST_FILES)) == 1)
+            await ana.files.request(other).outcome()
+        await until(lambda: "finished" in old.said(other.sha1))
+        assert "uploadFileProgress" in old.said(other.sha1)
+
+
+# What is not told
+
+
+async def test_who_guesses_learns_nothing_before_a_person_says_yes(tmp_path: Path, lab: Path) -> None:
+    """Right and wrong guesses of a chunk are answered alike, and bytes that are no chunk's not at all."""
+    # All bytes that are guessed differ.
+    data = b"\x01" + os.urandom(4) + b"\x09" + os.urandom(CHUNK_SIZE - 6) + b"\x03"
+    async with running_node(tmp_path / "ben", lab, roles=PROVIDE, provide="ask") as ben, old_node(lab) as old:
+        uri = (await ben.store(put_file(tmp_path, "a.bin", data))).uri
+        small = (await ben.store(put_file(tmp_path, "small.bin", b"1234"))).uri
+
+        async def guess(of: str, start: int, end: int, piece: bytes) -> str:
+            sha1 = hashlib.sha1(piece).hexdigest()
+            await old.ask(FileKey(sha1, chunk_of=ChunkOf(FileKey(of), start, end)))
+            return sha1
+
+        last = CHUNK_SIZE + 1
+        right = await guess(uri.sha1, CHUNK_SIZE, last, data[CHUNK_SIZE:])
+        wrong = await guess(uri.sha1, CHUNK_SIZE, last, bytes([data[CHUNK_SIZE] ^ 1]))
+        nothing = [
+            await guess(uri.sha1, 5, 6, data[5:6]),
+            await guess(uri.sha1, 0, 1, data[:1]),
+            await guess(uri.sha1, CHUNK_SIZE - 1, last, data[CHUNK_SIZE - 1 :]),
+            await guess(small.sha1, 1, 2, b"2"),
+        ]
+        await until(lambda: bool(old.said(right)) and bool(old.said(wrong)))
+        await ben.wait_idle()
+        assert old.said(right) == old.said(wrong) == ["started"]
+        assert [old.said(sha1) for sha1 in nothing] == [[]] * 4
+        (row,) = theirs(ben)
+        ben.answer(row, yes=True)
+        await until(lambda: "finished" in old.said(right))
+        await until(lambda: "uploadFileFailed" in old.said(wrong))
+
+
+def plant(node: Node, sha1: str, target: Path) -> None:
+    """A link that somebody else put into the folder."""
+    place = node.storage.folder / "sha1" / sha1[:2] / sha1[2:4] / sha1[4:6] / f"{sha1}.link"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    status = target.stat()
+    stat = {"size": status.st_size, "mtime": status.st_mtime}
+    place.write_text(json.dumps({"path": str(target), "manifestSha1": None, "stat": stat}))
+
+
+@pytest.mark.parametrize("provide", ["auto", "ask"])
+async def test_of_a_planted_link_nothing_is_told(tmp_path: Path, lab: Path, provide: str) -> None:
+    secret = put_file(tmp_path, "secret.key", os.urandom(CHUNK_SIZE) + b"7")
+    async with (
+        running_node(tmp_path / "ben", lab, roles=PROVIDE, provide=provide) as ben,
+        old_node(lab) as old,
+    ):
+        plant(ben, "ab" * 20, secret)
+        await old.ask(FileKey("ab" * 20))
+        guess = FileKey(
+            hashlib.sha1(b"7").hexdigest(), chunk_of=ChunkOf(FileKey("ab" * 20), CHUNK_SIZE, CHUNK_SIZE + 1)
+        )
+        await old.ask(guess)
+        honest = (await ben.store(put_file(tmp_path, "a.bin", b"x"))).uri
+        await old.ask(honest.file_key)
+        await until(lambda: bool(old.said(honest.sha1)))
+        await ben.wait_idle()
+        assert old.said("ab" * 20) == old.said(guess.sha1) == []
+        assert len(theirs(ben)) == 1
+
+
+async def test_a_link_that_says_what_is_so_is_served_once_it_was_read(tmp_path: Path, lab: Path) -> None:
+    """The old daemon's links are not known to be right; ours are, from when they were made."""
+    old_one, new_one = put_file(tmp_path, "old.bin", b"old"), put_file(tmp_path, "new.bin", b"new")
+    sha1 = hashlib.sha1(b"old").hexdigest()
+    async with (
+        running_node(tmp_path / "ben", lab, roles=PROVIDE) as ben,
+        running_node(tmp_path / "ana", lab, roles=REQUEST) as ana,
+    ):
+        plant(ben, sha1, old_one)
+        linked = await ben.link(new_one)
+        assert ben.storage.is_vouched(linked.uri.sha1)
+        assert not ben.storage.is_vouched(sha1)
+        for uri in (f"sha1://{sha1}", str(linked.uri)):
+            assert await ana.files.request(uri).outcome() is not None
+        assert ben.storage.is_vouched(sha1)
+        # Another file in its place is another matter.
+        old_one.write_bytes(b"else")
+        plant(ben, sha1, old_one)
+        assert not ben.storage.is_vouched(sha1)
+
+
+# Bounds
+
+
+async def test_thousands_of_files_are_no_bound(
+    tmp_path: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has ended makes room: none of it needs ten minutes to be forgotten."""
+    monkeypatch.setattr(servings, "KEPT_ENDED", 10)
+    monkeypatch.setattr(servings, "MOST_OF_ONE", 8)
+    async with (
+        running_node(tmp_path / "ben", lab, roles=PROVIDE) as ben,
+        running_node(tmp_path / "ana", lab, roles=REQUEST) as ana,
+    ):
+        uris = [ben.storage.store_bytes(f"{number}".encode()).uri for number in range(60)]
+        for first in range(0, 60, 6):
+            rows = [ana.files.request(uri) for uri in uris[first : first + 6]]
+            for row in rows:
+                assert await asyncio.wait_for(row.outcome(), 10) is not None
+
+
+async def test_more_than_one_may_ask_is_refused_aloud_and_others_are_served(
+    tmp_path: Path, lab: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(servings, "MOST_OF_ONE", 2)
+    async with (
+        running_node(tmp_path / "ben", lab, roles=PROVIDE, provide="ask") as ben,
+        running_node(tmp_path / "greedy", lab, roles=REQUEST) as greedy,
+        running_node(tmp_path / "ana", lab, roles=REQUEST) as ana,
+    ):
+        uris = [ben.storage.store_bytes(f"{number}".encode()).uri for number in range(4)]
+        held = [greedy.files.request(uri) for uri in uris[:2]]
+        await until(lambda: all(row.step is Step.HELD for row in held))
+        began = time.monotonic()
+        with pytest.raises(TryAgain, match="ask again later"):
+            await asyncio.wait_for(greedy.files.request(uris[2]).outcome(), 20)
+        assert time.monotonic() - began < 10
+        assert "requestFiles: refused: 2 files at a time" in caplog.text
+        other = ana.files.request(uris[3])
+        await until(lambda: other.step is Step.HELD)
+
+
+async def test_what_a_person_cannot_go_through_is_refused_aloud(
+    tmp_path: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(servings, "MOST_HELD_OF_ONE", 1)
+    async with (
+        running_node(tmp_path / "ben", lab, roles=PROVIDE, provide="ask") as ben,
+        running_node(tmp_path / "ana", lab, roles=REQUEST) as ana,
+    ):
+        uris = [ben.storage.store_bytes(f"{number}".encode()).uri for number in range(2)]
+        first = ana.files.request(uris[0])
+        await until(lambda: first.step is Step.HELD)
+        with pytest.raises(TryAgain, match="a person's yes"):
+            await asyncio.wait_for(ana.files.request(uris[1]).outcome(), 10)
+
+
+async def test_what_lies_in_the_bucket_is_not_read_again(
+    tmp_path: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    digest = uploading.digest
+
+    def counted(source: ByteSource, report: Callable[[int], None]) -> uploading.Digest:
+        read.append(source.path)
+        return digest(source, report)
+
+    monkeypatch.setattr(uploading, "digest", counted)
+    async with running_node(tmp_path / "ben", lab, roles=PROVIDE) as ben, old_node(lab) as old:
+        uri = (await ben.store(put_file(tmp_path, "a.bin", b"x" * 1000))).uri
+        for times in range(1, 4):
+            await old.ask(uri.file_key)
+            await until(lambda times=times: old.said(uri.sha1).count("finished") == times)  # type: ignore[misc]
+        assert len(read) == 1
