@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 
 from kachery_tui.errors import UsageError
-from kachery_tui.node.ledger import Origin, Step
+from kachery_tui.node.asking import Asker
+from kachery_tui.node.ledger import ChunkState, Ledger, Origin, Side, Step
 from kachery_tui.node.node import Node
+from kachery_tui.node.obtaining import Obtainer
 from kachery_tui.node.providing import ASKER_GONE
 from kachery_tui.node.pushing import ALREADY_THERE
 from kachery_tui.node.why import why_request
 from kachery_tui.protocol.messages import FileKey, UploadFileProgress, UploadFileStatus, UploadStatus
 from kachery_tui.protocol.roles import Role
+from kachery_tui.protocol.uris import FileUri
 from tests.nodes import at_step, put_file, running_node, theirs, until
 
 REQUEST = (Role.REQUEST_FILES,)
@@ -160,3 +163,25 @@ async def test_an_upload_that_the_end_of_the_program_breaks_off_is_not_done(
             (row,) = theirs(ben)
             await at_step(row, Step.QUEUED)
         assert row.step is Step.CANCELLED
+
+
+def test_a_row_of_several_chunks_shows_the_one_that_is_furthest() -> None:
+    """Chunks are at different steps: the row follows the one in front, and does not flicker between them."""
+    ledger = Ledger()
+    uri = FileUri("ab" * 20)
+    row = ledger.open(Side.MINE, "lab", uri.file_key, uri, Step.STORAGE)
+    obtainer = Obtainer(row, [], ledger, Asker(ledger, str, ""), lambda _: None)
+    walk = [
+        Step.BUCKET, Step.RECONNECTING, Step.BUCKET, Step.ASKING, Step.HELD, Step.ASKING, Step.PEER_UPLOADS,
+        Step.HELD, Step.DOWNLOADING, Step.BUCKET, Step.PEER_UPLOADS,
+    ]  # fmt: skip
+    row.chunks = [ChunkState.MISSING] * 2
+    for step in walk:
+        obtainer._step(step)
+    shown = [each.step for each in row.steps]
+    assert shown == [
+        Step.STORAGE, Step.BUCKET, Step.RECONNECTING, Step.ASKING, Step.HELD, Step.PEER_UPLOADS, Step.DOWNLOADING,
+    ]  # fmt: skip
+    row.chunks = []
+    obtainer._step(Step.BUCKET)
+    assert row.step is Step.BUCKET

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from kachery_tui.node.threads import in_thread
 from kachery_tui.protocol.feeds import BadMessage, Fault
 from kachery_tui.protocol.roles import Role
 from kachery_tui.protocol.uris import SubfeedKey, SubfeedUri
+from kachery_tui.storage.feeds import FeedStore
 from kachery_tui.tui.here import FeedMessage, PaneName
 from kachery_tui.tui.panes.feed_messages import PAGE, WINDOW
 from kachery_tui.tui.panes.feeds import FeedsPane
@@ -256,8 +258,17 @@ async def test_what_was_typed_is_not_lost_by_one_key(tmp_path: Path) -> None:
         assert state_of(me.node, uri).here == 1
 
 
-async def test_what_is_entered_twice_is_appended_once(tmp_path: Path) -> None:
+async def test_what_is_entered_twice_is_appended_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append = FeedStore.append
+
+    def slowly(store: FeedStore, *arguments: Any, **further: Any) -> Any:
+        time.sleep(0.3)
+        return append(store, *arguments, **further)
+
     async with with_own_feed(tmp_path, [{"n": 0}]) as (me, uri):
+        monkeypatch.setattr(FeedStore, "append", slowly)
         await me.press("enter", "A", *'{"n": 1}', "ctrl+o", "ctrl+o", "ctrl+o")
         await until(lambda: me.app.screen is me.main)
         assert await numbers(me.node, uri) == [0, 1]

@@ -143,10 +143,13 @@ class JsonEdit(Popup[bool]):
         self.query_one("#verdict", CellText).show((line,) if line else ())
 
     def action_take(self) -> None:
-        """Take it, unless something is wrong with it."""
+        """Take it, unless something is wrong with it, or it is being taken: what is signed cannot be taken back."""
+        if self._is_taking:
+            return
         if problem := self._problem:
             self._say((Cell(f"✗ {problem}", Tone.BAD),))
         else:
+            self._is_taking = True
             self.run_worker(self._take(self.query_one(Input).value.strip(), self._area.text), exclusive=True)
 
     async def _take(self, subfeed: str, text: str) -> None:
