@@ -16,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from kachery_tui.config import NodeConfig, save_node_config
 from kachery_tui.errors import KacheryError
 from kachery_tui.protocol.roles import Role
 from kachery_tui.storage.storage import Storage
@@ -57,16 +58,20 @@ async def measure(folder: Path, files: int, askers: int, at_once: int) -> None:
     """Start everything, hand out the URIs, and say how it went."""
     hub, lab = await start_hub(folder / "hub")
     uris = await asyncio.to_thread(store, folder / "ben" / "storage", files)
+    save_node_config(NodeConfig(folder / "ben", "ben"))
     join_by_file(folder / "ben", lab, roles=[Role.PROVIDE_FILES.value])
     paths = {
         "KACHERY_TUI_CONFIG_DIR": str(folder / "ben"),
         "KACHERY_STORAGE_DIR": str(folder / "ben/storage"),
     }
     provider = await asyncio.create_subprocess_exec(
-        PROGRAMS / "kachery-tui", "node", env={**os.environ, **paths}, stderr=subprocess.DEVNULL
+        PROGRAMS / "kachery-tui", "node", env={**os.environ, **paths}, stderr=subprocess.PIPE
     )
+    assert provider.stderr is not None
+    while b"connected" not in (line := await provider.stderr.readline()):
+        assert line, "the provider did not start"
+    log = asyncio.create_task(provider.stderr.read())
     try:
-        await asyncio.sleep(3)
         began = time.perf_counter()
         seconds: list[float] = []
 
@@ -82,8 +87,11 @@ async def measure(folder: Path, files: int, askers: int, at_once: int) -> None:
         took = time.perf_counter() - began
     finally:
         for process in (provider, hub):
-            process.terminate()
+            if process.returncode is None:
+                process.terminate()
             await process.wait()
+    said = (await log).decode()
+    assert provider.returncode in (0, 143), said
     arrived = sorted(each for each in seconds if each != float("inf"))
     print(
         f"{len(arrived):,} of {files:,} files arrived, asked by {askers} askers, {at_once} at once each:"
