@@ -93,7 +93,7 @@ class LimitsConfig:
     """Chunks of one file fetched at once."""
     max_file_size: int = 1_000_000_000_000
     """Bytes of the largest file that is fetched."""
-    requests_per_second: float = 200.0
+    requests_per_second: float = 1_000.0
     """Messages a second that one peer may send; bursts of five seconds' worth are let through."""
 
 

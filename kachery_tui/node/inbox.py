@@ -31,7 +31,7 @@ INLINE_ENVELOPES: Final = 4
 INLINE_BYTES: Final = 4_096
 """Longer messages are read in a thread: a peer can fill 64 KiB with what takes tens of milliseconds."""
 
-MESSAGE_BYTES: Final = 2_000
+MESSAGE_BYTES: Final = 500
 """So many bytes count as one message of a peer's share: what is said costs by its length, not by how it is cut."""
 
 STRETCH: Final = 0.002

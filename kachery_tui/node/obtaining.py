@@ -146,16 +146,15 @@ class Obtainer:
             while True:
                 node_id = await question.answer()
                 async with looking:
-                    self._step(Step.BUCKET)
+                    if node_id is not None:
+                        self._step(Step.BUCKET)
                     failure = await self._try_buckets(get, [membership], Origin.PEER)
                 if failure is None:
                     if node_id is not None:
                         question.answered_by(node_id)
                         self._row.answered_by = node_id
                     return
-                if node_id is None:
-                    self._ledger.note(self._row, "the connection was lost in the meantime: asked again")
-                else:
+                if node_id is not None:
                     await question.was_untrue(node_id, failure)
 
     async def download(

@@ -40,6 +40,10 @@ MOST_QUESTIONS: Final = 20
 ASK_AGAIN_PAUSE: Final = 0.5
 """Seconds at least between two times that a question is published."""
 
+FIRST_LOOK: Final = 5.0
+"""Seconds without an answer after which the bucket is worth a look all the same, and then after twice as many each time:
+what was said may have got lost, since every node takes no more than so many messages of another."""
+
 SETTLING: Final = 1.0
 """Seconds after which a node that has come is asked once more: it may show itself before it listens."""
 
@@ -122,14 +126,16 @@ class Question:
         self._published_at = 0.0
         self._again_at: float | None = None
         """When it is to be published again."""
+        self._look_pause = FIRST_LOOK
+        self._look_at = 0.0
         self._shown: tuple[str, bool] | None = None
 
     async def answer(self) -> str | None:
         """Wait until a node says that the object is in the bucket; its id.
 
-        None when the connection was lost and made again in the meantime: the bucket is worth a look, and the next call
-        asks anew. Raises `NobodyHasIt` or `TryAgain` when no answer can be hoped for any more, each saying who was
-        listening and which wait ended.
+        None when the bucket is worth a look although nobody says so: the connection was lost and made again, or it has
+        been silent for a while. The next call goes on, or asks anew. Raises `NobodyHasIt` or `TryAgain` when no answer
+        can be hoped for any more, each saying who was listening and which wait ended.
         """
         talk = self._talk or await self._begin()
         while True:
@@ -144,12 +150,19 @@ class Question:
                 raise self._membership.left()
             if self._membership.reconnects != self._connection:
                 self._ended("connection lost")
+                self._ledger.note(self._row, "the connection was lost in the meantime: asked again")
                 self._talk = None
                 return None
             talk.drop_silent(self._now)
             self._show(talk)
             if talk.is_over(self._now, [member.node_id for member in self._others()]):
                 raise self._unanswered(talk)
+            if self._now >= self._look_at:
+                self._look_pause *= 2
+                self._look_at = self._now + self._look_pause
+                if talk.leader is None:
+                    await self._publish_again(talk, "asked again: no answer yet")
+                return None
             if self._is_time_to_ask_again(talk):
                 await self._publish_again(talk, "asked again: a node has come")
             else:
@@ -193,6 +206,7 @@ class Question:
         self._shown = None
         self._on_step(Step.ASKING, "")
         await self._publish()
+        self._look_pause, self._look_at = FIRST_LOOK, self._now + FIRST_LOOK
         limits = membership.config.limits
         self._talk = Talk(self._published_at, limits.answer_timeout, limits.progress_timeout)
         return self._talk
@@ -240,7 +254,7 @@ class Question:
 
     async def _something_happens(self, talk: Talk) -> None:
         """Wait until something is heard, somebody comes or goes, the connection changes, or a wait is over."""
-        until = talk.deadline if self._again_at is None else min(talk.deadline, self._again_at)
+        until = min(talk.deadline, self._look_at, self._again_at or self._look_at)
         membership = self._membership
         waits = [
             asyncio.ensure_future(self._waiter.filled.wait()),

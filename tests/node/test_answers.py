@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -165,3 +166,41 @@ async def test_whoever_comes_and_goes_without_end_does_not_keep_a_question_open(
         await asyncio.gather(coming, return_exceptions=True)
         assert len(row.asks) <= 20
         assert time.monotonic() - began < 50
+
+
+async def test_an_answer_that_got_lost_costs_seconds(
+    tmp_path: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a provider says may be more than one peer may say: whoever waits looks into the bucket now and then."""
+    monkeypatch.setattr("kachery_tui.node.question.FIRST_LOOK", 0.5)
+    async with (
+        running_node(tmp_path / "ben", lab, roles=PROVIDE) as ben,
+        running_node(tmp_path / "ana", lab, roles=REQUEST) as ana,
+    ):
+        uri = (await ben.store(put_file(tmp_path, "a.bin", b"it is here"))).uri
+        monkeypatch.setattr(ana.files._asker, "hear", lambda *_: None)
+        began = time.monotonic()
+        assert await asyncio.wait_for(ana.files.request(uri).outcome(), 20) is not None
+        assert time.monotonic() - began < 10
+
+
+async def test_a_question_that_got_lost_is_asked_again(
+    tmp_path: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kachery_tui.node.question.FIRST_LOOK", 0.5)
+    async with (
+        running_node(tmp_path / "ben", lab, roles=PROVIDE) as ben,
+        running_node(tmp_path / "ana", lab, roles=REQUEST) as ana,
+    ):
+        uri = (await ben.store(put_file(tmp_path, "a.bin", b"it is here"))).uri
+        hear, lost = ben.files._provider.hear, 0
+
+        def sometimes(*arguments: Any) -> None:
+            nonlocal lost
+            lost += 1
+            if lost > 1:
+                hear(*arguments)
+
+        monkeypatch.setattr(ben.files._provider, "hear", sometimes)
+        assert await asyncio.wait_for(ana.files.request(uri).outcome(), 20) is not None
+        assert lost == 2
