@@ -21,6 +21,8 @@ from kachery_tui.tui.present import byte_rate
 from kachery_tui.words import count, size
 
 WATCH_SECONDS = 0.1
+MOST_HEARD = 160
+"""Characters of what another node said, on the line that tells how a request goes."""
 
 
 def fetch(place: Place, uri: FileUri, channel: str | None, *, debug: bool = False) -> Path:
@@ -119,6 +121,8 @@ def _why_unreachable(node: Node, row: Request, seconds: float) -> KacheryError |
 
 def _describe(node: Node, row: Request) -> str:
     parts = [f"{row.name}: {row.step}"]
+    if row.step is Step.ASKING and row.asks and row.asks[-1].heard:
+        parts.append(f"{row.asks[-1].heard[-1][:MOST_HEARD]}; waiting for others")
     if row.answered_by:
         parts.append(f"from {node.label_of(row.answered_by)}")
     if row.is_feed and row.messages:

@@ -195,7 +195,8 @@ class Obtainer:
 
     def _step(self, step: Step, node_id: str = "") -> None:
         """Follow the object furthest on its way: a row of several chunks shows one step, and it only moves on."""
-        if node_id:
+        if node_id or step is Step.ASKING:
+            # Whoever had it, and could not send it, is not who it comes from.
             self._row.answered_by = node_id
         several = len(self._row.chunks) > 1
         if several and self._row.step in _ORDER and _ORDER.index(step) < _ORDER.index(self._row.step):
