@@ -7,7 +7,7 @@ has not heard it, when a node has said what was not true, and when the connectio
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -32,7 +32,7 @@ WAITING_OF_ONE: Final = 4
 """Announcements of one node on one object that may wait to be looked at; a newer one takes the place of the oldest."""
 
 MOST_WAITING: Final = 1_024
-"""The same, of all nodes. Beyond it only `finished` is taken."""
+"""The same, of all nodes. Beyond it only `finished` is taken, and beyond four times as many nothing."""
 
 MOST_QUESTIONS: Final = 20
 """How often one question is published, at the most."""
@@ -74,21 +74,27 @@ class Waiter:
     request: int
     filled: asyncio.Event = field(default_factory=asyncio.Event)
     _waiting: deque[Heard] = field(default_factory=deque)
+    _of_one: Counter[str] = field(default_factory=Counter)
 
     def put(self, heard: Heard) -> None:
         """Take an announcement. One node's words never push out another's."""
-        of_one = [one for one in self._waiting if one.node_id == heard.node_id]
-        if len(of_one) >= WAITING_OF_ONE:
-            self._waiting.remove(of_one[0])
-        elif len(self._waiting) >= MOST_WAITING and not heard.is_finished:
+        if self._of_one[heard.node_id] >= WAITING_OF_ONE:
+            self._waiting.remove(next(one for one in self._waiting if one.node_id == heard.node_id))
+        elif len(self._waiting) >= MOST_WAITING * (4 if heard.is_finished else 1):
             return
+        else:
+            self._of_one[heard.node_id] += 1
         self._waiting.append(heard)
         self.filled.set()
 
     def take(self) -> Heard | None:
         """The next announcement, if there is one."""
         if self._waiting:
-            return self._waiting.popleft()
+            heard = self._waiting.popleft()
+            self._of_one[heard.node_id] -= 1
+            if not self._of_one[heard.node_id]:
+                del self._of_one[heard.node_id]
+            return heard
         self.filled.clear()
         return None
 
@@ -239,8 +245,9 @@ class Question:
 
     def _is_time_to_ask_again(self, talk: Talk) -> bool:
         """Whether a node has come that may have the object, and has not heard of it; sees to when to ask it."""
-        if talk.leader is not None and not talk.leader[1]:
-            # Somebody is sending it.
+        if self._published >= MOST_QUESTIONS or (talk.leader is not None and not talk.leader[1]):
+            # It was asked often enough, or somebody is sending it.
+            self._again_at = None
             return False
         now = self._now
         if any(member.node_id not in self._asked for member in self._others()):

@@ -13,6 +13,7 @@ from kachery_tui.errors import KacheryError, NobodyHasIt, TryAgain
 from kachery_tui.hub import Hub
 from kachery_tui.node.ledger import Step
 from kachery_tui.node.node import Node
+from kachery_tui.node.question import MOST_WAITING, WAITING_OF_ONE, Heard, Waiter
 from kachery_tui.protocol.messages import (
     FileKey,
     UploadFileFailed,
@@ -204,3 +205,46 @@ async def test_a_question_that_got_lost_is_asked_again(
         monkeypatch.setattr(ben.files._provider, "hear", sometimes)
         assert await asyncio.wait_for(ana.files.request(uri).outcome(), 20) is not None
         assert lost == 2
+
+
+def test_one_nodes_words_never_push_out_anothers_and_all_are_bounded() -> None:
+    waiter = Waiter(1)
+    key = FileKey("ab" * 20)
+    finished = UploadFileStatus(key, UploadStatus.FINISHED)
+    waiter.put(Heard(finished, "honest"))
+    for number in range(1_000):
+        waiter.put(Heard(UploadFileProgress(key, number, 10**6), "loud"))
+    assert len(waiter._waiting) == 1 + WAITING_OF_ONE
+    for number in range(10_000):
+        waiter.put(Heard(UploadFileProgress(key, 0, 10), f"{number}"))
+    assert len(waiter._waiting) == MOST_WAITING
+    waiter.put(Heard(finished, "late"))
+    for number in range(10_000):
+        waiter.put(Heard(finished, f"liar {number}"))
+    assert len(waiter._waiting) == 4 * MOST_WAITING
+    heard = []
+    while (one := waiter.take()) is not None:
+        heard.append(one.node_id)
+    assert heard[0] == "honest"
+    assert "late" in heard
+    # The newest of the one that says much are what is left of it.
+    assert heard.count("loud") == WAITING_OF_ONE
+    assert not waiter._of_one
+
+
+async def test_what_was_asked_often_enough_is_waited_for_in_peace(
+    tmp_path: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node that comes when the question has been published often enough is not asked, and the loop goes on."""
+    monkeypatch.setattr("kachery_tui.node.question.MOST_QUESTIONS", 1)
+    async with running_node(tmp_path / "ana", lab, roles=REQUEST, limits={"answer_timeout": 3}) as ana:
+        row = ana.files.request(NOWHERE)
+        await until(lambda: bool(row.asks))
+        async with running_node(tmp_path / "late", lab, roles=PROVIDE):
+            for _ in range(10):
+                began = time.monotonic()
+                await asyncio.sleep(0.02)
+                assert time.monotonic() - began < 1
+            with pytest.raises(NobodyHasIt):
+                await asyncio.wait_for(row.outcome(), 20)
+        assert len(row.asks) == 1
