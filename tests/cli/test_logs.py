@@ -12,6 +12,8 @@ from botocore.config import Config
 from botocore.session import Session
 
 from kachery_tui.cli.logs import log_to_stderr
+from kachery_tui.cli.output import complain, say
+from kachery_tui.errors import TryAgain
 from kachery_tui.redacting import redacted
 
 SIGNATURE = re.compile(r"[0-9a-f]{64}")
@@ -74,3 +76,14 @@ def test_what_is_logged_commands_no_terminal(logged: io.StringIO) -> None:
 )
 def test_secrets_are_left_out(text: str, shown: str) -> None:
     assert redacted(text) == shown
+
+
+def test_an_error_in_anothers_words_commands_no_terminal() -> None:
+    text = io.StringIO()
+    with redirect_stderr(text):
+        complain(
+            TryAgain("nobody on lab could send it", "eve: \x1b]0;title\x07\x9b2J\u202e", "ask \x7f again")
+        )
+        say("a note of \x1b[31meve")
+    assert all(line.isprintable() for line in text.getvalue().splitlines())
+    assert "nobody on lab could send it: eve: " in text.getvalue()
