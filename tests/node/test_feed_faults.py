@@ -284,6 +284,30 @@ async def test_subfeeds_that_do_not_exist_leave_nothing_behind(
         assert known <= {uri.subfeed_hash, ""}
 
 
+async def test_one_who_listens_to_much_leaves_room_for_others(
+    tmp_path: Path, lab: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("kachery_tui.node.feeds.providing.MOST_OF_ONE", 2)
+    async with (
+        owner_of_feed(tmp_path, lab) as (owner, uri),
+        reader_of_feeds(tmp_path, lab, "greedy") as greedy,
+        reader_of_feeds(tmp_path, lab) as reader,
+    ):
+        subfeeds = [SubfeedUri(uri.feed_id, f"{number}") for number in range(4)]
+        for subfeed in subfeeds:
+            await add(owner, subfeed, 0, 1)
+        for subfeed in subfeeds[:3]:
+            await greedy.memberships["lab"].publish(
+                SubscribeToSubfeed(uri.feed_id, subfeed.key("").subfeed_hash, 0)
+            )
+        activity = owner.memberships["lab"].activity[Stream.REQUEST_FEEDS]
+        await until(lambda: activity.refused == 1)
+        await until(lambda: len(theirs(owner)) == 2)
+        assert "listened to by one node" in caplog.text
+        await reader.feeds.follow(subfeeds[3])
+        await until(lambda: state_of(reader, subfeeds[3]).here == 1)
+
+
 async def test_hub_and_bucket_go_away_while_messages_are_appended(
     tmp_path: Path, hub: Hub, lab: Path
 ) -> None:

@@ -32,8 +32,11 @@ _log = logging.getLogger(__name__)
 LISTENS: Final = 60.0
 """Seconds after which a listener that has not renewed its subscription is forgotten."""
 
-MOST_OUTLETS: Final = 200
+MOST_OUTLETS: Final = 1_000
 """Subfeeds, by channel, that others may listen to at a time."""
+
+MOST_OF_ONE: Final = 200
+"""Of those, subfeeds that one node was the first to listen to: it must not take up the place of others."""
 
 MOST_EMPTY: Final = 20
 """Of those, subfeeds that have no message: anybody may ask for such."""
@@ -134,13 +137,23 @@ class FeedProvider:
             if len(self._opening[place]) < MOST_LISTENERS:
                 self._opening[place].append(asker)
             return
-        if len(self._outlets) + len(self._opening) >= MOST_OUTLETS:
-            membership.activity[Stream.REQUEST_FEEDS].count_refused("more subfeeds than this node serves")
+        if why_not := self._why_not_open(asker):
+            membership.activity[Stream.REQUEST_FEEDS].count_refused(why_not)
             return
         self._opening[place] = [asker]
         self._supervisor.spawn(
             self._open(membership, key, message), f"{membership.name}: look up {key.feed_id[:12]}"
         )
+
+    def _why_not_open(self, asker: str) -> str:
+        """Why one more subfeed is not told of, at the wish of `asker`; empty if it is."""
+        if len(self._outlets) + len(self._opening) >= MOST_OUTLETS:
+            return f"{MOST_OUTLETS:,} subfeeds are listened to, and that is all that this node tells of"
+        first = [outlet.row.asked_by[0] for outlet in self._outlets.values() if outlet.row.asked_by]
+        first += [askers[0] for askers in self._opening.values()]
+        if first.count(asker) >= MOST_OF_ONE:
+            return f"{MOST_OF_ONE:,} subfeeds are listened to by one node, and it gets no more"
+        return ""
 
     async def _open(self, membership: Membership, key: SubfeedKey, message: int) -> None:
         place = (membership.name, key)
