@@ -1,5 +1,6 @@
 """One SQLite file: opened when it is needed, opened anew when another was put in its place, written in transactions."""
 
+import errno
 import os
 import sqlite3
 import stat
@@ -69,13 +70,20 @@ class SqliteFile(ABC):
 def make_with_mode(path: Path, modes: Modes) -> None:
     """Make an SQLite file, empty, with the bits that it is to have, unless it is there.
 
-    SQLite gives its other files the mode of this one. Raises `OSError` that says why, where the file cannot be opened.
+    SQLite gives its other files the mode of this one. Raises `OSError` that says why, where the file cannot be used. One
+    that is there is not opened for that: closing it would end every lock that this process has on it.
     """
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, modes.file)
     try:
-        status = os.fstat(fd)
-        if not status.st_size:
-            modes.apply(fd, status)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, modes.file)
+    except FileExistsError:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path)) from None
+        as_effective = os.access in os.supports_effective_ids
+        if path.exists() and not os.access(path, os.R_OK | os.W_OK, effective_ids=as_effective):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path)) from None
+        return
+    try:
+        modes.apply(fd)
     finally:
         os.close(fd)
 
