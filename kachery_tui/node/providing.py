@@ -48,6 +48,9 @@ HOLD_PATIENCE: Final = 600.0
 PRESENCE_INTERVAL: Final = 1.0
 """Seconds between two looks at whether those who asked are still there."""
 
+MOST_UNVOUCHED: Final = 100
+"""Links that may wait to be verified, and questions that may wait for one of them."""
+
 REFUSALS_PER_SECOND: Final = 20.0
 """Refusals that are said to one asker; of more it gets to hear no more than of what it asked too fast."""
 
@@ -76,6 +79,9 @@ class Provider:
         self._finder = Finder(storage)
         self._lookups = Lookups(supervisor, self._finder.find, self._take_up, self._refuse_lookup)
         self._servings = Servings()
+        self._unvouched: dict[str, list[Question]] = {}
+        """Who waits for a link's file to be read, by the link's sha1."""
+        self._verifying = asyncio.Lock()
         self._refusals = PeerLimit(REFUSALS_PER_SECOND, burst=REFUSALS_PER_SECOND * 5)
 
     @property
@@ -97,9 +103,7 @@ class Provider:
             return
         membership, asker = question.membership, question.asker
         if not wanted.is_vouched:
-            self._supervisor.spawn(
-                self._vouch(question, wanted), f"{membership.name}: verify the link {wanted.root[:12]}"
-            )
+            self._vouch_soon(question, wanted)
             return
         serving = self._serving(question, wanted)
         if serving is None:
@@ -115,10 +119,32 @@ class Provider:
         else:
             self._hold(serving, wanted, question)
 
-    async def _vouch(self, question: Question, wanted: Wanted) -> None:
-        """Read a link's file before anything of it is told, and go on if it is what the link says."""
-        if await in_thread(lambda: self._finder.vouch(wanted)):
-            self._lookups.put(question)
+    def _vouch_soon(self, question: Question, wanted: Wanted) -> None:
+        """Have a link's file read before anything of it is told."""
+        waiting = self._unvouched.get(wanted.linked)
+        if waiting is not None:
+            if len(waiting) < MOST_UNVOUCHED:
+                waiting.append(question)
+            return
+        if len(self._unvouched) >= MOST_UNVOUCHED:
+            # Nothing may be told of it, so it is not refused aloud either.
+            question.membership.activity[Stream.REQUEST_FILES].count_refused(
+                "more links than can be verified"
+            )
+            return
+        self._unvouched[wanted.linked] = [question]
+        self._supervisor.spawn(self._vouch(wanted), f"verify the link {wanted.linked[:12]}")
+
+    async def _vouch(self, wanted: Wanted) -> None:
+        """Read a link's file, one at a time, and go on with who asked for it if it is what the link says."""
+        try:
+            async with self._verifying:
+                is_right = await in_thread(lambda: self._finder.vouch(wanted))
+        finally:
+            questions = self._unvouched.pop(wanted.linked)
+        if is_right:
+            for question in questions:
+                self._lookups.put(question)
 
     def _serving(self, question: Question, wanted: Wanted) -> Serving | None:
         """The row's bookkeeping for a file; a row that ended lately is taken up again for the next chunk."""
@@ -205,7 +231,8 @@ class Provider:
     def _hold(self, serving: Serving, wanted: Wanted, question: Question) -> None:
         why_not = "" if serving.held else self._servings.why_not_hold(question.asker)
         if why_not:
-            self._end(serving, Step.DECLINED)
+            if not serving.under_way:
+                self._end(serving, Step.DECLINED)
             self._refuse(question, why_not)
             return
         serving.held[wanted.key.sha1] = wanted

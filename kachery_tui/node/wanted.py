@@ -1,7 +1,6 @@
 """What others ask for, as it is here: an object, and the file that it belongs to as far as a person is concerned."""
 
 import logging
-import threading
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,16 +31,17 @@ class Wanted:
     """Bytes of that file."""
     name: str | None
     """What that file is called here."""
-    is_vouched: bool = True
+    linked: str
+    """sha1 of the file or link that the bytes stand in."""
+    is_vouched: bool
     """Whether the bytes that a link leads to are known to be the file's: before that, nobody is told of them."""
 
 
 class Finder:
-    """Looks up what others ask for. Methods block on the disk, and are safe from any thread."""
+    """Looks up what others ask for. Methods block on the disk."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._verifying = threading.Lock()
         self._refuted: dict[str, tuple[str, int, int]] = {}
         """Links that lead to other bytes: path, size and time of what was read."""
 
@@ -66,36 +66,34 @@ class Finder:
             root = described.sha1
         entry = self._storage.index.get(root)
         size = entry.size if entry else described.size if described else source.size
-        held_in = key.sha1 if key.chunk_of is None else root
-        return Wanted(
-            key, source, root, size, entry.name or None if entry else None, self._storage.is_vouched(held_in)
-        )
+        name = entry.name or None if entry else None
+        # What is asked for as a chunk may be here by itself, too.
+        is_inside = key.chunk_of is not None and self._storage.find(key.sha1) is None
+        linked = root if is_inside else key.sha1
+        return Wanted(key, source, root, size, name, linked, self._storage.is_vouched(linked))
 
     def vouch(self, wanted: Wanted) -> bool:
-        """Read through the file that a link leads to; whether it is the one that the link is named after.
-
-        One at a time: others are looked up meanwhile.
+        """Read through the file that a link leads to; whether it is the one that the link is named after. Not from two
+        threads at once.
         """
-        sha1 = wanted.key.sha1 if wanted.key.chunk_of is None else wanted.root
-        path = wanted.source.path
-        with self._verifying:
-            try:
-                if self._storage.is_vouched(sha1):
-                    return True
-                status = path.stat()
-                looks = (str(path), status.st_size, status.st_mtime_ns)
-                if self._refuted.get(sha1) == looks:
-                    return False
-                if self._storage.verify(sha1):
-                    return True
-            except (KacheryError, OSError) as error:
-                _log.warning("verifying the link %s: %s", sha1, error)
+        sha1, path = wanted.linked, wanted.source.path
+        try:
+            if self._storage.is_vouched(sha1):
+                return True
+            status = path.stat()
+            looks = (str(path), status.st_size, status.st_mtime_ns)
+            if self._refuted.get(sha1) == looks:
                 return False
-            _log.warning("%s is not what the link %s says: nobody is told of it", path, sha1)
-            if len(self._refuted) >= MOST_REFUTED:
-                self._refuted.pop(next(iter(self._refuted)))
-            self._refuted[sha1] = looks
+            if self._storage.verify(sha1):
+                return True
+        except (KacheryError, OSError) as error:
+            _log.warning("verifying the link %s: %s", sha1, error)
             return False
+        _log.warning("%s is not what the link %s says: nobody is told of it", path, sha1)
+        if len(self._refuted) >= MOST_REFUTED:
+            self._refuted.pop(next(iter(self._refuted)))
+        self._refuted[sha1] = looks
+        return False
 
     def is_right(self, wanted: Wanted) -> bool:
         """Whether a chunk's bytes are those that were asked for. True of all else: it is checked when it is sent."""

@@ -173,6 +173,8 @@ async def test_of_a_planted_link_nothing_is_told(tmp_path: Path, lab: Path, prov
             hashlib.sha1(b"7").hexdigest(), chunk_of=ChunkOf(FileKey("ab" * 20), CHUNK_SIZE, CHUNK_SIZE + 1)
         )
         await old.ask(guess)
+        # The same under the name of a chunk of something else.
+        await old.ask(FileKey("ab" * 20, chunk_of=ChunkOf(FileKey("cd" * 20), 0, CHUNK_SIZE)))
         honest = (await ben.store(put_file(tmp_path, "a.bin", b"x"))).uri
         await old.ask(honest.file_key)
         await until(lambda: bool(old.said(honest.sha1)))
@@ -193,8 +195,13 @@ async def test_a_link_that_says_what_is_so_is_served_once_it_was_read(tmp_path: 
         linked = await ben.link(new_one)
         assert ben.storage.is_vouched(linked.uri.sha1)
         assert not ben.storage.is_vouched(sha1)
+        # Many who ask wait for one reading.
+        for _ in range(20):
+            await ana.memberships["lab"].publish(RequestFile(FileKey(sha1)))
         for uri in (f"sha1://{sha1}", str(linked.uri)):
             assert await ana.files.request(uri).outcome() is not None
+        await ben.wait_idle()
+        assert not ben.files._provider._unvouched
         assert ben.storage.is_vouched(sha1)
         # Another file in its place is another matter.
         old_one.write_bytes(b"else")
