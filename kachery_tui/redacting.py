@@ -4,7 +4,8 @@ import re
 from typing import Final
 
 _SECRETS: Final = re.compile(
-    r"(?P<head>accessToken=|X-Amz-[A-Za-z-]+=|\bSignature=|\bCredential=|\bAuthorization['\"]?[:=]\s*b?['\"]?)"
+    r"(?P<head>accessToken['\"]?\s*[:=]\s*['\"]?|X-Amz-[A-Za-z-]+=|\bSignature=|\bCredential=|[?&]key="
+    r"|\b(?:Proxy-)?Authorization['\"]?\s*[:=]\s*(?:b(?=['\"]))?['\"]?(?:(?:Basic|Bearer|AWS4-HMAC-SHA256)\s+)?)"
     r"(?P<secret>[^&\s'\",]+)",
     re.IGNORECASE,
 )

@@ -8,6 +8,7 @@ profiles, roles, single sign-on, listing, and the partitions of AWS that have ho
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,7 @@ from urllib.parse import quote, urlsplit
 
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
 _UNRESERVED: Final = "-_.~"
+_HOST_LABEL: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -41,10 +43,11 @@ class Place:
     def of(cls, bucket: str, region: str, endpoint: str | None, *, path_style: bool) -> "Place | None":
         """The place of a bucket; None where only the SDK knows, or where a name needs its special cases."""
         if endpoint is None:
-            # Buckets with a dot have no certificate, and not every part of AWS ends in amazonaws.com.
+            # Buckets with a dot have no certificate, old ones names that no host can have, and not every part of AWS
+            # ends in amazonaws.com.
             if (
                 path_style
-                or "." in bucket
+                or not _HOST_LABEL.fullmatch(bucket)
                 or region.startswith(("cn-", "us-iso", "us-gov-", "eu-isoe", "eusc-"))
             ):
                 return None
@@ -108,9 +111,10 @@ def _hmac(key: bytes, text: str) -> bytes:
 
 
 def _host(endpoint: str) -> str:
-    """Host and port as clients name them in the Host header: without the port that the scheme implies."""
+    """Host and port as clients name them in the Host header: in lower case, without the port that the scheme implies."""
     parts = urlsplit(endpoint)
-    host, _, port = parts.netloc.rpartition(":")
+    whole = parts.netloc.lower()
+    host, _, port = whole.rpartition(":")
     if host and port.isdigit() and int(port) == _DEFAULT_PORTS.get(parts.scheme):
         return host
-    return parts.netloc
+    return whole

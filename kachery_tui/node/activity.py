@@ -17,6 +17,9 @@ _log = logging.getLogger(__name__)
 SAY_AGAIN: Final = 60.0
 """Seconds between two lines of the log that say the same of one stream."""
 
+MOST_REASONS: Final = 100
+"""Reasons of which it is remembered when they were last said."""
+
 RECENT_MESSAGES: Final = 500
 """Messages kept a stream. At most about 4 KB each, so 6 streams of one channel hold at most some 12 MB."""
 
@@ -120,6 +123,8 @@ class StreamActivity:
         self.version += 1
         now = time.monotonic()
         if now - self._said.get(reason, -SAY_AGAIN) >= SAY_AGAIN:
+            if len(self._said) >= MOST_REASONS:
+                self._said.clear()
             self._said[reason] = now
             _log.warning("%s: refused: %s", self.stream, reason)
 

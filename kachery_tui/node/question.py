@@ -35,7 +35,7 @@ MOST_WAITING: Final = 1_024
 """The same, of all nodes. Beyond it only `finished` is taken, and beyond four times as many nothing."""
 
 MOST_QUESTIONS: Final = 20
-"""How often one question is published, at the most."""
+"""How often one question is published over one connection, and over how many connections, at the most."""
 
 ASK_AGAIN_PAUSE: Final = 0.5
 """Seconds at least between two times that a question is published."""
@@ -128,6 +128,8 @@ class Question:
         self._asked: dict[str, str] = {}
         """Who has heard it, as far as nodes show themselves: labels by node id."""
         self._connection = 0
+        self._begun = 0
+        """How often it was begun: anew with each connection."""
         self._published = 0
         self._published_at = 0.0
         self._again_at: float | None = None
@@ -205,7 +207,9 @@ class Question:
             await membership.wait_connected()
         if not await membership.wait_role(Role.REQUEST_FILES, ROLE_PATIENCE):
             raise self._not_in_force()
-        if self._published >= MOST_QUESTIONS:
+        self._begun += 1
+        self._published = 0
+        if self._begun > MOST_QUESTIONS:
             raise TryAgain(
                 f"{self._row.name} was asked for {MOST_QUESTIONS} times without result", "", "Try again later"
             )

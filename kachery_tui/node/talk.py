@@ -70,6 +70,9 @@ class Talk:
 
     def is_believed(self, node_id: str) -> bool:
         """Whether a node is listened to still."""
+        if node_id not in self._times_untrue:
+            # Names cost nothing: when so many have lied, only the bucket itself is believed.
+            return len(self._times_untrue) < MOST_TELLERS
         return self._times_untrue[node_id] < MOST_UNTRUE
 
     def started(self, node_id: str, now: float) -> bool:
@@ -112,9 +115,8 @@ class Talk:
     def was_untrue(self, node_id: str, what: str) -> None:
         """A node said that the object is in the bucket, and it is not there as it should be."""
         self._tellers.pop(node_id, None)
-        if len(self._times_untrue) < MOST_TELLERS or node_id in self._times_untrue:
-            self._times_untrue[node_id] += 1
-            self.untrue[node_id] = what
+        self._times_untrue[node_id] += 1
+        self.untrue[node_id] = what
 
     def drop_silent(self, now: float) -> None:
         """Wait no longer for nodes whose wait is over."""

@@ -158,13 +158,13 @@ class Uploader:
             found = await in_thread_with_progress(lambda report: digest(source, report))
         except OSError as error:
             raise KacheryError(
-                "the file cannot be read", f"{source.path}: {error.strerror}", "Check the storage folder"
+                "the file cannot be read", error.strerror or "", f"Check {source.path}"
             ) from None
         if found.sha1 != key.sha1:
             raise KacheryError(
                 "the file's bytes are no longer what its hash says",
-                f"{source.path} was changed or damaged",
-                "Verify it in the cache",
+                "it was changed or damaged",
+                f"Verify it in the cache: {source.path}",
             )
         return found
 

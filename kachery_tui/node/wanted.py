@@ -13,8 +13,11 @@ from kachery_tui.storage.values import ByteSource
 
 _log = logging.getLogger(__name__)
 
-MOST_REFUTED: Final = 1_000
-"""Links that are known to be wrong, and not read again."""
+MOST_READ: Final = 1_000
+"""Links that were read, and found right or wrong, and are not read again."""
+
+Looks = tuple[str, int, int]
+"""Path, size and time of the last change of what a link leads to."""
 
 _MANIFEST_START: Final = b'{"size":'
 
@@ -42,8 +45,10 @@ class Finder:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._refuted: dict[str, tuple[str, int, int]] = {}
-        """Links that lead to other bytes: path, size and time of what was read."""
+        self._vouched: dict[str, Looks] = {}
+        """Links that were read and are right."""
+        self._refuted: dict[str, Looks] = {}
+        """Links that lead to other bytes."""
 
     def find(self, key: FileKey) -> Wanted | None:
         """The object that `key` asks for, if it may be here.
@@ -52,25 +57,29 @@ class Finder:
         asked for, and to answer by that, would tell whoever guesses what the bytes are. See `is_right`.
         """
         try:
-            source = self._storage.find_object(key)
-            if source is None:
-                return None
-            described = _described(source) if key.chunk_of is None else None
+            return self._find(key)
         except (KacheryError, OSError) as error:
             _log.warning("looking up %s: %s", key.sha1, error)
             return None
+
+    def _find(self, key: FileKey) -> Wanted | None:
+        source = self._storage.find_object(key)
+        if source is None:
+            return None
         root = key.sha1
-        if key.chunk_of is not None:
-            root = key.chunk_of.file_key.sha1
-        elif described is not None:
-            root = described.sha1
+        size = source.size
+        # What is asked for as a chunk of something may be here by itself, and then that is what a person is asked about.
+        if key.chunk_of is not None and self._storage.find(key.sha1) is None:
+            root = linked = key.chunk_of.file_key.sha1
+        else:
+            linked = key.sha1
+            described = _described(source)
+            if described is not None:
+                root, size = described.sha1, described.size
         entry = self._storage.index.get(root)
-        size = entry.size if entry else described.size if described else source.size
         name = entry.name or None if entry else None
-        # What is asked for as a chunk may be here by itself, too.
-        is_inside = key.chunk_of is not None and self._storage.find(key.sha1) is None
-        linked = root if is_inside else key.sha1
-        return Wanted(key, source, root, size, name, linked, self._storage.is_vouched(linked))
+        is_vouched = self._storage.is_vouched(linked) or self._vouched.get(linked) == _looks(source)
+        return Wanted(key, source, root, entry.size if entry else size, name, linked, is_vouched)
 
     def vouch(self, wanted: Wanted) -> bool:
         """Read through the file that a link leads to; whether it is the one that the link is named after. Not from two
@@ -80,19 +89,18 @@ class Finder:
         try:
             if self._storage.is_vouched(sha1):
                 return True
-            status = path.stat()
-            looks = (str(path), status.st_size, status.st_mtime_ns)
+            looks = _looks(wanted.source)
             if self._refuted.get(sha1) == looks:
                 return False
             if self._storage.verify(sha1):
+                # The index may not be writable.
+                _keep(self._vouched, sha1, looks)
                 return True
         except (KacheryError, OSError) as error:
             _log.warning("verifying the link %s: %s", sha1, error)
             return False
         _log.warning("%s is not what the link %s says: nobody is told of it", path, sha1)
-        if len(self._refuted) >= MOST_REFUTED:
-            self._refuted.pop(next(iter(self._refuted)))
-        self._refuted[sha1] = looks
+        _keep(self._refuted, sha1, looks)
         return False
 
     def is_right(self, wanted: Wanted) -> bool:
@@ -104,6 +112,17 @@ class Finder:
         except KacheryError as error:
             _log.warning("looking up %s: %s", wanted.key.sha1, error)
             return False
+
+
+def _looks(source: ByteSource) -> Looks:
+    status = source.path.stat()
+    return (str(source.path), status.st_size, status.st_mtime_ns)
+
+
+def _keep(known: dict[str, Looks], sha1: str, looks: Looks) -> None:
+    if len(known) >= MOST_READ:
+        known.pop(next(iter(known)))
+    known[sha1] = looks
 
 
 def _described(source: ByteSource) -> Manifest | None:

@@ -23,7 +23,12 @@ class Modes:
         """Give an open file its bits, whatever the umask left of them; files of other users stay as they are."""
         status = status or os.fstat(fd)
         if stat.S_IMODE(status.st_mode) != self.file and status.st_uid == os.geteuid():
-            os.fchmod(fd, self.file)
+            try:
+                os.fchmod(fd, self.file)
+            except OSError:
+                # Some file systems have no such bits; where a group relies on them, that is said.
+                if self.is_shared:
+                    raise
 
     def make_folder(self, path: Path) -> None:
         """Make one folder, with the bits that it is to have. Raises `OSError`, also where it is there already."""

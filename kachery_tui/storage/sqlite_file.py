@@ -9,11 +9,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from kachery_tui.storage.modes import PRIVATE, Modes
 
 T = TypeVar("T")
+
+SUFFIXES: Final = ("", "-wal", "-shm", "-journal")
+"""What SQLite's files are called beside the one that they belong to."""
 
 
 class SqliteFile(ABC):
@@ -71,8 +74,13 @@ def make_with_mode(path: Path, modes: Modes) -> None:
     """Make an SQLite file, empty, with the bits that it is to have, unless it is there.
 
     SQLite gives its other files the mode of this one. Raises `OSError` that says why, where the file cannot be used. One
-    that is there is not opened for that: closing it would end every lock that this process has on it.
+    that is there is not opened for that: closing it would end every lock that this process has on it. Nor is a link used
+    in a folder that others may write to: they would have this program write to another file of its user's.
     """
+    if path.parent.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        for suffix in SUFFIXES:
+            if Path(f"{path}{suffix}").is_symlink():
+                raise OSError(errno.ELOOP, "it is a symbolic link", f"{path}{suffix}")
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, modes.file)
     except FileExistsError:
@@ -90,12 +98,18 @@ def make_with_mode(path: Path, modes: Modes) -> None:
 
 def set_mode(path: Path, modes: Modes) -> None:
     """Give an SQLite file of this program's, and those beside it, the bits that they are to have, where they are ours."""
-    for suffix in ("", "-wal", "-shm", "-journal"):
+    for suffix in SUFFIXES:
         with suppress(FileNotFoundError):
             part = Path(f"{path}{suffix}")
-            status = part.stat()
-            if stat.S_IMODE(status.st_mode) != modes.file and status.st_uid == os.geteuid():
-                part.chmod(modes.file)
+            status = part.lstat()
+            # Through a link another file's bits would change.
+            is_own_file = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
+            if is_own_file and stat.S_IMODE(status.st_mode) != modes.file:
+                try:
+                    part.chmod(modes.file)
+                except OSError:
+                    if modes.is_shared:
+                        raise
 
 
 def transact(db: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:

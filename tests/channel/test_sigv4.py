@@ -44,6 +44,7 @@ PLACES = [
     ("https://s3.example.org", "garage", True),
     ("https://s3.example.org:443/", "eu-1", True),
     ("http://[::1]:9000", "us-east-1", True),
+    ("http://minio:9000", "us-east-1", True),
 ]
 
 
@@ -110,6 +111,9 @@ def test_any_request_is_signed_as_by_the_sdk(
     ("bucket", "region", "endpoint", "path_style"),
     [
         ("lab.data", "us-east-1", None, False),
+        ("My_Bucket", "us-east-1", None, False),
+        ("my_b", "eu-west-1", None, False),
+        ("ab", "us-east-1", None, False),
         ("lab-data", "cn-north-1", None, False),
         ("lab-data", "us-east-1", None, True),
         ("lab-data", "us-east-1", "https://s3.example.org", False),
@@ -124,3 +128,11 @@ def test_what_has_rules_of_its_own_is_left_to_the_sdk(
 
 def test_a_secret_does_not_show() -> None:
     assert KEYS.secret_key not in repr(KEYS)
+
+
+def test_a_host_is_signed_as_clients_name_it() -> None:
+    """In the Host header it is in lower case, whatever the endpoint says."""
+    lower, upper = (
+        Place.of("b1b", "r", f"http://{host}:9000", path_style=True) for host in ("minio", "MinIO")
+    )
+    assert lower == upper

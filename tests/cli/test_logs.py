@@ -69,8 +69,12 @@ def test_what_is_logged_commands_no_terminal(logged: io.StringIO) -> None:
         ("ws://x/?accessToken=a.b.c&clientId=d", "ws://x/?accessToken=…&clientId=d"),
         (
             "Authorization: AWS4-HMAC-SHA256 Credential=a/b, Signature=cd",
-            "Authorization: … Credential=…, Signature=…",
+            "Authorization: AWS4-HMAC-SHA256 …, Signature=…",
         ),
+        ("Authorization: Basic YXBwOmtleQ==", "Authorization: Basic …"),
+        ("{'Authorization': 'Bearer eyJ.a.b'}", "{'Authorization': 'Bearer …'}"),
+        ('{"accessToken":"eyJ.a.b","x":1}', '{"accessToken":"…","x":1}'),
+        ("ws://x/?key=app.key:secret&v=2", "ws://x/?key=…&v=2"),
         ("the Signature of this, a Credential", "the Signature of this, a Credential"),
     ],
 )

@@ -389,3 +389,15 @@ def test_a_connection_is_resumed_by_its_whole_key_alone(change: str) -> None:
     (resumed,) = frames(service.open(clientId="ann", resume=key))
     assert resumed["connectionId"] == connected["connectionId"]
     assert "error" not in resumed
+
+
+def test_extras_that_are_nested_without_end_are_refused() -> None:
+    service = Service()
+    link = service.attached()
+    frames(link)
+    deep: Any = {}
+    for _ in range(400):
+        deep = [deep]
+    (answer,) = service.say(link, action=15, channel="x", msgSerial=0, messages=[{"extras": {"a": deep}}])
+    assert (answer["action"], answer["error"]["code"]) == (2, 40000)
+    assert link.closing is None

@@ -1,13 +1,15 @@
 """Who may read and write in a storage folder: the owner alone, or the group that shares it, each user as himself."""
 
 import os
+import sqlite3
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from kachery_tui.errors import NotAllowed
+from kachery_tui.errors import KacheryError, NotAllowed
 from kachery_tui.storage import Storage
 from kachery_tui.storage.problems import StorageBusy
 from tests.storage.helpers import sha1_of
@@ -293,3 +295,37 @@ def test_a_lock_file_that_is_a_link_is_refused(tmp_path: Path) -> None:
         storage.claim()
     assert precious.read_bytes() == b"precious"
     storage.close()
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-journal"])
+def test_in_a_shared_folder_no_database_is_a_link_to_another_file(
+    lab: Path, tmp_path: Path, suffix: str
+) -> None:
+    """Whoever may write to the folder would have another user's program write to that user's own files."""
+    precious = tmp_path / "precious"
+    database = sqlite3.connect(precious)
+    database.execute("CREATE TABLE t (x)")
+    database.execute("PRAGMA user_version = 7")
+    database.commit()
+    database.close()
+    precious.chmod(0o600)
+    before = precious.read_bytes()
+    for name in ("kachery-tui.db", "feeds.db", "kachery-tui-feeds.db"):
+        (lab / f"{name}{suffix}").symlink_to(precious)
+    storage = Storage.open(lab)
+    sha1 = storage.store_bytes(b"of ana", "ana.dat").uri.sha1
+    assert storage.find(sha1) is not None
+    for use in (lambda: storage.feeds.create("log"), lambda: storage.feed_notes.learn("name")):
+        with suppress(KacheryError):
+            use()
+    storage.close()
+    assert precious.read_bytes() == before
+    assert stat.S_IMODE(precious.stat().st_mode) == 0o600
+
+
+def test_of_ones_own_folder_a_database_may_stand_elsewhere(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.db"
+    (tmp_path / "storage").mkdir(mode=0o700)
+    (tmp_path / "storage" / "kachery-tui.db").symlink_to(elsewhere)
+    put(tmp_path / "storage", "a", b"a")
+    assert elsewhere.exists()

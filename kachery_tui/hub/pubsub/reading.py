@@ -35,6 +35,9 @@ _CONTAINER: Final = 64
 _ENTRY: Final = 100
 """Bytes of memory that a list or map takes by itself, and each entry of a map beside its key and value."""
 
+_DEEPEST: Final = 50
+"""Levels of maps and lists in extras."""
+
 _FROM_CLIENTS: Final = (PresenceAction.ENTER, PresenceAction.UPDATE, PresenceAction.LEAVE)
 
 
@@ -232,12 +235,16 @@ def _size(message: Frame) -> int:
     return size
 
 
-def _weight(value: object) -> int:
-    """Bytes of memory, about, that a JSON value takes: many small parts take far more than their text."""
+def _weight(value: object, depth: int = 0) -> int:
+    """Bytes of memory, about, that a JSON value takes: many small parts take far more than their text. Raises `Fault`."""
+    if depth > _DEEPEST:
+        raise Fault(Code.BAD_REQUEST, f"`extras` is nested deeper than {_DEEPEST} levels")
     if isinstance(value, dict):
-        return _CONTAINER + sum(_ENTRY + _weight(key) + _weight(inner) for key, inner in value.items())
+        return _CONTAINER + sum(
+            _ENTRY + len(str(key)) + _weight(inner, depth + 1) for key, inner in value.items()
+        )
     if isinstance(value, list):
-        return _CONTAINER + sum(_weight(inner) for inner in value)
+        return _CONTAINER + sum(_weight(inner, depth + 1) for inner in value)
     return 8 + (len(value) if isinstance(value, str | bytes) else 24)
 
 

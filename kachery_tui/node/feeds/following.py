@@ -259,7 +259,9 @@ class FollowOnChannel:
             if bad.fault in (Fault.FORK, Fault.CHAIN) and _is_signed(messages, bad.number, self._key.feed_id):
                 raise
             # Anybody may say anything here: what the owner has not signed says nothing of the feed.
-            self.membership.activity[Stream.PROVIDE_FEEDS].count_refused(bad.line)
+            self.membership.activity[Stream.PROVIDE_FEEDS].count_refused(
+                f"a message that is not kept: {bad.fault}"
+            )
             self._ledger.note(self._row, f"{self._label_of(node_id)} sent what is not kept: {bad.line}")
             return 0
         if new:
