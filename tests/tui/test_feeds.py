@@ -570,7 +570,9 @@ async def test_read_only_looks_and_changes_nothing(tmp_path: Path) -> None:
 
 async def test_resizing_keeps_the_place(tmp_path: Path) -> None:
     async with with_own_feed(tmp_path, [{"word": f"line-{n}"} for n in range(40)], NARROW) as (me, uri):
-        await me.press("enter", "up", "up")
+        await me.press("enter")
+        await until(lambda: me.main.here.selection == FeedMessage(state_of(me.node, uri), 39))
+        await me.press("up", "up")
         await until(lambda: me.main.here.selection == FeedMessage(state_of(me.node, uri), 37))
         for size in (TINY, WIDE, NARROW):
             await me.pilot.resize_terminal(*size)

@@ -208,7 +208,13 @@ async def test_idle_paints_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
         monkeypatch.setattr(me.app, "_display", counted_display)
         monkeypatch.setattr(me.main.pane, "look", counted_look)
-        await until(lambda: len(looks) > 8)
+        for _ in range(10):
+            # What had still to come, on a busy machine, is painted once; then nothing is.
+            painted.clear()
+            looks.clear()
+            await until(lambda: len(looks) > 8)
+            if not painted:
+                break
         assert painted == []
 
 
