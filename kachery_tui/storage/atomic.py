@@ -29,12 +29,27 @@ class TempFile:
     """A new file in `folder`, to be published under another name or thrown away at the end of its block."""
 
     def __init__(self, folder: Path, modes: Modes = PRIVATE) -> None:
+        self._folder = folder
         self._modes = modes
-        self.path, self.fd = _create(folder, modes)
-        self._open = True
+        self._open = False
+        self.path, self.fd = folder, -1
 
     def __enter__(self) -> Self:
-        return self
+        """Make the file. Here and not before: an interrupt may come at any moment, and must not leave it behind."""
+        while True:
+            self.path = self._folder / f"{TEMP_PREFIX}{secrets.token_hex(8)}{TEMP_SUFFIX}"
+            try:
+                self.fd = _open_new(self.path, self._modes)
+                # Between the calls a cleaner may have taken the file for a leftover.
+                if try_lock(self.fd) and still_named(self.fd, self.path):
+                    self._open = True
+                    return self
+                os.close(self.fd)
+            except FileNotFoundError:
+                make_folders(self._folder, self._modes)
+            except BaseException:
+                self.path.unlink(missing_ok=True)
+                raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -172,16 +187,7 @@ def _make_folder(path: Path, modes: Modes) -> None:
         return
 
 
-def _create(folder: Path, modes: Modes) -> tuple[Path, int]:
-    while True:
-        path = folder / f"{TEMP_PREFIX}{secrets.token_hex(8)}{TEMP_SUFFIX}"
-        try:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, modes.file)
-        except FileNotFoundError:
-            make_folders(folder, modes)
-            continue
-        modes.apply(fd)
-        # Between the calls a cleaner may have taken the file for a leftover.
-        if try_lock(fd) and still_named(fd, path):
-            return path, fd
-        os.close(fd)
+def _open_new(path: Path, modes: Modes) -> int:
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, modes.file)
+    modes.apply(fd)
+    return fd
