@@ -14,7 +14,6 @@ MOST_MARKS: Final = 2
 
 TAB_WIDTH: Final = 4
 
-
 LONGEST_KEPT: Final = 500
 """Characters of a text whose cleaned form is remembered: what is on a screen is looked at again and again."""
 
@@ -60,11 +59,14 @@ def printable_lines(text: str) -> str:
 
 
 def printable_json(text: str) -> str:
-    """JSON text whose every character can be printed: the others are escaped, and mean the same to whoever reads it."""
+    """JSON text whose every character can be printed: the others are escaped, and mean the same within a text of it.
+
+    Line ends between its parts stay.
+    """
     if text.isascii() and text.isprintable():
         return text
     return "".join(
-        character if character.isprintable() else _escaped(character) if character != "\n" else character
+        character if character.isprintable() or character == "\n" else _escaped(character)
         for character in text
     )
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kachery_tui.printable import printable_json
 from kachery_tui.protocol.canonical import MAX_SAFE_INTEGER, canonical_json, parse_json
 from kachery_tui.tui.cells import Tone, plain
 from kachery_tui.tui.describe.json_text import (
     as_number,
     compact,
-    escaped,
     laid_out,
     number_at,
     numbers,
@@ -41,8 +41,8 @@ def test_a_message_in_one_line() -> None:
 
 def test_what_a_terminal_would_obey_stands_as_an_escape() -> None:
     assert quoted(HOSTILE) == '"\\u001b[31mred\\u0007\\u202egnirts\\u200b\\ud800 \\udb40\\udc41"'
-    assert json.loads(escaped('{"a": "x\u202ey"}')) == {"a": "x\u202ey"}
-    assert escaped('{\n "a": 1}') == '{\n "a": 1}'
+    assert json.loads(printable_json('{"a": "x\u202ey"}')) == {"a": "x\u202ey"}
+    assert printable_json('{\n "a": 1}') == '{\n "a": 1}'
     assert quoted("x" * 20, 10) == '"xxxxxxxxxx…"'
 
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from kachery_tui.printable import printable_json
 from kachery_tui.protocol.canonical import MAX_SAFE_INTEGER
 from kachery_tui.tui.cells import Cell, Line, Tone
 
@@ -50,18 +51,8 @@ _PAST_END: Final = "…"
 
 def quoted(text: str, longest: int = LONGEST_TEXT) -> str:
     """A text as JSON, in which everything shows; what is beyond `longest` characters is left out."""
-    shown = escaped(json.dumps(text[:longest], ensure_ascii=False))
+    shown = printable_json(json.dumps(text[:longest], ensure_ascii=False))
     return shown if len(text) <= longest else f"{shown[:-1]}{_PAST_END}{shown[-1]}"
-
-
-def escaped(text: str) -> str:
-    """JSON text with escapes for what a terminal would not show as it is; within a text of it they mean the same."""
-    if text.isprintable():
-        return text
-    return "".join(
-        character if character.isprintable() or character == "\n" else json.dumps(character)[1:-1]
-        for character in text
-    )
 
 
 def compact(value: JsonValue, longest: int) -> str:

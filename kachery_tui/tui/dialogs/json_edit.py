@@ -9,8 +9,9 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
+from kachery_tui.printable import printable_json
 from kachery_tui.tui.cells import Cell, Line, Tone
-from kachery_tui.tui.describe.json_text import escaped, object_problem
+from kachery_tui.tui.describe.json_text import object_problem
 from kachery_tui.tui.dialogs.popup import Popup
 from kachery_tui.tui.dialogs.text_view import CellText
 from kachery_tui.tui.present import key_hint
@@ -43,7 +44,7 @@ class JsonArea(TypedArea):
         event.prevent_default()
         event.stop()
         lines = event.text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", _TAB)
-        await super()._on_paste(events.Paste(escaped(lines)))
+        await super()._on_paste(events.Paste(printable_json(lines)))
 
 
 class JsonEdit(Popup[bool]):
