@@ -18,8 +18,9 @@ from textual.widgets import Input
 
 from kachery_tui.config import ScreenConfig
 from kachery_tui.demo.show import NOBODYS, Backstage, DemoApp, make_node
-from kachery_tui.node.ledger import Request, Side
+from kachery_tui.node.ledger import Request
 from kachery_tui.node.node import Node
+from kachery_tui.node.steps import Side
 from kachery_tui.protocol.roles import Role
 from kachery_tui.tui.screen import MainScreen
 

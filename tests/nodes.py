@@ -10,8 +10,9 @@ from typing import Any
 import tomli_w
 
 from kachery_tui.config import NodeConfig, load_channels
-from kachery_tui.node.ledger import Request, Side, Step
+from kachery_tui.node.ledger import Request
 from kachery_tui.node.node import Node
+from kachery_tui.node.steps import Side, Step
 from kachery_tui.protocol.roles import Role
 from kachery_tui.storage.storage import Storage
 

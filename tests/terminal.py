@@ -101,6 +101,13 @@ class Terminal:
             time.sleep(0.01)
         return time.perf_counter() - self.began
 
+    def wait_gone(self, text: str, *, seconds: float = 60.0) -> None:
+        """Wait until `text` is nowhere on the screen."""
+        deadline = time.monotonic() + seconds
+        while text in "\n".join(self.lines):
+            assert time.monotonic() < deadline, f"{text!r} is still there:\n" + "\n".join(self.lines)
+            time.sleep(0.01)
+
     def press(self, *keys: str) -> None:
         """Press keys, one by one."""
         for key in keys:

@@ -9,8 +9,9 @@ from kachery_tui.cli.output import Progress, say
 from kachery_tui.cli.place import Place
 from kachery_tui.cli.service import run_cancellable
 from kachery_tui.errors import KacheryError
-from kachery_tui.node.ledger import Request, Step
+from kachery_tui.node.ledger import Request
 from kachery_tui.node.node import Node
+from kachery_tui.node.steps import Step
 from kachery_tui.protocol.feeds import SignedMessage
 from kachery_tui.protocol.uris import SubfeedKey, SubfeedUri
 from kachery_tui.storage.storage import Storage
@@ -80,7 +81,7 @@ async def _follow(place: Place, uri: SubfeedUri, channel: str | None, show: Show
         key = await node.feeds.key(uri)
         row: Request | None = None
         if await node.feeds.is_own(key):
-            node.supervisor.spawn(node.feeds.watch(), "feeds of other programs", service=True)
+            node.feeds.watch_folder()
         else:
             row = await node.feeds.follow(uri, channel, remember=False)
             telling = asyncio.create_task(_tell(row))

@@ -5,6 +5,7 @@ import logging
 import time
 from asyncio import FIRST_COMPLETED
 from pathlib import Path
+from typing import Final
 
 from kachery_tui.cli.logs import log_to_stderr
 from kachery_tui.cli.output import Progress, say
@@ -12,13 +13,18 @@ from kachery_tui.cli.place import Place
 from kachery_tui.cli.service import run_cancellable
 from kachery_tui.config import ChannelConfig, load_channels
 from kachery_tui.errors import KacheryError, NotAllowed, TryAgain, UsageError
-from kachery_tui.node.ledger import Request, Step
+from kachery_tui.node.ledger import Request
 from kachery_tui.node.node import Node
+from kachery_tui.node.steps import Step
 from kachery_tui.node.values import ConnectionState
 from kachery_tui.protocol.uris import FileUri
 from kachery_tui.storage.storage import Storage
 from kachery_tui.tui.present import byte_rate
 from kachery_tui.words import count, size
+
+FIRST_WORD_PATIENCE: Final = 10.0
+"""Seconds to wait at the least for a service of which it is not known yet why it cannot be reached: a busy machine takes
+long to get there."""
 
 WATCH_SECONDS = 0.1
 MOST_HEARD = 160
@@ -107,11 +113,11 @@ def _why_unreachable(node: Node, row: Request, seconds: float) -> KacheryError |
     if all(member.connection.state is ConnectionState.FAILED for member in waited_for):
         refused = [f"{member.name}: {member.connection.reason}" for member in waited_for]
         return NotAllowed(f"cannot ask for {row.name}: the service refuses this node", "; ".join(refused))
-    if seconds < max(member.config.limits.answer_timeout for member in waited_for):
+    is_known = all(member.connection.reason for member in waited_for)
+    patience = max(member.config.limits.answer_timeout for member in waited_for)
+    if seconds < (patience if is_known else max(patience, FIRST_WORD_PATIENCE)):
         return None
-    states = [
-        f"{member.name}: {member.connection.reason or member.connection.state}" for member in waited_for
-    ]
+    states = [f"{member.name}: {member.connection.reason or 'no answer yet'}" for member in waited_for]
     return TryAgain(
         f"cannot ask for {row.name}: no service is reached",
         "; ".join(states),
@@ -125,8 +131,8 @@ def _describe(node: Node, row: Request) -> str:
         parts.append(f"{row.asks[-1].heard[-1][:MOST_HEARD]}; waiting for others")
     if row.answered_by:
         parts.append(f"from {node.label_of(row.answered_by)}")
-    if row.is_feed and row.messages:
-        parts.append(count(row.messages, "message"))
+    if row.subject.messages:
+        parts.append(count(row.subject.messages, "message"))
     elif row.size is not None:
         parts.append(f"{size(row.done)} of {size(row.size)}")
         parts.append(byte_rate(row.rate()))

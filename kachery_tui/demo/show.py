@@ -16,8 +16,8 @@ from kachery_tui.demo.cues import Cue, CueKind, Offer
 from kachery_tui.demo.files import DENSITY, RATES
 from kachery_tui.demo.incubator import NAME
 from kachery_tui.demo.stage import ANA, BEN, CHANNEL, YOUR_PATIENCE
-from kachery_tui.node.ledger import Side, Step
 from kachery_tui.node.node import Node
+from kachery_tui.node.steps import Side, Step
 from kachery_tui.protocol.roles import Role, Stream
 from kachery_tui.protocol.uris import FileUri, SubfeedUri
 from kachery_tui.storage.storage import Storage
@@ -200,13 +200,15 @@ def _hint_for(offer: Offer) -> Hint:
 
 def _follows(here: Here, feed: SubfeedUri) -> bool:
     """Whether the feed is followed, and something of it has come."""
-    row = here.node.ledger.find(lambda row: row.side is Side.MINE and row.uri == feed)
-    return row is not None and row.messages > 0
+    row = here.node.ledger.find(lambda row: row.side is Side.MINE and row.subject.uri == feed)
+    return row is not None and bool(row.subject.messages)
 
 
 def _row(here: Here, uri: FileUri, side: Side, *steps: Step) -> bool:
     """Whether there is a row of that side for the file, in one of these steps."""
-    found = here.node.ledger.find(lambda row: row.side is side and row.hash == uri.sha1 and row.step in steps)
+    found = here.node.ledger.find(
+        lambda row: row.side is side and row.subject.hash == uri.sha1 and row.step in steps
+    )
     return found is not None
 
 

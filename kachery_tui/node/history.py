@@ -104,8 +104,7 @@ class Keeper:
         self._seen = version
 
     def _is_new(self, row: Request) -> bool:
-        # What is followed is remembered by itself, and goes on when the program does.
-        return not row.is_feed and self._saved.get(row.number) != row.version
+        return row.subject.is_kept and self._saved.get(row.number) != row.version
 
     def _complain(self, error: KacheryError) -> None:
         if str(error) != self._trouble:

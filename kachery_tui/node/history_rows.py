@@ -4,52 +4,33 @@ The file lies where others may write, too, so whatever is read is typed and boun
 """
 
 import json
-from collections.abc import Callable, Mapping
-from itertools import groupby
-from math import isfinite
-from pathlib import Path
-from typing import Any, Final, TypeVar
+from collections.abc import Mapping
+from typing import Any, Final
 
 from kachery_tui.errors import KacheryError, NobodyHasIt, NotAllowed, TryAgain, UsageError
+from kachery_tui.node import kept_values as read
+from kachery_tui.node.kinds import SUBJECTS
 from kachery_tui.node.ledger import (
-    ENDS,
+    BROKEN_OFF,
     KEPT_ANSWERS,
     KEPT_NOTES,
     KEPT_STEPS,
     MOST_LISTENING,
     Ask,
     Cancelled,
-    ChunkState,
     Origin,
     Request,
-    Side,
-    Step,
     StepTime,
+    broken_off,
 )
-from kachery_tui.printable import printable_lines
-from kachery_tui.protocol.hashes import is_node_id, is_sha1
-from kachery_tui.protocol.roles import Stream
-from kachery_tui.protocol.uris import FileUri
+from kachery_tui.node.steps import ENDS, Side, Step
+from kachery_tui.protocol.roles import Kind, Stream
 from kachery_tui.storage.history import LONGEST_DATA, Kept
-
-T = TypeVar("T")
-
-LATEST: Final = 32_503_680_000.0
-"""Unix time of the year 3000: what is later was not written by a clock, and no calendar need be able to show it."""
-
-MOST_BYTES: Final = 2**63
-
-MOST_CHUNKS: Final = 10_000
-"""Chunks of a file of 200 GB; the map of a larger one is not kept."""
 
 MOST_ASKERS: Final = 50
 
 MOST_ASKS: Final = 10
 """Questions kept of one row, the newest."""
-
-LONGEST_TEXT: Final = 4_096
-
-BROKEN_OFF: Final = "the program ended before it was done"
 
 _KINDS: Final[Mapping[int, type[KacheryError]]] = {
     kind.exit_code: kind for kind in (KacheryError, UsageError, NobodyHasIt, TryAgain, NotAllowed, Cancelled)
@@ -66,7 +47,8 @@ def kept(row: Request, now: float) -> Kept:
         asks = asks[len(asks) // 2 + 1 :]
         data = json.dumps(_values(row, asks))
     if len(data) > LONGEST_DATA:
-        data = json.dumps(_values(row, asks) | {"notes": [], "steps": _steps(row)[-10:], "chunks": []})
+        brief = {"notes": [], "steps": _steps(row)[-10:], **row.subject.to_json(brief=True)}
+        data = json.dumps(_values(row, asks) | brief)
     return Kept(row.number, row.ended, now, data)
 
 
@@ -75,7 +57,7 @@ def revived(saved: Kept) -> Request:
     try:
         row = _revived(saved.number, json.loads(saved.data))
         if row.step not in ENDS or row.ended is None:
-            _break_off(row, _time(saved.seen))
+            _break_off(row, read.time(saved.seen))
     except _WRONG as error:
         raise ValueError(f"request {saved.number}: {error!r}") from None
     row.earlier = True
@@ -83,17 +65,10 @@ def revived(saved: Kept) -> Request:
     return row
 
 
-def broken_off(side: Side) -> Cancelled:
-    """Why a row was cancelled that was under way when the program ended."""
-    again = "Retry goes on from the verified chunks" if side is Side.MINE else "Push the file"
-    return Cancelled(BROKEN_OFF, "", "Retry" if side is Side.PUSH else again)
-
-
 def _break_off(row: Request, at: float) -> None:
     row.step, row.ended, row.failure, row.path = Step.CANCELLED, at, broken_off(row.side), None
     row.steps.append(StepTime(Step.CANCELLED, at))
-    done = ChunkState.DONE
-    row.chunks = [state if state is done else ChunkState.MISSING for state in row.chunks]
+    row.subject.break_off()
     for ask in row.asks:
         if ask.ended_at is None:
             ask.ended, ask.ended_at = BROKEN_OFF, at
@@ -108,16 +83,14 @@ def _values(row: Request, asks: list[Ask]) -> dict[str, Any]:
         "side": row.side,
         "channel": row.channel,
         "only": row.only_channel,
-        "sha1": row.file_uri.sha1,
-        "name": row.file_uri.name,
-        "manifest": row.file_uri.manifest_sha1,
+        "kind": row.subject.kind,
+        **row.subject.to_json(),
         "askedBy": list(row.asked_by)[:MOST_ASKERS],
         "step": row.step,
         "steps": _steps(row),
         "size": row.size,
         "done": row.done,
         "origins": dict(row.origins),
-        "chunks": _runs(list(row.chunks)),
         "answeredBy": row.answered_by,
         "notes": [_short(text) for text in list(row.notes)],
         "asks": [_ask_values(ask) for ask in asks],
@@ -130,13 +103,6 @@ def _values(row: Request, asks: list[Ask]) -> dict[str, Any]:
 
 def _steps(row: Request) -> list[tuple[str, float]]:
     return [(step.step, step.at) for step in list(row.steps)]
-
-
-def _runs(chunks: list[ChunkState]) -> list[tuple[str, int]]:
-    """The chunks' states, equal neighbours together."""
-    if len(chunks) > MOST_CHUNKS:
-        return []
-    return [(state, sum(1 for _ in run)) for state, run in groupby(chunks)]
 
 
 def _ask_values(ask: Ask) -> dict[str, Any]:
@@ -159,108 +125,49 @@ def _kind(failure: KacheryError) -> int:
 
 
 def _short(text: str) -> str:
-    return text[:LONGEST_TEXT]
+    return text[: read.LONGEST_TEXT]
 
 
 # Reading
 
 
 def _revived(number: int, value: Any) -> Request:
-    uri = _uri(value)
-    row = Request(number, Side(value["side"]), _text(value["channel"]), uri.file_key, uri)
-    row.only_channel = _perhaps(_text, value["only"])
-    row.asked_by = [_node_id(each) for each in _list(value["askedBy"], MOST_ASKERS)]
+    # Versions that kept only files wrote no kind.
+    subject = SUBJECTS[Kind(value["kind"]) if "kind" in value else Kind.FILES].from_json(value)
+    row = Request(number, Side(value["side"]), read.text(value["channel"]), subject)
+    row.only_channel = read.perhaps(read.text, value["only"])
+    row.asked_by = [read.node_id(each) for each in read.items(value["askedBy"], MOST_ASKERS)]
     row.step = Step(value["step"])
-    row.steps = [StepTime(Step(step), _time(at)) for step, at in _list(value["steps"], KEPT_STEPS)]
-    row.size = _perhaps(_bytes, value["size"])
-    row.done = _bytes(value["done"])
-    row.origins = {Origin(origin): _bytes(count) for origin, count in dict(value["origins"]).items()}
-    row.chunks = _chunks(value["chunks"])
-    row.answered_by = value["answeredBy"] and _node_id(value["answeredBy"])
-    row.notes = [_text(each) for each in _list(value["notes"], KEPT_NOTES)]
-    row.asks = [_ask(each) for each in _list(value["asks"], MOST_ASKS)]
-    row.failure = _perhaps(_failure, value["failure"])
-    row.path = _perhaps(_path, value["path"])
-    row.started = _time(value["started"])
-    row.ended = _perhaps(_time, value["ended"])
+    row.steps = [StepTime(Step(step), read.time(at)) for step, at in read.items(value["steps"], KEPT_STEPS)]
+    row.size = read.perhaps(read.amount, value["size"])
+    row.done = read.amount(value["done"])
+    row.origins = {Origin(origin): read.amount(count) for origin, count in dict(value["origins"]).items()}
+    row.answered_by = value["answeredBy"] and read.node_id(value["answeredBy"])
+    row.notes = [read.text(each) for each in read.items(value["notes"], KEPT_NOTES)]
+    row.asks = [_ask(each) for each in read.items(value["asks"], MOST_ASKS)]
+    row.failure = read.perhaps(_failure, value["failure"])
+    row.path = read.perhaps(read.path, value["path"])
+    row.started = read.time(value["started"])
+    row.ended = read.perhaps(read.time, value["ended"])
     if not row.steps or row.steps[-1].step is not row.step:
         row.steps.append(StepTime(row.step, row.ended or row.started))
     return row
 
 
-def _uri(value: Mapping[str, Any]) -> FileUri:
-    sha1, manifest = value["sha1"], value["manifest"]
-    if not is_sha1(sha1) or not (manifest is None or is_sha1(manifest)):
-        raise ValueError("a hash that is none")
-    return FileUri(sha1, _perhaps(_text, value["name"]), manifest)
-
-
 def _ask(value: Any) -> Ask:
     return Ask(
-        _text(value["channel"]),
+        read.text(value["channel"]),
         Stream(value["stream"]),
-        _text(value["about"]),
-        _time(value["at"]),
-        tuple(_text(each) for each in _list(value["listening"], MOST_LISTENING)),
-        _bytes(value["present"]),
-        [_text(each) for each in _list(value["heard"], KEPT_ANSWERS)],
-        _text(value["ended"]),
-        _perhaps(_time, value["endedAt"]),
+        read.text(value["about"]),
+        read.time(value["at"]),
+        tuple(read.text(each) for each in read.items(value["listening"], MOST_LISTENING)),
+        read.amount(value["present"]),
+        [read.text(each) for each in read.items(value["heard"], KEPT_ANSWERS)],
+        read.text(value["ended"]),
+        read.perhaps(read.time, value["endedAt"]),
     )
 
 
 def _failure(value: Any) -> KacheryError:
     kind, what, why, do = value
-    return _KINDS[kind](_text(what), _text(why), _text(do))
-
-
-def _chunks(value: Any) -> list[ChunkState]:
-    runs = [(ChunkState(state), _bytes(count)) for state, count in _list(value, MOST_CHUNKS)]
-    if sum(count for _, count in runs) > MOST_CHUNKS:
-        raise ValueError("more chunks than are kept")
-    return [state for state, count in runs for _ in range(count)]
-
-
-def _perhaps(read: Callable[[Any], T], value: Any) -> T | None:
-    return None if value is None else read(value)
-
-
-def _list(value: Any, most: int) -> list[Any]:
-    if not isinstance(value, list) or len(value) > most:
-        raise ValueError("no list, or too long a one")
-    return value
-
-
-def _text(value: Any) -> str:
-    """A text for a terminal, where nothing in it may do more than be shown."""
-    if not isinstance(value, str) or len(value) > LONGEST_TEXT:
-        raise ValueError("no text, or too long a one")
-    return printable_lines(value)
-
-
-def _path(value: Any) -> Path:
-    if not isinstance(value, str) or len(value) > LONGEST_TEXT or "\0" in value:
-        raise ValueError("no path")
-    return Path(value)
-
-
-def _node_id(value: Any) -> str:
-    if not isinstance(value, str) or not is_node_id(value):
-        raise ValueError("no node id")
-    return value
-
-
-def _time(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError("no time")
-    if not isfinite(value) or not 0 <= value <= LATEST:
-        raise ValueError("no time that can be")
-    return float(value)
-
-
-def _bytes(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError("no number")
-    if not 0 <= value < MOST_BYTES:
-        raise ValueError("no number that can be")
-    return value
+    return _KINDS[kind](read.text(what), read.text(why), read.text(do))

@@ -11,9 +11,9 @@ from typing import Final
 
 from kachery_tui.errors import KacheryError
 from kachery_tui.node.rates import RateMeter
-from kachery_tui.protocol.messages import FileKey
+from kachery_tui.node.steps import ENDS, Side, Step, check_move
+from kachery_tui.node.subject import Subject
 from kachery_tui.protocol.roles import Stream
-from kachery_tui.protocol.uris import FileUri, SubfeedKey, SubfeedUri
 
 ENDED_ROWS: Final = 1_000
 """Ended rows kept in memory; the oldest go first."""
@@ -43,40 +43,13 @@ class Cancelled(KacheryError):
     exit_code = 130
 
 
-class Side(StrEnum):
-    """Whose wish a row is."""
-
-    MINE = "mine"
-    THEIRS = "theirs"
-    PUSH = "push"
-    """Ours, unasked: a file put into the bucket and announced."""
+BROKEN_OFF: Final = "the program ended before it was done"
 
 
-class Step(StrEnum):
-    """Where a request stands. What it means is the text itself."""
-
-    STORAGE = "own storage"
-    BUCKET = "bucket"
-    ASKING = "asking"
-    HELD = "held by a person"
-    """Somebody has the file, and a person there is asked whether to send it."""
-    PEER_UPLOADS = "peer uploads"
-    DOWNLOADING = "downloading"
-    LIVE = "live"
-    """A feed that is followed, or listened to: all there is has come, and what is appended comes at once."""
-    VERIFYING = "verifying"
-    RECONNECTING = "reconnecting"
-    WAITING = "waits for your key"
-    QUEUED = "queued"
-    CHECKING = "checking"
-    UPLOADING = "uploading"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    DECLINED = "declined"
-
-
-ENDS: Final = frozenset({Step.DONE, Step.FAILED, Step.CANCELLED, Step.DECLINED})
+def broken_off(side: Side) -> Cancelled:
+    """Why a row was cancelled that was under way when the program ended."""
+    again = "Retry goes on from the verified chunks" if side is Side.MINE else "Push the file"
+    return Cancelled(BROKEN_OFF, "", "Retry" if side is Side.PUSH else again)
 
 
 class Origin(StrEnum):
@@ -85,15 +58,6 @@ class Origin(StrEnum):
     DISK = "disk"
     BUCKET = "bucket"
     PEER = "peer"
-
-
-class ChunkState(StrEnum):
-    """One chunk of a file in progress, as a chunk map shows it."""
-
-    MISSING = "missing"
-    ASKED = "asked"
-    MOVING = "moving"
-    DONE = "done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +91,7 @@ class Ask:
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """One row: a wish for one file, or for what a subfeed says, and everything a person may want to know of it.
+    """One row: a wish for one thing, which `subject` says, and everything a person may want to know of it.
 
     The node writes it; everybody else only reads. `version` grows with every change. Sizes are bytes, times are
     Unix time in seconds.
@@ -137,8 +101,7 @@ class Request:
     side: Side
     channel: str
     """Where it goes on; empty while a request of ours has not settled on a channel."""
-    key: FileKey | SubfeedKey
-    uri: FileUri | SubfeedUri
+    subject: Subject
     only_channel: str | None = None
     """The channel that a person named for it; None where any would do."""
     asked_by: list[str] = field(default_factory=list)
@@ -147,14 +110,9 @@ class Request:
     steps: list[StepTime] = field(default_factory=list)
     size: int | None = None
     done: int = 0
-    messages: int = 0
-    """Messages of a subfeed that came, or were sent."""
     origins: dict[Origin, int] = field(default_factory=dict)
-    chunks: list[ChunkState] = field(default_factory=list)
     answered_by: str = ""
     """Node id of who uploads it for us."""
-    peer_sent: dict[str, int] = field(default_factory=dict)
-    """By sha1, how much of the objects that are waited for peers say to have put into the bucket."""
     notes: list[str] = field(default_factory=list)
     """What went on that is worth knowing: a bad object in the bucket, a reconnect, a refused upload."""
     asks: list[Ask] = field(default_factory=list)
@@ -180,43 +138,14 @@ class Request:
         return self.is_active and self.step is not Step.LIVE
 
     @property
-    def is_feed(self) -> bool:
-        """Whether it is about a subfeed, and not a file."""
-        return isinstance(self.key, SubfeedKey)
-
-    @property
-    def file(self) -> FileKey:
-        """The file that it is about."""
-        assert isinstance(self.key, FileKey), "a feed's row is no file's"
-        return self.key
-
-    @property
-    def file_uri(self) -> FileUri:
-        """The URI of the file that it is about."""
-        assert isinstance(self.uri, FileUri), "a feed's row is no file's"
-        return self.uri
-
-    @property
-    def hash(self) -> str:
-        """The hash of the file, or of the subfeed's name."""
-        return self.key.subfeed_hash if isinstance(self.key, SubfeedKey) else self.key.sha1
-
-    @property
-    def known_name(self) -> str:
-        """The name that the URI has; empty without one."""
-        if isinstance(self.uri, SubfeedUri):
-            return f"{self.uri.feed_id[:8]}…/{self.uri.subfeed_name}"
-        return self.uri.name or ""
-
-    @property
     def name(self) -> str:
-        """What to call it: the name where the URI has one, else the start of the file's hash."""
-        return self.known_name or f"{self.hash[:12]}…"
+        """What to call what it is about."""
+        return self.subject.name
 
     @property
-    def peer_done(self) -> int:
-        """Bytes that peers say to have put into the bucket for it, and that are still to be fetched from there."""
-        return sum(self.peer_sent.values())
+    def uri(self) -> object:
+        """What it is about is called outside; its text is the URI."""
+        return self.subject.uri
 
     def rate(self) -> float:
         """Bytes a second over the last few seconds; 0 once it has ended."""
@@ -260,19 +189,26 @@ class Ledger:
         """The newest row that `matches`."""
         return next((row for row in reversed(self._rows.values()) if matches(row)), None)
 
-    def open(
-        self, side: Side, channel: str, key: FileKey | SubfeedKey, uri: FileUri | SubfeedUri, step: Step
-    ) -> Request:
+    def find_active(self, side: Side, subject: Subject) -> Request | None:
+        """The row under way of that side about the same thing."""
+        return self.find(lambda row: row.side is side and row.is_active and row.subject.is_same(subject))
+
+    def open(self, side: Side, channel: str, subject: Subject, step: Step) -> Request:
         """Start a row."""
-        row = Request(next(self._numbers), side, channel, key, uri)
+        row = Request(next(self._numbers), side, channel, subject)
         self._rows[row.number] = row
         self.enter(row, step)
         self._drop_old()
         return row
 
     def count_on(self, highest: int) -> None:
-        """Number the rows that are to come from above `highest` on. For the time before the first one."""
-        self._numbers = count(highest + 1)
+        """Number rows from above `highest` on, those that are here already included."""
+        rows = list(self._rows.values())
+        for row in rows:
+            row.number += highest
+            self.touch(row)
+        self._rows = {row.number: row for row in rows}
+        self._numbers = count(max(self._rows, default=highest) + 1)
 
     def bring_back(self, rows: Sequence[Request]) -> None:
         """Put rows of earlier runs, which have ended and whose numbers are free, before those of this one."""
@@ -282,9 +218,10 @@ class Ledger:
 
     def reopen(self, row: Request, step: Step) -> None:
         """Start an ended row anew, for another try. Its notes stay; what was counted starts from zero."""
+        check_move(row.side, row.step, step)
         row.failure, row.path, row.ended, row.answered_by = None, None, None, ""
-        row.messages = 0
-        row.done, row.origins, row.chunks, row.steps, row.asks = 0, {}, [], [], []
+        row.subject.start_anew()
+        row.done, row.origins, row.steps, row.asks = 0, {}, [], []
         row.earlier = False
         row.started = time.time()
         row.finished.clear()
@@ -297,9 +234,13 @@ class Ledger:
         self.enter(row, step)
 
     def enter(self, row: Request, step: Step) -> None:
-        """Move a row to a step; to the step that it is in already, nothing happens."""
+        """Move a row to a step; to the step that it is in already, nothing happens.
+
+        Raises `NoSuchMove` for a step that may not follow the one that it is in.
+        """
         if row.steps and row.step is step:
             return
+        check_move(row.side, row.step if row.steps else None, step)
         row.step = step
         row.steps.append(StepTime(step, time.time()))
         del row.steps[:-KEPT_STEPS]
@@ -326,14 +267,6 @@ class Ledger:
         """Drop a sentence from the row that does not hold any more."""
         if text in row.notes:
             row.notes.remove(text)
-            self.touch(row)
-
-    def peer_sent(self, row: Request, sha1: str, amount: int | None) -> None:
-        """Keep how much of an object a peer says to have put into the bucket; None once that does not matter."""
-        if row.peer_sent.get(sha1) != amount:
-            row.peer_sent = {each: count for each, count in row.peer_sent.items() if each != sha1}
-            if amount is not None:
-                row.peer_sent[sha1] = amount
             self.touch(row)
 
     def asked(self, row: Request, channel: str, stream: Stream, about: str, listening: Sequence[str]) -> Ask:

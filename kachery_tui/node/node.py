@@ -13,12 +13,15 @@ from kachery_tui.config import ChannelConfig, NodeConfig, save_roles
 from kachery_tui.errors import KacheryError, UsageError
 from kachery_tui.node.cache import Cache
 from kachery_tui.node.channel_files import ChannelFiles
-from kachery_tui.node.feeds.exchange import Feeds
-from kachery_tui.node.files import Files
+from kachery_tui.node.eviction import Evictor
+from kachery_tui.node.feeds.exchange import FeedExchange
+from kachery_tui.node.files.exchange import FileExchange
 from kachery_tui.node.history import Keeper
 from kachery_tui.node.ledger import Ledger, Request
 from kachery_tui.node.log import LogRing
 from kachery_tui.node.membership import Membership
+from kachery_tui.node.parts import Parts
+from kachery_tui.node.people import People
 from kachery_tui.node.rates import RateMeter
 from kachery_tui.node.status import StatusWriter
 from kachery_tui.node.supervisor import Supervisor
@@ -29,6 +32,7 @@ from kachery_tui.protocol.roles import Kind, Role
 from kachery_tui.storage.storage import Storage
 
 if TYPE_CHECKING:
+    from kachery_tui.node.exchange import Exchange
     from kachery_tui.protocol.keys import PrivateKey
 
 _log = logging.getLogger(__name__)
@@ -64,17 +68,31 @@ class Node:
         self.uploaded = RateMeter()
         self.downloaded = RateMeter()
         self.version = 0
-        self.node_id = ""
+        self.is_started = False
+        """Whether `start` is through: its channels are joined, if not connected yet."""
         self._provide = provide
         self._to_join = list(channels)
         self._memberships: dict[str, Membership] = {}
+        self._people = People(config.label, self.memberships)
+        self._evictor = Evictor(storage, self.supervisor)
+        self.parts = Parts(
+            storage=storage,
+            evictor=self._evictor,
+            ledger=self.ledger,
+            supervisor=self.supervisor,
+            memberships=self.memberships,
+            people=self._people,
+            uploaded=self.uploaded,
+            downloaded=self.downloaded,
+        )
+        self.files = FileExchange(self.parts)
+        self.feeds = FeedExchange(self.parts)
+        exchanges: Sequence[Exchange] = (self.files, self.feeds)
+        self._exchanges: Mapping[Kind, Exchange] = {exchange.kind: exchange for exchange in exchanges}
         self._cache = Cache(storage, self.memberships)
         self._key: PrivateKey | None = None
-        self._files: Files | None = None
-        self._feeds: Feeds | None = None
         self._keeper: Keeper | None = None
         self._stop_scan = threading.Event()
-        self._evicting: asyncio.Task[None] | None = None
 
     @property
     def label(self) -> str:
@@ -82,23 +100,14 @@ class Node:
         return self.config.label
 
     @property
+    def node_id(self) -> str:
+        """This node's id; empty until its key has been read, early in `start`."""
+        return self._people.node_id
+
+    @property
     def memberships(self) -> Mapping[str, Membership]:
         """The joined channels by name."""
         return MappingProxyType(self._memberships)
-
-    @property
-    def files(self) -> Files:
-        """The exchange of files. Only there once the node has started."""
-        if self._files is None:
-            raise UsageError("the node has not started yet", "", "Wait a moment")
-        return self._files
-
-    @property
-    def feeds(self) -> Feeds:
-        """The exchange of feeds. Only there once the node has started."""
-        if self._feeds is None:
-            raise UsageError("the node has not started yet", "", "Wait a moment")
-        return self._feeds
 
     @property
     def cache(self) -> Cache:
@@ -116,48 +125,29 @@ class Node:
         Raises `KacheryError` when the storage folder cannot be used.
         """
         self._key = await in_thread(lambda: self.storage.node_key(self.config.folder))
-        self.node_id = self._key.node_id
+        self._people.node_id = self._key.node_id
         history = self.storage.history() if self._provide else None
         if history is not None:
             self._keeper = Keeper(history, self.ledger)
             await self._keeper.begin()
             self.supervisor.spawn(self._keeper.run(), "history of requests", service=True)
-        self._files = Files(
-            self.storage,
-            self.ledger,
-            self.supervisor,
-            self.memberships,
-            node_id=self.node_id,
-            label_of=self.label_of,
-            on_stored=self._evict_soon,
-            count_uploaded=lambda amount: self.uploaded.add(amount, time.time()),
-            count_downloaded=lambda amount: self.downloaded.add(amount, time.time()),
-        )
-        self._feeds = Feeds(
-            self.storage,
-            self.ledger,
-            self.supervisor,
-            self.memberships,
-            node_id=self.node_id,
-            label_of=self.label_of,
-        )
         for channel in self._to_join:
             await self.join(channel)
+        self.is_started = True
         if self._provide:
-            self.supervisor.spawn(self._feeds.begin(), "followed feeds")
-            self.supervisor.spawn(self._feeds.watch(), "feeds of other programs", service=True)
+            for exchange in self._exchanges.values():
+                exchange.start()
             self.supervisor.spawn(self._follow_folder(), "storage scan", service=True)
             following = ChannelFiles(self.config.folder, self.memberships, self.join, self.leave)
             self.supervisor.spawn(following.run(), "channel files", service=True)
-            self.supervisor.spawn(StatusWriter(self).run(), "status file", service=True)
+            status = StatusWriter(self.parts, self.config.folder)
+            self.supervisor.spawn(status.run(), "status file", service=True)
 
     async def close(self) -> None:
         """End everything: requests are cancelled (verified chunks stay), channels left, threads waited for."""
         self._stop_scan.set()
-        if self._files is not None:
-            self._files.end()
-        if self._feeds is not None:
-            self._feeds.end()
+        for exchange in self._exchanges.values():
+            exchange.end()
         await self.supervisor.close()
         if self._keeper is not None:
             await self._keeper.close()
@@ -170,14 +160,7 @@ class Node:
 
     def label_of(self, node_id: str) -> str:
         """What to call a node: the label under which it is present on a channel, else the start of its id."""
-        short = f"{node_id[:8]}…"
-        if node_id == self.node_id:
-            return f"{self.label} ({short})"
-        for membership in self._memberships.values():
-            label = membership.label_of(node_id)
-            if label:
-                return f"{label} ({short})"
-        return short
+        return self._people.label_of(node_id)
 
     async def join(self, config: ChannelConfig) -> None:
         """Take part in a channel, from now on. Raises `UsageError` when it is joined already."""
@@ -195,7 +178,8 @@ class Node:
         self._memberships[config.name] = membership
         self.version += 1
         await membership.start()
-        self.feeds.joined()
+        for exchange in self._exchanges.values():
+            exchange.joined(membership)
 
     async def leave(self, name: str) -> None:
         """Take part no longer; the channel file stays where it is."""
@@ -203,8 +187,8 @@ class Node:
         if membership is None:
             raise UsageError(f"no channel {name!r}")
         self.version += 1
-        self.files.leave(membership)
-        self.feeds.leave(membership)
+        for exchange in self._exchanges.values():
+            exchange.leave(membership)
         await membership.close()
 
     async def set_role(self, channel: str, role: Role, *, asked: bool) -> None:
@@ -224,7 +208,7 @@ class Node:
         stored = await in_thread_with_progress(
             lambda report: self.storage.store(path, progress=report), progress
         )
-        self._evict_soon()
+        self._evictor.evict_soon()
         return stored
 
     async def link(self, path: Path, *, progress: Callable[[int], None] | None = None) -> Stored:
@@ -234,44 +218,22 @@ class Node:
         )
 
     def _deliver(self, membership: Membership, envelope: Envelope, message: int) -> None:
-        """Hand a verified message to the exchange of its kind. Tasks are shown, and answered by nobody yet."""
-        match envelope.body.STREAM.kind:
-            case Kind.FILES:
-                self.files.hear(membership, envelope, message)
-            case Kind.FEEDS:
-                self.feeds.hear(membership, envelope, message)
+        """Hand a verified message to the exchange of its kind. Kinds without one are shown, and answered by nobody."""
+        exchange = self._exchanges.get(envelope.body.STREAM.kind)
+        if exchange is not None:
+            exchange.hear(membership, envelope, message)
 
     def answer(self, row: Request, *, yes: bool) -> None:
         """Answer a request of others that waits for a person. Raises `UsageError` where none waits."""
-        if row.is_feed:
-            self.feeds.answer(row, yes=yes)
-        else:
-            self.files.answer(row.number, yes=yes)
+        self._exchanges[row.subject.kind].answer(row, yes=yes)
 
     def cancel(self, row: Request) -> None:
-        """Break a request off. Raises `UsageError` when it has ended already."""
-        if row.is_feed:
-            self.feeds.cancel(row)
-        else:
-            self.files.cancel(row.number)
+        """Break a request off. Raises `UsageError` when it has ended already, or cannot be broken off."""
+        self._exchanges[row.subject.kind].cancel(row)
 
     def retry(self, row: Request) -> Request:
-        """Try an ended request again, in the same row. Raises `UsageError` while it runs."""
-        return self.feeds.retry(row) if row.is_feed else self.files.retry(row.number)
-
-    def _evict_soon(self) -> None:
-        if self._evicting is None or self._evicting.done():
-            self._evicting = self.supervisor.spawn(self._evict(), "eviction")
-
-    async def _evict(self) -> None:
-        try:
-            evicted = await in_thread(self.storage.evict)
-        except KacheryError as error:
-            _log.warning("%s", error)
-            return
-        if evicted:
-            size = sum(entry.size for entry in evicted)
-            _log.info("over the size limit: %d files (%d bytes) moved to the trash", len(evicted), size)
+        """Try an ended request again, in the same row. Raises `UsageError` while it runs, or where it cannot."""
+        return self._exchanges[row.subject.kind].retry(row)
 
     async def _follow_folder(self) -> None:
         """Keep the index in step with the folder, into which other programs write at any time."""

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kachery_tui.errors import KacheryError
-from kachery_tui.node.ledger import Side, Step
 from kachery_tui.node.status_file import (
     FILE_NAME,
     LONGEST_TEXT,
@@ -20,13 +19,14 @@ from kachery_tui.node.status_file import (
     NodeStatus,
     birth_of,
 )
+from kachery_tui.node.steps import Side, Step
 from kachery_tui.node.threads import in_thread
 from kachery_tui.printable import printable
 from kachery_tui.storage.atomic import TempFile, write_all
 
 if TYPE_CHECKING:
     from kachery_tui.node.membership import Membership
-    from kachery_tui.node.node import Node
+    from kachery_tui.node.parts import Parts
     from kachery_tui.node.values import Totals
 
 _log = logging.getLogger(__name__)
@@ -41,9 +41,10 @@ RATE_DIGITS: Final = 2
 class StatusWriter:
     """Writes how a node stands when it starts, whenever that has changed, and when it ends."""
 
-    def __init__(self, node: "Node") -> None:
-        self._node = node
-        self._file = node.config.folder / FILE_NAME
+    def __init__(self, parts: "Parts", folder: Path) -> None:
+        """`folder` is where the file goes."""
+        self._parts = parts
+        self._file = folder / FILE_NAME
         self._started = time.time()
         self._born = birth_of(os.getpid())
         self._totals: Totals | None = None
@@ -63,24 +64,24 @@ class StatusWriter:
 
     def status(self, *, ended: float | None = None) -> NodeStatus:
         """How the node stands now."""
-        node, now = self._node, time.time()
-        under_way = [row for row in node.ledger if row.is_pending]
+        parts, now = self._parts, time.time()
+        under_way = [row for row in parts.ledger if row.is_pending]
         waiting = sum(1 for row in under_way if row.step is Step.WAITING)
         mine = sum(1 for row in under_way if row.side is Side.MINE)
         is_over = ended is not None
         return NodeStatus(
-            label=node.label,
-            node_id=node.node_id,
+            label=parts.people.label,
+            node_id=parts.people.node_id,
             pid=os.getpid(),
             born=self._born,
             host=socket.gethostname(),
             started=self._started,
             written=now,
             ended=ended,
-            storage=printable(str(node.storage.folder)[:4096]),
-            channels=tuple(_channel(each) for each in list(node.memberships.values())[:MOST_CHANNELS]),
-            down=0.0 if is_over else _rounded(node.downloaded.rate(now)),
-            up=0.0 if is_over else _rounded(node.uploaded.rate(now)),
+            storage=printable(str(parts.storage.folder)[:4096]),
+            channels=tuple(_channel(each) for each in list(parts.memberships.values())[:MOST_CHANNELS]),
+            down=0.0 if is_over else _rounded(parts.downloaded.rate(now)),
+            up=0.0 if is_over else _rounded(parts.uploaded.rate(now)),
             mine=mine,
             theirs=len(under_way) - mine - waiting,
             waiting=waiting,
@@ -90,11 +91,11 @@ class StatusWriter:
         )
 
     async def _look_at_storage(self) -> None:
-        version = self._node.storage_version
+        version = self._parts.storage.index.version
         if version == self._totals_version:
             return
         try:
-            self._totals = await in_thread(self._node.storage.totals)
+            self._totals = await in_thread(self._parts.storage.totals)
         except KacheryError as error:
             _log.debug("no totals: %s", error)
         self._totals_version = version

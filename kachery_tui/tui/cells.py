@@ -160,3 +160,12 @@ def joined(parts: Iterable[Line], gap: str = "  ") -> Line:
         if part:
             result.extend((Cell(gap), *part) if result else part)
     return tuple(result)
+
+
+HEAD: Final = 7
+"""Cells of the word that heads a line of details."""
+
+
+def headed(word: str, line: Line) -> Line:
+    """A line with a word before it."""
+    return (Cell(word.ljust(HEAD), Tone.MUTED), *line)

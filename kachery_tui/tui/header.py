@@ -6,7 +6,7 @@ import socket
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from kachery_tui.node.ledger import Side, Step
+from kachery_tui.node.steps import Side, Step
 from kachery_tui.node.values import ConnectionState
 from kachery_tui.tui import present
 from kachery_tui.tui.cells import Cell, Line, Tone, joined, width_of
@@ -38,11 +38,6 @@ def whereabouts(label: str, machine: str) -> str:
     return label if named == machine else f"{label} on {machine}"
 
 
-def is_started(node: Node) -> bool:
-    """Whether the node has got as far as to take orders."""
-    return bool(node.node_id)
-
-
 def waiting(node: Node) -> int:
     """How many requests of others wait for a person's answer."""
     return sum(1 for row in node.ledger if row.step is Step.WAITING)
@@ -63,7 +58,7 @@ def header_line(
     who: Line = (Cell(f" {whereabouts(node.label, host())}", Tone.STRONG),)
     if notice:
         return joined((who, (Cell(notice, Tone.WARN),)))
-    if not is_started(node):
+    if not node.is_started:
         return joined((who, (Cell("◌ starting…", Tone.WARN),)))
     if node.config.screen.read_only:
         who = (*who, Cell("  read-only", Tone.WARN))

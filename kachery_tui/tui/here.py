@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kachery_tui.node.activity import StreamMessage
 from kachery_tui.node.feeds.book import SubfeedState
+from kachery_tui.node.files.subject import FileSubject
 from kachery_tui.node.ledger import Request
 from kachery_tui.node.log import LogLine
 from kachery_tui.node.values import BucketFile, Entry, TrashedFile
@@ -117,7 +118,7 @@ def uri_of(node: Node, selection: Selection) -> FileUri | None:
     """The file that a selection is about."""
     match selection:
         case Request():
-            return selection.uri if isinstance(selection.uri, FileUri) else None
+            return selection.subject.uri if isinstance(selection.subject, FileSubject) else None
         case Entry():
             return FileUri(selection.sha1, selection.name or None, selection.manifest_sha1)
         case BucketFile() | TrashedFile():

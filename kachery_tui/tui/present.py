@@ -9,7 +9,9 @@ from itertools import groupby, pairwise
 from pathlib import PurePosixPath
 from typing import Final
 
-from kachery_tui.node.ledger import ChunkState, Origin, Side, Step
+from kachery_tui.node.files.subject import ChunkState
+from kachery_tui.node.ledger import Origin
+from kachery_tui.node.steps import Side, Step
 from kachery_tui.node.values import Connection, ConnectionState
 from kachery_tui.tui.cells import Cell, Line, Tone
 from kachery_tui.words import count as count

@@ -13,7 +13,7 @@ from kachery_tui.errors import KacheryError
 from kachery_tui.tui.actions import ACTIONS, BY_ID
 from kachery_tui.tui.actions.requests import ask_for_uri
 from kachery_tui.tui.cells import Cell, Tone
-from kachery_tui.tui.header import header_line, is_started, tab_at, tabs_line, title
+from kachery_tui.tui.header import header_line, tab_at, tabs_line, title
 from kachery_tui.tui.here import ChannelRow, Here, PaneName
 from kachery_tui.tui.layout import LEAST_HEIGHT, LEAST_WIDTH, LEFT, arrange, too_small
 from kachery_tui.tui.pace import Pace
@@ -395,5 +395,5 @@ class MainScreen(ServingScreen):
         """A pasted URI is asked for."""
         words = event.text.split()
         is_uri = bool(words) and words[0].startswith(("sha1://", "feed://")) and words[0].isprintable()
-        if is_uri and is_started(self.node):
+        if is_uri and self.node.is_started:
             ask_for_uri(self, words[0])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from kachery_tui.node.ledger import Side, Step
+from kachery_tui.node.steps import Side, Step
 from kachery_tui.protocol.uris import FileUri
 from kachery_tui.tui.actions import BY_ID
 from kachery_tui.tui.here import Here
@@ -100,7 +100,7 @@ def has_come(uri: str) -> Holds:
     def holds(here: Here, _act: str) -> bool:
         return (
             here.node.ledger.find(
-                lambda row: row.side is Side.MINE and row.step is Step.DONE and row.hash == sha1
+                lambda row: row.side is Side.MINE and row.step is Step.DONE and row.subject.hash == sha1
             )
             is not None
         )

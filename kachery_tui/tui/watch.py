@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kachery_tui.node.ledger import Step
+from kachery_tui.node.steps import Step
 from kachery_tui.node.values import ConnectionState
 from kachery_tui.tui import present
-from kachery_tui.tui.header import is_started
 from kachery_tui.tui.notices import Notice, Notices
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ class Watch:
 
     def look(self, now: float) -> None:
         """Look at the node once."""
-        if is_started(self._node):
+        if self._node.is_started:
             self._look_for_questions()
             self._look_for_totals(now)
         self._look_for_lost_channels(now)
@@ -79,9 +78,8 @@ class Watch:
         who = ", ".join(self._node.label_of(node_id) for node_id in row.asked_by[:3])
         more = f", and {len(rows) - 1} more wait" if len(rows) > 1 else ""
         provide, decline = self._key_of("provide"), self._key_of("decline")
-        asks = "wants to follow" if row.is_feed else "asks for"
-        size = "" if row.is_feed else f" ({present.size(row.size)})"
-        what = f"! {who} {asks} {row.name}{size}{more}"
+        size = f" ({present.size(row.size)})" if row.size is not None else ""
+        what = f"! {who} {row.subject.wish} {row.name}{size}{more}"
         text = f"{what}; {provide} goes there: {provide} provides, {decline} declines"
         self._notices.keep("questions", Notice(text, grave=False))
 

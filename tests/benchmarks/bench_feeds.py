@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from kachery_tui.node.feeds.bucket import READ_AT_ONCE
-from kachery_tui.node.ledger import Step
 from kachery_tui.node.node import Node
+from kachery_tui.node.steps import Step
 from kachery_tui.protocol.canonical import JsonObject
 from kachery_tui.protocol.objects import subfeed_object
 from kachery_tui.protocol.roles import Role

@@ -7,7 +7,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from kachery_tui.node.ledger import Step
+from kachery_tui.node.steps import Step
 from kachery_tui.protocol.roles import Role
 from kachery_tui.storage.history import History
 from tests.nodes import running_node, until

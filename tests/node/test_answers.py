@@ -11,9 +11,9 @@ import pytest
 
 from kachery_tui.errors import KacheryError, NobodyHasIt, TryAgain
 from kachery_tui.hub import Hub
-from kachery_tui.node.ledger import Step
+from kachery_tui.node.files.waiter import MOST_WAITING, WAITING_OF_ONE, Heard, Waiter
 from kachery_tui.node.node import Node
-from kachery_tui.node.question import MOST_WAITING, WAITING_OF_ONE, Heard, Waiter
+from kachery_tui.node.steps import Step
 from kachery_tui.protocol.messages import (
     FileKey,
     UploadFileFailed,
@@ -79,7 +79,7 @@ async def test_a_liar_keeps_no_file_from_coming(tmp_path: Path, lab: Path, lie: 
             await until(lambda: any(one.step is Step.WAITING for one in ben.ledger))
             await asyncio.sleep(0.5)
             assert row.is_active
-            ben.files.answer(next(iter(ben.ledger)).number, yes=True)
+            ben.files.answer(next(iter(ben.ledger)), yes=True)
             path = await asyncio.wait_for(row.outcome(), 20)
         assert path is not None
         assert path.read_bytes() == b"it is here"
@@ -173,7 +173,7 @@ async def test_an_answer_that_got_lost_costs_seconds(
     tmp_path: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a provider says may be more than one peer may say: whoever waits looks into the bucket now and then."""
-    monkeypatch.setattr("kachery_tui.node.question.FIRST_LOOK", 0.5)
+    monkeypatch.setattr("kachery_tui.node.files.question.FIRST_LOOK", 0.5)
     async with (
         running_node(tmp_path / "ben", lab, roles=PROVIDE) as ben,
         running_node(tmp_path / "ana", lab, roles=REQUEST) as ana,
@@ -188,7 +188,7 @@ async def test_an_answer_that_got_lost_costs_seconds(
 async def test_a_question_that_got_lost_is_asked_again(
     tmp_path: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kachery_tui.node.question.FIRST_LOOK", 0.5)
+    monkeypatch.setattr("kachery_tui.node.files.question.FIRST_LOOK", 0.5)
     async with (
         running_node(tmp_path / "ben", lab, roles=PROVIDE) as ben,
         running_node(tmp_path / "ana", lab, roles=REQUEST) as ana,
@@ -236,7 +236,7 @@ async def test_what_was_asked_often_enough_is_waited_for_in_peace(
     tmp_path: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A node that comes when the question has been published often enough is not asked, and the loop goes on."""
-    monkeypatch.setattr("kachery_tui.node.question.MOST_QUESTIONS", 1)
+    monkeypatch.setattr("kachery_tui.node.files.question.MOST_QUESTIONS", 1)
     async with running_node(tmp_path / "ana", lab, roles=REQUEST, limits={"answer_timeout": 3}) as ana:
         row = ana.files.request(NOWHERE)
         await until(lambda: bool(row.asks))

@@ -10,7 +10,7 @@ from kachery_tui.errors import UsageError
 from kachery_tui.filters import parse_filter
 from kachery_tui.hub.bucket import BUCKET
 from kachery_tui.node.cache import ENTRY_FIELDS
-from kachery_tui.node.ledger import Step
+from kachery_tui.node.steps import Step
 from kachery_tui.protocol.manifest import CHUNK_SIZE
 from kachery_tui.protocol.objects import file_folder
 from tests.hubs import Hub

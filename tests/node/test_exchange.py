@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from kachery_tui.errors import NobodyHasIt, NotAllowed, UsageError
-from kachery_tui.node.ledger import Origin, Side, Step
+from kachery_tui.node.files.subject import FileSubject
+from kachery_tui.node.ledger import Origin
+from kachery_tui.node.steps import Side, Step
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.roles import Role, Stream
 from tests.hubs import Hub
@@ -85,7 +87,7 @@ async def test_a_large_file_travels_in_chunks(tmp_path: Path, lab: Path) -> None
         assert path is not None
         assert path.read_bytes() == data
         assert row.done == row.size == len(data)
-        assert len(row.chunks) == 3
+        assert len(FileSubject.of(row).chunks) == 3
         await ben.wait_idle()
         # One row for the file, its manifest and all its chunks.
         assert len(theirs(ben)) == 1
@@ -133,12 +135,10 @@ async def test_ask_mode_waits_for_a_yes(tmp_path: Path, lab: Path) -> None:
         await at_step(row, Step.HELD)
         (asked,) = theirs(ben)
         assert asked.step == "waits for your key"
-        assert ben.files.waiting == 1
-        ben.files.answer(asked.number, yes=True)
+        ben.files.answer(asked, yes=True)
         await row.outcome()
         await ben.wait_idle()
         assert asked.step is Step.DONE
-        assert ben.files.waiting == 0
 
 
 async def test_ask_mode_takes_a_no(tmp_path: Path, lab: Path) -> None:
@@ -149,17 +149,17 @@ async def test_ask_mode_takes_a_no(tmp_path: Path, lab: Path) -> None:
         uri = (await ben.store(put_file(tmp_path, "a.bin", b"never"))).uri
         row = ana.files.request(uri)
         await at_step(row, Step.HELD)
-        ben.files.answer(theirs(ben)[0].number, yes=False)
+        ben.files.answer(theirs(ben)[0], yes=False)
         await row.finished.wait()
         assert row.step is Step.FAILED
         assert "declined" in str(row.failure)
         assert theirs(ben)[0].step is Step.DECLINED
         with pytest.raises(UsageError):
-            ben.files.answer(theirs(ben)[0].number, yes=True)
+            ben.files.answer(theirs(ben)[0], yes=True)
         # Another try asks again.
-        ana.files.retry(row.number)
+        ana.files.retry(row)
         await at_step(row, Step.HELD)
-        ben.files.answer(theirs(ben)[-1].number, yes=True)
+        ben.files.answer(theirs(ben)[-1], yes=True)
         await row.outcome()
 
 
@@ -171,9 +171,9 @@ async def test_who_asks_again_hears_again_that_a_person_is_asked(tmp_path: Path,
         uri = (await ben.store(put_file(tmp_path, "a.bin", b"patience"))).uri
         row = ana.files.request(uri)
         await at_step(row, Step.HELD)
-        ana.files.cancel(row.number)
+        ana.files.cancel(row)
         await row.finished.wait()
-        ana.files.retry(row.number)
+        ana.files.retry(row)
         await at_step(row, Step.HELD)
         assert len(theirs(ben)) == 1
 
@@ -186,7 +186,7 @@ async def test_one_yes_covers_all_chunks_of_a_file(tmp_path: Path, lab: Path) ->
         uri = (await ben.store(put_file(tmp_path, "big.bin", os.urandom(1 << 20) * 42))).uri
         row = ana.files.request(uri)
         await at_step(row, Step.HELD)
-        ben.files.answer(theirs(ben)[0].number, yes=True)
+        ben.files.answer(theirs(ben)[0], yes=True)
         await row.outcome()
         assert len(theirs(ben)) == 1
 
@@ -251,8 +251,6 @@ async def test_words_that_are_off(tmp_path: Path, lab: Path) -> None:
                 ana.files.request(uri)
         with pytest.raises(UsageError, match="joined: lab"):
             ana.files.request("sha1://" + "ab" * 20, "labb")
-        with pytest.raises(UsageError):
-            ana.files.cancel(99)
         assert len(ana.ledger) == 0
 
 
@@ -274,7 +272,7 @@ async def test_roles_change_while_running(tmp_path: Path, lab: Path) -> None:
         await ben.set_role("lab", Role.PROVIDE_FILES, asked=True)
         await until(lambda: Role.PROVIDE_FILES in ben.memberships["lab"].in_force)
         assert '"provide-files"' in ben.memberships["lab"].config.file.read_text()
-        ana.files.retry(row.number)
+        ana.files.retry(row)
         await row.outcome()
         assert row.step is Step.DONE
         await ben.set_role("lab", Role.PROVIDE_FILES, asked=False)
@@ -288,14 +286,14 @@ async def test_cancel_lets_go_and_retry_finishes(tmp_path: Path, lab: Path) -> N
             uri = (await ben.store(put_file(tmp_path, "a.bin", data))).uri
             row = ana.files.request(uri)
             await at_step(row, Step.HELD)
-            ana.files.cancel(row.number)
+            ana.files.cancel(row)
             await row.finished.wait()
             assert row.step is Step.CANCELLED
             await ana.wait_idle()
             assert not list((tmp_path / "ana/storage/tmp").iterdir())
-            ben.files.answer(theirs(ben)[0].number, yes=True)
+            ben.files.answer(theirs(ben)[0], yes=True)
             await ben.wait_idle()
-        ana.files.retry(row.number)
+        ana.files.retry(row)
         path = await row.outcome()
         assert path is not None
         assert path.read_bytes() == data

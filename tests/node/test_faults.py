@@ -9,7 +9,9 @@ import pytest
 
 from kachery_tui.errors import KacheryError, TryAgain
 from kachery_tui.hub.bucket import BUCKET
-from kachery_tui.node.ledger import Origin, Step
+from kachery_tui.node.files.subject import ChunkState, FileSubject
+from kachery_tui.node.ledger import Origin
+from kachery_tui.node.steps import Step
 from kachery_tui.protocol.envelope import encode_batches, seal
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.keys import PrivateKey
@@ -66,7 +68,7 @@ async def test_hub_restarted_in_mid_request(tmp_path: Path, hub: Hub, lab: Path)
             lambda: not ana.memberships["lab"].is_connected and not ben.memberships["lab"].is_connected
         )
         await hub.start()
-        ben.files.answer(theirs(ben)[0].number, yes=True)
+        ben.files.answer(theirs(ben)[0], yes=True)
         path = await row.outcome()
         assert path is not None
         assert path.read_bytes() == b"all the same"
@@ -183,8 +185,10 @@ async def test_cancelled_download_resumes_from_verified_chunks_after_a_restart(
     last.unlink()
     async with running_node(tmp_path / "ana", lab, roles=REQUEST) as ana:
         row = ana.files.request(uri)
-        await until(lambda: row.done >= 3 * CHUNK_SIZE and row.chunks.count(row.chunks[0]) == 3)
-        ana.files.cancel(row.number)
+        await until(
+            lambda: row.done >= 3 * CHUNK_SIZE and FileSubject.of(row).chunks.count(ChunkState.DONE) == 3
+        )
+        ana.files.cancel(row)
         await ana.wait_idle()
     last.write_bytes(kept)
     async with running_node(tmp_path / "ana", lab, roles=REQUEST) as ana:
@@ -196,7 +200,7 @@ async def test_cancelled_download_resumes_from_verified_chunks_after_a_restart(
 
 
 async def test_bucket_down(tmp_path: Path, hub: Hub, lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kachery_tui.node.obtaining.BUCKET_PAUSES", (0.05, 0.1))
+    monkeypatch.setattr("kachery_tui.node.files.obtaining.BUCKET_PAUSES", (0.05, 0.1))
     limits = {"answer_timeout": 0.5}
     bucket = {"endpoint": "http://127.0.0.1:9"}
     async with running_node(tmp_path / "ana", lab, roles=REQUEST, limits=limits, bucket=bucket) as ana:
@@ -209,7 +213,7 @@ async def test_bucket_down(tmp_path: Path, hub: Hub, lab: Path, monkeypatch: pyt
 async def test_a_provider_whose_upload_fails_says_so(
     tmp_path: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kachery_tui.node.uploading.UPLOAD_PAUSES", (0.05,))
+    monkeypatch.setattr("kachery_tui.node.files.uploading.UPLOAD_PAUSES", (0.05,))
     async with (
         running_node(tmp_path / "ben", lab, roles=PROVIDE, bucket={"endpoint": "http://127.0.0.1:9"}) as ben,
         running_node(tmp_path / "ana", lab, roles=REQUEST) as ana,
@@ -344,7 +348,7 @@ async def test_service_that_stays_away(
     tmp_path: Path, hub: Hub, lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kachery_tui.node.membership.RECONNECT_PATIENCE", 0.5)
-    monkeypatch.setattr("kachery_tui.node.obtaining.BUCKET_PAUSES", (0.05,))
+    monkeypatch.setattr("kachery_tui.node.files.obtaining.BUCKET_PAUSES", (0.05,))
     await hub.stop()
     async with running_node(tmp_path / "ana", lab, roles=REQUEST, wait=False) as ana:
         with pytest.raises(TryAgain):

@@ -11,8 +11,8 @@ import pytest
 
 from kachery_tui.errors import TryAgain
 from kachery_tui.node.feeds.following import FollowOnChannel
-from kachery_tui.node.ledger import Step
 from kachery_tui.node.node import Node
+from kachery_tui.node.steps import Step
 from kachery_tui.protocol.feeds import START, BadMessage, Fault, Head, SignedMessage, sign_messages
 from kachery_tui.protocol.keys import PrivateKey
 from kachery_tui.protocol.messages import (

@@ -15,19 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kachery_tui.errors import KacheryError, NobodyHasIt, UsageError
-from kachery_tui.node.history_rows import BROKEN_OFF, LONGEST_TEXT, kept, revived
-from kachery_tui.node.ledger import (
-    ENDS,
-    KEPT_STEPS,
-    Cancelled,
-    ChunkState,
-    Ledger,
-    Origin,
-    Request,
-    Side,
-    Step,
-)
+from kachery_tui.node.files.subject import ChunkState, FileSubject
+from kachery_tui.node.history_rows import kept, revived
+from kachery_tui.node.kept_values import LONGEST_TEXT
+from kachery_tui.node.ledger import BROKEN_OFF, KEPT_STEPS, Cancelled, Ledger, Origin, Request
 from kachery_tui.node.node import Node
+from kachery_tui.node.steps import ENDS, Side, Step
 from kachery_tui.node.why import why_request
 from kachery_tui.protocol.roles import Role, Stream
 from kachery_tui.protocol.uris import FileUri
@@ -104,7 +97,7 @@ async def test_what_ended_comes_back_as_it_was(tmp_path: Path, lab: Path) -> Non
 
 async def ask_in_vain_soon(node: Node) -> Request:
     row = node.files.request(NOWHERE)
-    node.files.cancel(row.number)
+    node.files.cancel(row)
     await row.finished.wait()
     return row
 
@@ -133,7 +126,7 @@ async def test_a_killed_program_leaves_a_cancelled_row_that_can_be_tried_again(
             assert row.started <= row.ended <= time.time()
             assert row.asks[-1].ended == BROKEN_OFF
             assert why_request(ana, row, time.time())[-1].text.startswith(BROKEN_OFF)
-            assert ana.files.retry(1) is row
+            assert ana.retry(row) is row
             assert not row.earlier
             await at_step(row, Step.ASKING)
             assert await (ana.files.request(uri)).outcome() is not None
@@ -151,9 +144,9 @@ async def test_what_the_end_of_the_program_breaks_off_says_so(tmp_path: Path, la
         assert asked.step is Step.WAITING
     async with running_node(tmp_path / "ben", lab, roles=PROVIDE, provide="ask", claims=True) as ben:
         asked = await row_of(ben, 1)
-        assert (asked.side, asked.step, ben.files.waiting) == (Side.THEIRS, Step.CANCELLED, 0)
+        assert (asked.side, asked.step, asked.is_active) == (Side.THEIRS, Step.CANCELLED, False)
         with pytest.raises(UsageError, match="earlier run") as refused:
-            ben.files.retry(1)
+            ben.retry(asked)
         assert refused.value.do == "Push the file instead"
 
 
@@ -168,16 +161,16 @@ async def test_mine_and_pushes_are_tried_again_after_a_restart(tmp_path: Path, l
         await ben.files.push(uri, "lab").outcome()
     async with running_node(folder, lab, limits={"answer_timeout": 0.2}, claims=True) as ben:
         mine, push = await row_of(ben, 1), await row_of(ben, 2)
-        assert ben.files.retry(2) is push
+        assert ben.retry(push) is push
         await push.outcome()
         assert push.step is Step.DONE
         assert not push.earlier
-        ben.files.retry(1)
+        ben.retry(mine)
         with pytest.raises(NobodyHasIt):
             await mine.outcome()
         await ben.leave("lab")
         with pytest.raises(UsageError, match="no channel"):
-            ben.files.retry(2)
+            ben.retry(push)
 
 
 async def test_only_the_node_of_the_folder_writes_and_reads(tmp_path: Path, lab: Path) -> None:
@@ -253,9 +246,9 @@ async def test_rows_that_make_no_sense_are_left_out(tmp_path: Path, caplog: pyte
 def full_row(ledger: Ledger, step: Step = Step.FAILED) -> Request:
     """A row with something in every field."""
     uri = FileUri("ab" * 20, name="ä?b", manifest_sha1="cd" * 20)
-    row = ledger.open(Side.MINE, "lab", uri.file_key, uri, Step.STORAGE)
+    row = ledger.open(Side.MINE, "lab", FileSubject(uri), Step.STORAGE)
     row.only_channel, row.asked_by, row.answered_by = "lab", ["e" * 64], "f" * 64
-    row.chunks = [ChunkState.DONE, ChunkState.DONE, ChunkState.MOVING]
+    FileSubject.of(row).chunks = [ChunkState.DONE, ChunkState.DONE, ChunkState.MOVING]
     row.size = 30
     ledger.count(row, 20, Origin.PEER)
     ledger.note(row, "worth knowing")
@@ -270,8 +263,10 @@ def full_row(ledger: Ledger, step: Step = Step.FAILED) -> Request:
 
 
 def facts(row: Request) -> dict[str, Any]:
-    names = [name for name in Request.__slots__ if name not in ("meter", "version", "finished", "earlier")]
-    values = {name: getattr(row, name) for name in names}
+    left_out = ("meter", "version", "finished", "earlier", "subject")
+    values = {name: getattr(row, name) for name in Request.__slots__ if name not in left_out}
+    file = FileSubject.of(row)
+    values["file"] = (file.uri, file.chunks)
     values["asks"] = [[getattr(ask, name) for name in type(ask).__slots__] for ask in row.asks]
     values["failure"] = row.failure and (type(row.failure), row.failure.args)
     return values
@@ -294,13 +289,13 @@ def test_a_row_under_way_comes_back_as_cancelled() -> None:
         Step.CANCELLED,
     )
     assert isinstance(back.failure, Cancelled)
-    assert back.chunks == [ChunkState.DONE, ChunkState.DONE, ChunkState.MISSING]
+    assert FileSubject.of(back).chunks == [ChunkState.DONE, ChunkState.DONE, ChunkState.MISSING]
     assert (back.asks[0].ended, back.asks[0].ended_at) == (BROKEN_OFF, row.started + 5)
 
 
 def test_a_row_is_kept_within_bounds() -> None:
     ledger = Ledger()
-    row = full_row(ledger)
+    row = full_row(ledger, Step.ASKING)
     row.notes = ["n" * 10_000] * 50
     row.failure = KacheryError("w" * 10_000)
     for number in range(100):
@@ -310,7 +305,7 @@ def test_a_row_is_kept_within_bounds() -> None:
     for number in range(KEPT_STEPS * 2):
         ledger.enter(row, (Step.ASKING, Step.DOWNLOADING)[number % 2])
     ledger.end(row, Step.FAILED, failure=row.failure)
-    row.chunks = [ChunkState.DONE, ChunkState.MISSING] * 5_000
+    FileSubject.of(row).chunks = [ChunkState.DONE, ChunkState.MISSING] * 5_000
     saved = kept(row, 1.0)
     assert len(saved.data) <= LONGEST_DATA
     back = revived(saved)

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from kachery_tui.node.ledger import Step
+from kachery_tui.node.steps import Step
 from kachery_tui.protocol.roles import Role
 from tests.nodes import at_step, put_file, running_node, theirs
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kachery_tui.config import load_channel
-from kachery_tui.node.lookups import AT_A_GO, MOST_LOOKUPS, Lookups, Question
+from kachery_tui.node.files.lookups import AT_A_GO, MOST_LOOKUPS, Lookups, Question
 from kachery_tui.node.membership import Membership
 from kachery_tui.node.supervisor import Supervisor
 from kachery_tui.protocol.keys import PrivateKey

@@ -16,9 +16,9 @@ from kachery_tui.channel.ably_sdk import Timing, load_sdk, make_client
 from kachery_tui.channel.authority import OwnerAuthority
 from kachery_tui.config import load_channel
 from kachery_tui.errors import TryAgain
-from kachery_tui.node import providing, servings, uploading
-from kachery_tui.node.ledger import Step
+from kachery_tui.node.files import providing, servings, uploading
 from kachery_tui.node.node import Node
+from kachery_tui.node.steps import Step
 from kachery_tui.protocol.envelope import encode_batches, seal
 from kachery_tui.protocol.keys import PrivateKey
 from kachery_tui.protocol.manifest import CHUNK_SIZE

@@ -6,17 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from kachery_tui.config import NodeConfig
 from kachery_tui.errors import UsageError
-from kachery_tui.node.asking import Asker
-from kachery_tui.node.ledger import ChunkState, Ledger, Origin, Side, Step
+from kachery_tui.node.files.asking import Asker
+from kachery_tui.node.files.obtaining import Obtainer
+from kachery_tui.node.files.providing import ASKER_GONE
+from kachery_tui.node.files.pushing import ALREADY_THERE
+from kachery_tui.node.files.subject import ChunkState, FileSubject
+from kachery_tui.node.ledger import Origin
 from kachery_tui.node.node import Node
-from kachery_tui.node.obtaining import Obtainer
-from kachery_tui.node.providing import ASKER_GONE
-from kachery_tui.node.pushing import ALREADY_THERE
+from kachery_tui.node.steps import Side, Step
 from kachery_tui.node.why import why_request
 from kachery_tui.protocol.messages import FileKey, UploadFileProgress, UploadFileStatus, UploadStatus
 from kachery_tui.protocol.roles import Role
 from kachery_tui.protocol.uris import FileUri
+from kachery_tui.storage.storage import Storage
 from tests.nodes import at_step, put_file, running_node, theirs, until
 
 REQUEST = (Role.REQUEST_FILES,)
@@ -27,7 +31,7 @@ NOWHERE = "sha1://" + "ab" * 20
 async def test_a_request_that_is_cancelled_at_once_ends(tmp_path: Path) -> None:
     async with running_node(tmp_path / "ana", None) as ana:
         row = ana.files.request(NOWHERE)
-        ana.files.cancel(row.number)
+        ana.files.cancel(row)
         await ana.wait_idle()
         assert row.step is Step.CANCELLED
         assert row.finished.is_set()
@@ -41,9 +45,9 @@ async def test_a_row_that_is_tried_again_by_whoever_waited_for_its_end_can_be_ca
     async with running_node(tmp_path / "ana", lab, roles=REQUEST, limits={"answer_timeout": 0.1}) as ana:
         row = ana.files.request(NOWHERE)
         await row.finished.wait()
-        ana.files.retry(row.number)
+        ana.files.retry(row)
         await at_step(row, Step.ASKING)
-        ana.files.cancel(row.number)
+        ana.files.cancel(row)
         await row.finished.wait()
         assert row.step is Step.CANCELLED
 
@@ -61,15 +65,15 @@ async def test_a_peers_progress_tells_the_size_and_how_far_it_is(tmp_path: Path,
         assert row.size is None
         await say(UploadFileProgress(FileKey("ab" * 20), 0, 4000))
         await until(lambda: row.size == 4000)
-        assert row.peer_done == 0
+        assert row.subject.peer_done == 0
         await say(UploadFileProgress(FileKey("ab" * 20), 2500, 4000))
-        await until(lambda: row.peer_done == 2500)
+        await until(lambda: row.subject.peer_done == 2500)
         assert (row.step, row.done) == (Step.PEER_UPLOADS, 0)
         assert any("2.5 kB so far" in link.text for link in why_request(ana, row, time.time()))
         await say(UploadFileProgress(FileKey("ab" * 20), 8000, 8000))
-        await until(lambda: row.peer_done == 4000)
+        await until(lambda: row.subject.peer_done == 4000)
         await say(UploadFileStatus(FileKey("ab" * 20), UploadStatus.FINISHED))
-        await until(lambda: row.peer_done == 0)
+        await until(lambda: row.subject.peer_done == 0)
 
 
 def used(node: Node, sha1: str) -> float:
@@ -114,7 +118,7 @@ async def test_a_file_that_is_provided_was_used(tmp_path: Path, lab: Path) -> No
 async def test_an_asker_that_has_gone_is_noted_until_it_is_back(
     tmp_path: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kachery_tui.node.providing.PRESENCE_INTERVAL", 0.02)
+    monkeypatch.setattr("kachery_tui.node.files.providing.PRESENCE_INTERVAL", 0.02)
     async with running_node(tmp_path / "ben", lab, roles=PROVIDE, provide="ask") as ben:
         uri = (await ben.store(put_file(tmp_path, "a.bin", b"x"))).uri
         async with running_node(tmp_path / "ana", lab, roles=REQUEST) as ana:
@@ -138,11 +142,11 @@ async def test_a_no_holds_at_once(tmp_path: Path, lab: Path, how: str) -> None:
         await at_step(asking, Step.HELD)
         (row,) = theirs(ben)
         if how == "declined":
-            ben.files.answer(row.number, yes=False)
+            ben.files.answer(row, yes=False)
         else:
-            ben.files.cancel(row.number)
+            ben.files.cancel(row)
         with pytest.raises(UsageError, match="does not wait"):
-            ben.files.answer(row.number, yes=True)
+            ben.files.answer(row, yes=True)
         await asking.finished.wait()
         await ben.wait_idle()
         assert row.step == how
@@ -165,23 +169,23 @@ async def test_an_upload_that_the_end_of_the_program_breaks_off_is_not_done(
         assert row.step is Step.CANCELLED
 
 
-def test_a_row_of_several_chunks_shows_the_one_that_is_furthest() -> None:
+def test_a_row_of_several_chunks_shows_the_one_that_is_furthest(tmp_path: Path) -> None:
     """Chunks are at different steps: the row follows the one in front, and does not flicker between them."""
-    ledger = Ledger()
-    uri = FileUri("ab" * 20)
-    row = ledger.open(Side.MINE, "lab", uri.file_key, uri, Step.STORAGE)
-    obtainer = Obtainer(row, [], ledger, Asker(ledger, str, ""), lambda _: None)
+    node = Node(NodeConfig(tmp_path, "ana"), Storage.open(tmp_path / "storage"), ())
+    file = FileSubject(FileUri("ab" * 20))
+    row = node.ledger.open(Side.MINE, "lab", file, Step.STORAGE)
+    obtainer = Obtainer(row, file, [], node.parts, Asker(node.ledger, node.parts.people))
     walk = [
         Step.BUCKET, Step.RECONNECTING, Step.BUCKET, Step.ASKING, Step.HELD, Step.ASKING, Step.PEER_UPLOADS,
         Step.HELD, Step.DOWNLOADING, Step.BUCKET, Step.PEER_UPLOADS,
     ]  # fmt: skip
-    row.chunks = [ChunkState.MISSING] * 2
+    file.chunks = [ChunkState.MISSING] * 2
     for step in walk:
         obtainer._step(step)
     shown = [each.step for each in row.steps]
     assert shown == [
         Step.STORAGE, Step.BUCKET, Step.RECONNECTING, Step.ASKING, Step.HELD, Step.PEER_UPLOADS, Step.DOWNLOADING,
     ]  # fmt: skip
-    row.chunks = []
+    file.chunks = []
     obtainer._step(Step.BUCKET)
     assert row.step is Step.BUCKET

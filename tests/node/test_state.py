@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from kachery_tui.errors import KacheryError
 from kachery_tui.node.activity import RECENT_MESSAGES, Direction, StreamActivity, Verdict
-from kachery_tui.node.ledger import ENDED_ROWS, Ledger, Origin, Side, Step
+from kachery_tui.node.files.subject import FileSubject
+from kachery_tui.node.ledger import ENDED_ROWS, Ledger, Origin
 from kachery_tui.node.limits import PEERS_REMEMBERED, PeerLimit
 from kachery_tui.node.log import KEPT_LINES, LONGEST_LINE, LogRing
 from kachery_tui.node.rates import RateMeter
+from kachery_tui.node.steps import Side, Step
 from kachery_tui.node.supervisor import Supervisor
-from kachery_tui.protocol.messages import FileKey
 from kachery_tui.protocol.roles import Stream
 from kachery_tui.protocol.uris import FileUri
 
@@ -79,18 +80,18 @@ def test_the_rate_of_what_has_just_begun_is_not_watered_down() -> None:
 
 def test_ended_rows_are_bounded_and_active_ones_stay() -> None:
     ledger = Ledger()
-    key, uri = FileKey(SHA1), FileUri(SHA1)
-    active = ledger.open(Side.MINE, "lab", key, uri, Step.ASKING)
+    uri = FileUri(SHA1)
+    active = ledger.open(Side.MINE, "lab", FileSubject(uri), Step.ASKING)
     for _ in range(ENDED_ROWS + 50):
-        ledger.end(ledger.open(Side.THEIRS, "lab", key, uri, Step.CHECKING), Step.DONE)
-    ledger.open(Side.MINE, "lab", key, uri, Step.STORAGE)
+        ledger.end(ledger.open(Side.THEIRS, "lab", FileSubject(uri), Step.CHECKING), Step.DONE)
+    ledger.open(Side.MINE, "lab", FileSubject(uri), Step.STORAGE)
     assert len(ledger) == ENDED_ROWS + 2
     assert ledger.get(active.number) is active
 
 
 async def test_a_row_from_start_to_end() -> None:
     ledger = Ledger()
-    row = ledger.open(Side.MINE, "lab", FileKey(SHA1), FileUri(SHA1, "a.txt"), Step.STORAGE)
+    row = ledger.open(Side.MINE, "lab", FileSubject(FileUri(SHA1, "a.txt")), Step.STORAGE)
     before = ledger.version
     ledger.enter(row, Step.STORAGE)
     assert ledger.version == before

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kachery_tui.node.talk import AGAIN_PATIENCE, LONGEST_HOLD, MOST_TELLERS, MOST_UNTRUE, Talk
+from kachery_tui.node.files.talk import AGAIN_PATIENCE, LONGEST_HOLD, MOST_TELLERS, MOST_UNTRUE, Talk
 
 ANSWER, PROGRESS = 30.0, 60.0
 

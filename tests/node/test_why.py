@@ -3,7 +3,6 @@
 import os
 import re
 import time
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,10 @@ import pytest
 
 from kachery_tui.errors import KacheryError
 from kachery_tui.node.activity import Verdict
-from kachery_tui.node.ledger import Request, Side, Step
+from kachery_tui.node.files.subject import FileSubject
+from kachery_tui.node.ledger import Request
 from kachery_tui.node.node import Node
+from kachery_tui.node.steps import TRANSITIONS, Side, Step
 from kachery_tui.node.values import Entry, Totals
 from kachery_tui.node.why import Link, Mark, why_entry, why_message, why_request, why_role, why_stream
 from kachery_tui.node.why.links import LONGEST_DO, LONGEST_TEXT, pieces, several
@@ -139,7 +140,7 @@ async def test_a_role_in_force(tmp_path: Path, lab: Path) -> None:
 async def test_the_channel_is_disconnected(
     tmp_path: Path, hub: Hub, lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kachery_tui.node.obtaining.BUCKET_PAUSES", (0.05,))
+    monkeypatch.setattr("kachery_tui.node.files.obtaining.BUCKET_PAUSES", (0.05,))
     async with running_node(tmp_path / "ana", lab, roles=REQUEST) as ana:
         await hub.stop()
         await until(lambda: not ana.memberships["lab"].is_connected)
@@ -168,7 +169,7 @@ async def test_held_by_a_person_and_declined(tmp_path: Path, lab: Path) -> None:
         links = chain(ben, asked)
         says(links, Mark.OK, r"ana .* asked for it on requestFiles of lab")
         assert "decline" in says(links, Mark.WAIT, "a person here has been asked for").do
-        ben.files.answer(asked.number, yes=False)
+        ben.files.answer(asked, yes=False)
         await ended(row)
         says(chain(ana, row), Mark.BAD, r"ben .* could not send it: declined")
         assert row.asks[-1].ended == "nobody could send it"
@@ -177,7 +178,7 @@ async def test_held_by_a_person_and_declined(tmp_path: Path, lab: Path) -> None:
 
 
 async def test_a_peer_whose_upload_fails(tmp_path: Path, lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kachery_tui.node.uploading.UPLOAD_PAUSES", (0.05,))
+    monkeypatch.setattr("kachery_tui.node.files.uploading.UPLOAD_PAUSES", (0.05,))
     async with (
         running_node(tmp_path / "ben", lab, roles=PROVIDE, bucket={"endpoint": "http://127.0.0.1:9"}) as ben,
         running_node(tmp_path / "ana", lab, roles=REQUEST) as ana,
@@ -244,7 +245,7 @@ async def test_push(tmp_path: Path, lab: Path) -> None:
         await row.outcome()
         says(chain(ben, row), Mark.OK, "had all of it already: nothing was sent")
         await ben.set_role("lab", Role.PROVIDE_FILES, asked=False)
-        ben.files.retry(row.number)
+        ben.files.retry(row)
         await ended(row)
         links = chain(ben, row)
         assert says(links, Mark.BAD, "does not ask for provide-files").do.startswith("Ask for the role")
@@ -257,7 +258,7 @@ async def test_cancelled_and_left(tmp_path: Path, lab: Path) -> None:
         await until(lambda: bool(row.asks))
         links = chain(ana, row)
         says(links, Mark.WAIT, r"no answer yet; it is waited for .* more \(answer_timeout\)")
-        ana.files.cancel(row.number)
+        ana.files.cancel(row)
         await ended(row)
         links = chain(ana, row)
         says(links, Mark.NOTE, "the answer is not waited for any more")
@@ -349,8 +350,8 @@ async def test_every_row_at_every_step_has_a_chain(tmp_path: Path) -> None:
     """Whatever a row looks like: one that has just begun, one that lost its channel, one with endless words in it."""
     async with running_node(tmp_path / "ana", None) as ana:
         uri = (await ana.store(put_file(tmp_path, "a.bin", b"x"))).uri
-        for side, step in product(Side, Step):
-            row = ana.ledger.open(side, "gone", uri.file_key, uri, step)
+        for side, step in ((each, step) for each in Side for step in TRANSITIONS[each]):
+            row = ana.ledger.open(side, "gone", FileSubject(uri), step)
             ana.ledger.note(row, "word " * 500)
             chain(ana, row)
             row.failure = KacheryError("what\n" * 200, "why " * 200, "do " * 200)

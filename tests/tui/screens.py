@@ -9,7 +9,6 @@ from typing import Any
 from textual.pilot import Pilot
 
 from kachery_tui.config import NodeConfig, load_channels
-from kachery_tui.errors import UsageError
 from kachery_tui.node.node import Node
 from kachery_tui.protocol.roles import Role
 from kachery_tui.storage.storage import Storage
@@ -29,14 +28,6 @@ def unstarted_node(
         join_by_file(folder, channel_file, roles=[role.value for role in roles], **changes)
     storage = Storage.open(folder / "storage")
     return Node(NodeConfig(folder, folder.name), storage, load_channels(folder).channels)
-
-
-def takes_orders(node: Node) -> bool:
-    """Whether a node has started so far that files can be asked of it, and feeds."""
-    try:
-        return bool(node.files) and bool(node.feeds)
-    except UsageError:
-        return False
 
 
 class Person:
@@ -110,7 +101,7 @@ async def at_the_screen(
         async with app.run_test(size=size) as pilot:
             person = Person(app, pilot, node)
             if wait:
-                await until(lambda: takes_orders(node))
+                await until(lambda: node.is_started)
                 await until(lambda: all(one.in_force == one.roles for one in node.memberships.values()))
             yield person
             # A failure inside a task of the screen is nobody's business but the test's.

@@ -10,8 +10,9 @@ from textual.binding import Binding
 
 from kachery_tui.config import NodeConfig
 from kachery_tui.errors import UsageError
-from kachery_tui.node.ledger import Side, Step
+from kachery_tui.node.files.subject import FileSubject
 from kachery_tui.node.node import Node
+from kachery_tui.node.steps import Side, Step
 from kachery_tui.protocol.uris import FileUri
 from kachery_tui.storage.storage import Storage
 from kachery_tui.tui.actions import ACTIONS, BY_ID, available
@@ -28,7 +29,7 @@ URI = FileUri("ab" * 20, "spikes.dat")
 @pytest.fixture
 def node(tmp_path: Path) -> Node:
     node = Node(NodeConfig(tmp_path, "ana"), Storage.open(tmp_path / "storage"), ())
-    node.node_id = "cd" * 32
+    node.parts.people.node_id, node.is_started = "cd" * 32, True
     return node
 
 
@@ -73,7 +74,7 @@ def test_a_key_that_does_nothing_says_why(node: Node) -> None:
 
 
 def test_before_the_node_has_started_what_needs_it_waits(node: Node) -> None:
-    node.node_id = ""
+    node.is_started = False
     assert BY_ID["store"].reason(here(node, None)) == "the node is still starting"
     assert BY_ID["help"].reason(here(node, None)) == ""
 
@@ -87,7 +88,7 @@ def test_read_only_refuses_whatever_changes_something(node: Node) -> None:
 
 
 def test_what_can_be_done_follows_the_row(node: Node) -> None:
-    row = node.ledger.open(Side.MINE, "lab", URI.file_key, URI, Step.ASKING)
+    row = node.ledger.open(Side.MINE, "lab", FileSubject(URI), Step.ASKING)
     assert BY_ID["cancel"].reason(here(node, row)) == ""
     assert BY_ID["retry"].reason(here(node, row)) == "it is still under way"
     assert BY_ID["copy"].reason(here(node, row)) == ""

@@ -10,8 +10,8 @@ import pytest
 
 from kachery_tui.filters import Filter
 from kachery_tui.hub import Hub
-from kachery_tui.node.ledger import Step
 from kachery_tui.node.node import Node
+from kachery_tui.node.steps import Step
 from kachery_tui.node.values import Entry
 from kachery_tui.storage.storage import Storage
 from kachery_tui.tui.cells import Cell

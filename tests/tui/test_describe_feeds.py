@@ -7,7 +7,9 @@ import pytest
 
 from kachery_tui.filters import FieldKind, matches, parse_filter
 from kachery_tui.node.feeds.book import Listener, SubfeedState
-from kachery_tui.node.ledger import Ledger, Request, Side, Step
+from kachery_tui.node.feeds.subject import SubfeedSubject
+from kachery_tui.node.ledger import Ledger, Request
+from kachery_tui.node.steps import Side, Step
 from kachery_tui.protocol.canonical import JsonObject
 from kachery_tui.protocol.feeds import START, BadMessage, Fault, SignedMessage, sign_messages
 from kachery_tui.protocol.keys import PrivateKey
@@ -57,7 +59,7 @@ def subfeed(**changes: Any) -> SubfeedState:
 
 
 def row_of(step: Step, side: Side = Side.MINE) -> Request:
-    return Ledger().open(side, "lab", KEY, SubfeedUri(FEED, "losses"), step)
+    return Ledger().open(side, "lab", SubfeedSubject(KEY, SubfeedUri(FEED, "losses")), step)
 
 
 def message(value: JsonObject, **changes: Any) -> SignedMessage:
@@ -134,9 +136,9 @@ def test_how_others_stand() -> None:
 def test_who_waits_goes_before_who_listens() -> None:
     ledger = Ledger()
     uri = SubfeedUri(FEED, "losses")
-    waits = ledger.open(Side.THEIRS, "lab", KEY, uri, Step.WAITING)
-    ledger.open(Side.THEIRS, "home", KEY, uri, Step.LIVE)
-    ledger.open(Side.MINE, "lab", SubfeedKey(FEED, "ef" * 20), uri, Step.LIVE)
+    waits = ledger.open(Side.THEIRS, "lab", SubfeedSubject(KEY, uri), Step.WAITING)
+    ledger.open(Side.THEIRS, "home", SubfeedSubject(KEY, uri), Step.LIVE)
+    ledger.open(Side.MINE, "lab", SubfeedSubject(SubfeedKey(FEED, "ef" * 20), uri), Step.LIVE)
     assert serving(ledger) == {KEY: waits}
     ledger.end(waits, Step.DECLINED)
     assert serving(ledger)[KEY].channel == "home"
@@ -296,7 +298,7 @@ def test_numbers_of_messages_have_their_room() -> None:
 @pytest.mark.parametrize("side", [Side.MINE, Side.THEIRS])
 def test_a_feed_among_the_requests(side: Side) -> None:
     row = row_of(Step.LIVE, side)
-    row.messages, row.done = 1_234, 5_000
+    SubfeedSubject.of(row).messages, row.done = 1_234, 5_000
     row.asked_by = [PEER] if side is Side.THEIRS else []
     cells = request_cells(row, label_of, NOON, roomy=True)
     texts = [text_of([cell if isinstance(cell, tuple) else (cell,)]) for cell in cells]

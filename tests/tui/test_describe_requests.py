@@ -4,7 +4,9 @@ import pytest
 
 from kachery_tui.errors import NobodyHasIt
 from kachery_tui.filters import matches, parse_filter
-from kachery_tui.node.ledger import ChunkState, Ledger, Origin, Request, Side, Step
+from kachery_tui.node.files.subject import ChunkState, FileSubject
+from kachery_tui.node.ledger import Ledger, Origin, Request
+from kachery_tui.node.steps import TRANSITIONS, Side, Step
 from kachery_tui.protocol.roles import Stream
 from kachery_tui.protocol.uris import FileUri
 from kachery_tui.tui.cells import Cell, Row
@@ -26,14 +28,14 @@ NUMBER, WHOSE, FILE, BAR, PERCENT, STEP, RATE, LEFT, SIZE, STARTED, CHANNEL, WHO
 
 def a_request(side: Side = Side.MINE, ledger: Ledger | None = None) -> tuple[Ledger, Request]:
     ledger = Ledger() if ledger is None else ledger
-    return ledger, ledger.open(side, "lab", URI.file_key, URI, Step.STORAGE)
+    return ledger, ledger.open(side, "lab", FileSubject(URI), next(iter(TRANSITIONS[side])))
 
 
 def a_download() -> tuple[Ledger, Request]:
     ledger, row = a_request()
     ledger.enter(row, Step.DOWNLOADING)
     row.size, row.answered_by = 40_000_000, PEER
-    row.chunks = [ChunkState.DONE, ChunkState.MOVING]
+    FileSubject.of(row).chunks = [ChunkState.DONE, ChunkState.MOVING]
     ledger.count(row, 10_000_000, Origin.BUCKET)
     ledger.count(row, 10_000_000, Origin.PEER)
     return ledger, row
@@ -61,14 +63,14 @@ def test_what_a_peer_has_sent_is_not_taken_for_what_is_here() -> None:
     ledger, row = a_request()
     row.size = 40_000_000
     ledger.enter(row, Step.PEER_UPLOADS)
-    ledger.peer_sent(row, URI.sha1, 20_000_000)
+    FileSubject.of(row).peer_has_sent(URI.sha1, 20_000_000)
     cells = cells_of(row)
     assert cells[BAR : STEP + 1] == ["▒▒▒▒░░░░", "»50 %", "» peer uploads"]
     assert "▒ peer sent 20 MB" in text_of(request_lines(row, label_of, row.started, 80))
     assert "0 B of 40,000,000 B" in text_of(story_lines(row, label_of, row.started, 80))
-    ledger.peer_sent(row, URI.sha1, None)
+    FileSubject.of(row).peer_has_sent(URI.sha1, None)
     ledger.count(row, 10_000_000, Origin.PEER)
-    ledger.peer_sent(row, "12" * 20, 10_000_000)
+    FileSubject.of(row).peer_has_sent("12" * 20, 10_000_000)
     assert cells_of(row)[BAR : PERCENT + 1] == ["██▒▒░░░░", "25 %"]
 
 
@@ -156,6 +158,7 @@ def test_what_the_bucket_had_already_says_so(side: Side) -> None:
     ledger.count(row, 6, Origin.DISK)
     assert cells_of(row)[BAR] == "█████▓▓▓"
     assert "█ sent 6 B  ▓ already there 4 B" in text_of(request_lines(row, label_of, row.started, 80))
+    ledger.end(row, Step.DONE)
     ledger.reopen(row, Step.CHECKING)
     ledger.count(row, 10, Origin.BUCKET)
     ledger.end(row, Step.DONE)

@@ -7,7 +7,9 @@ import pytest
 
 from kachery_tui.filters import matches, parse_filter
 from kachery_tui.node.activity import Direction, StreamActivity, StreamMessage, Verdict
-from kachery_tui.node.ledger import Ledger, Request, Side, Step
+from kachery_tui.node.files.subject import FileSubject
+from kachery_tui.node.ledger import Ledger, Request
+from kachery_tui.node.steps import Side, Step
 from kachery_tui.protocol.roles import Role, Stream
 from kachery_tui.protocol.uris import FileUri
 from kachery_tui.tui import present
@@ -51,7 +53,7 @@ def refused(activity: StreamActivity) -> StreamMessage:
 
 
 def a_row() -> Request:
-    return Ledger().open(Side.THEIRS, "lab", URI.file_key, URI, Step.WAITING)
+    return Ledger().open(Side.THEIRS, "lab", FileSubject(URI), Step.WAITING)
 
 
 def lane(activity: StreamActivity, rights: Rights = EVERYTHING, there: str = "") -> dict[str, str]:

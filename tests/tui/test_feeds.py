@@ -12,8 +12,8 @@ import pytest
 from textual.widgets import TextArea
 
 from kachery_tui.node.feeds.book import SubfeedState
-from kachery_tui.node.ledger import Step
 from kachery_tui.node.node import Node
+from kachery_tui.node.steps import Step
 from kachery_tui.node.threads import in_thread
 from kachery_tui.protocol.feeds import BadMessage, Fault
 from kachery_tui.protocol.roles import Role

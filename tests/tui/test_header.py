@@ -24,7 +24,7 @@ def test_label_and_machine(label: str, text: str) -> None:
 
 def test_what_waits_is_the_last_to_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     node = unstarted_node(tmp_path / "me", None)
-    monkeypatch.setattr("kachery_tui.tui.header.is_started", lambda _: True)
+    node.is_started = True
     monkeypatch.setattr("kachery_tui.tui.header.waiting", lambda _: 2)
     for width in (120, 80, 40, 30):
         line = header_line(node, 0.0, width)

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from kachery_tui.errors import NobodyHasIt
-from kachery_tui.node.ledger import Ledger, Origin, Side, Step, StepTime
+from kachery_tui.node.feeds.subject import SubfeedSubject
+from kachery_tui.node.files.subject import FileSubject
+from kachery_tui.node.ledger import Ledger, Origin, StepTime
 from kachery_tui.node.node import Node
+from kachery_tui.node.steps import Side, Step
 from kachery_tui.node.threads import in_thread
 from kachery_tui.protocol.feeds import BadMessage, Fault
 from kachery_tui.protocol.uris import FileUri, SubfeedKey
@@ -31,18 +34,18 @@ _MASKS = (
 def fill(ledger: Ledger) -> None:
     """A request that came from a peer, one that failed, and one of another node."""
     uri = FileUri("ab" * 20, "recording.npy")
-    done = ledger.open(Side.MINE, "lab", uri.file_key, uri, Step.STORAGE)
+    done = ledger.open(Side.MINE, "lab", FileSubject(uri), Step.STORAGE)
     done.size = 84_000_000
     ledger.count(done, 84_000_000, Origin.PEER)
     ledger.end(done, Step.DONE, path=Path("/data/recording.npy"))
     lost = FileUri("cd" * 20, "lost.dat")
-    failed = ledger.open(Side.MINE, "lab", lost.file_key, lost, Step.ASKING)
+    failed = ledger.open(Side.MINE, "lab", FileSubject(lost), Step.ASKING)
     why = "no answer within 30 s (answer_timeout); listening: ana, ben"
     failure = NobodyHasIt(
         "nobody on lab said that it has the file", why, "Try again when more nodes are present"
     )
     ledger.end(failed, Step.FAILED, failure=failure)
-    theirs = ledger.open(Side.THEIRS, "lab", uri.file_key, uri, Step.CHECKING)
+    theirs = ledger.open(Side.THEIRS, "lab", FileSubject(uri), Step.CHECKING)
     ledger.end(theirs, Step.DECLINED)
     for row in ledger:
         row.steps = [StepTime(step.step, NOON + place) for place, step in enumerate(row.steps)]
@@ -57,9 +60,9 @@ def know_feeds(node: Node) -> None:
     own.own, own.feed_name, own.name = True, "a diary", "messages"
     followed.name, followed.follows, followed.here, followed.announced = "losses", True, 1_200, 1_234
     followed.in_bucket, followed.behind_since = {"lab": 1_225}, 1.0
-    followed.row = node.ledger.open(Side.MINE, "lab", followed.key, followed.uri, Step.LIVE)
+    followed.row = node.ledger.open(Side.MINE, "lab", SubfeedSubject(followed.key, followed.uri), Step.LIVE)
     followed.row.steps, followed.row.started = [StepTime(Step.LIVE, NOON)], NOON
-    followed.row.messages = 1_200
+    SubfeedSubject.of(followed.row).messages = 1_200
     refused.name, refused.here, refused.fault = "spikes", 7, BadMessage(Fault.FORK, 7)
     for state in (own, followed, refused):
         node.feeds.book.touch(state)

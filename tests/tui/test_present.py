@@ -7,7 +7,9 @@ from itertools import product
 
 import pytest
 
-from kachery_tui.node.ledger import ChunkState, Origin, Step
+from kachery_tui.node.files.subject import ChunkState
+from kachery_tui.node.ledger import Origin
+from kachery_tui.node.steps import Step
 from kachery_tui.node.values import Connection, ConnectionState
 from kachery_tui.tui import present
 from kachery_tui.tui.cells import Line

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from kachery_tui.config import NodeConfig, load_channels
-from kachery_tui.node.ledger import Origin, Request, Side, Step
+from kachery_tui.node.files.subject import FileSubject
+from kachery_tui.node.ledger import Origin, Request
 from kachery_tui.node.node import Node
+from kachery_tui.node.steps import Side, Step
 from kachery_tui.protocol.uris import FileUri
 from kachery_tui.storage.storage import Storage
 from kachery_tui.tui.cells import Mask
@@ -45,7 +47,7 @@ def add_rows(me: Person, numbers: range, step: Step = Step.DONE, size: int = 1_0
     ledger, rows = me.node.ledger, []
     for number in numbers:
         uri = wanted(number)
-        row = ledger.open(Side.MINE, "lab", uri.file_key, uri, Step.STORAGE)
+        row = ledger.open(Side.MINE, "lab", FileSubject(uri), Step.STORAGE)
         row.size = size
         ledger.count(row, size, Origin.BUCKET)
         ledger.end(row, step)
@@ -157,7 +159,7 @@ async def test_rows_stand_still_while_their_order_changes_by_itself(tmp_path: Pa
         pane = me.main.pane_of(PaneName.REQUESTS)
         assert isinstance(pane, RequestsPane)
         one, other = (
-            me.node.ledger.open(Side.MINE, "lab", uri.file_key, uri, Step.STORAGE)
+            me.node.ledger.open(Side.MINE, "lab", FileSubject(uri), Step.STORAGE)
             for uri in (wanted(1), wanted(2))
         )
 
@@ -200,7 +202,7 @@ async def test_the_story_of_a_request_is_kept_true_while_it_is_read(tmp_path: Pa
             await me.reads("? asking")
             await me.press("enter")
             await me.reads("Request #1", "asking", "now")
-            me.node.files.cancel(row.number)
+            me.node.files.cancel(row)
             await me.reads("○ cancelled", "took")
             await me.press("escape", "r")
             await me.paste(str(stored.uri))
@@ -235,7 +237,7 @@ async def test_rows_are_exported_and_nothing_is_overwritten_unasked(tmp_path: Pa
         add_rows(me, range(3))
         evil = FileUri("cd" * 20, "=cmd|' /C calc'!A0")
         me.node.ledger.end(
-            me.node.ledger.open(Side.MINE, "lab", evil.file_key, evil, Step.STORAGE), Step.FAILED
+            me.node.ledger.open(Side.MINE, "lab", FileSubject(evil), Step.STORAGE), Step.FAILED
         )
         await me.press("3", "X")
         await me.reads("Export the rows of requests", "requests.csv")

@@ -10,7 +10,8 @@ from textual import events
 from textual.screen import Screen
 
 from kachery_tui.errors import UsageError
-from kachery_tui.node.ledger import Side, Step
+from kachery_tui.node.files.subject import FileSubject
+from kachery_tui.node.steps import Side, Step
 from kachery_tui.protocol.uris import FileUri
 from kachery_tui.tui.app import KacheryApp
 from kachery_tui.tui.here import PaneName
@@ -125,7 +126,7 @@ async def test_keys_typed_ahead_act_in_their_order(tmp_path: Path) -> None:
     async with at_the_screen(unstarted_node(tmp_path / "me", None), WIDE) as me:
         for number in range(5):
             uri = FileUri(f"{number}" * 40, f"file-{number}.dat")
-            row = me.node.ledger.open(Side.MINE, "", uri.file_key, uri, Step.STORAGE)
+            row = me.node.ledger.open(Side.MINE, "", FileSubject(uri), Step.STORAGE)
             me.node.ledger.end(row, Step.FAILED)
         await me.reads("file-4.dat")
         for key in "4311343jjjY":
@@ -137,7 +138,7 @@ async def test_pace_and_hold_and_jump_and_what_does_nothing(tmp_path: Path) -> N
     async with at_the_screen(unstarted_node(tmp_path / "me", None), NARROW) as me:
         await me.press("f")
         await me.reads("‖ held: +0 (f goes on)")
-        row = me.node.ledger.open(Side.MINE, "", URI.file_key, URI, Step.STORAGE)
+        row = me.node.ledger.open(Side.MINE, "", FileSubject(URI), Step.STORAGE)
         await me.reads("held: +1")
         assert "spikes.dat" not in me.text()
         await me.press("f")

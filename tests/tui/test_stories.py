@@ -8,7 +8,7 @@ import pytest
 
 from kachery_tui.config import load_channel
 from kachery_tui.hub import Hub
-from kachery_tui.node.ledger import Side, Step
+from kachery_tui.node.steps import Side, Step
 from kachery_tui.node.values import Stored
 from kachery_tui.protocol.roles import Role, Stream
 from kachery_tui.protocol.uris import FileUri

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from kachery_tui.config import NodeConfig
-from kachery_tui.node.ledger import Side, Step
+from kachery_tui.node.files.subject import FileSubject
 from kachery_tui.node.node import Node
+from kachery_tui.node.steps import Side, Step
 from kachery_tui.protocol.uris import FileUri
 from kachery_tui.storage.storage import Storage
 from kachery_tui.tui.here import Here, PaneName
@@ -49,7 +50,7 @@ def test_it_follows_what_happens(here: Here) -> None:
             "three",
         ]
     )
-    row = here.node.ledger.open(Side.MINE, "lab", uri.file_key, uri, Step.ASKING)
+    row = here.node.ledger.open(Side.MINE, "lab", FileSubject(uri), Step.ASKING)
     tour.follow(here, "")
     assert tour.line(KEYS).startswith("1/3  one")
     here.node.ledger.end(row, Step.DONE)

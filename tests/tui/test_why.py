@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kachery_tui.node.ledger import Step
+from kachery_tui.node.steps import Step
 from kachery_tui.node.why import Link, Mark
 from kachery_tui.protocol.roles import Role
 from kachery_tui.tui.actions import BY_ID

@@ -2,20 +2,22 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Final
+from typing import ClassVar, Final
 
 from kachery_tui.errors import KacheryError, NobodyHasIt, UsageError
-from kachery_tui.node.feeds.book import FeedBook, SubfeedState
+from kachery_tui.node.exchange import Exchange, must_be_active, must_have_ended
+from kachery_tui.node.feeds.book import FeedBook
 from kachery_tui.node.feeds.bucket import SubfeedObjects
 from kachery_tui.node.feeds.follow import Follow
 from kachery_tui.node.feeds.providing import FeedProvider
 from kachery_tui.node.feeds.shelf import Shelf
-from kachery_tui.node.history_rows import broken_off
-from kachery_tui.node.ledger import Cancelled, Ledger, Request, Side, Step
+from kachery_tui.node.feeds.subject import SubfeedSubject
+from kachery_tui.node.ledger import Cancelled, Request, broken_off
 from kachery_tui.node.membership import Membership, joined
-from kachery_tui.node.supervisor import Supervisor
+from kachery_tui.node.parts import Parts
+from kachery_tui.node.steps import Side, Step
 from kachery_tui.protocol.canonical import JsonObject
 from kachery_tui.protocol.envelope import Envelope
 from kachery_tui.protocol.feeds import DEFAULT_SUBFEED, BadMessage, SignedMessage
@@ -24,8 +26,8 @@ from kachery_tui.protocol.messages import (
     NumSubfeedMessagesUploaded,
     SubscribeToSubfeed,
 )
+from kachery_tui.protocol.roles import Kind
 from kachery_tui.protocol.uris import SubfeedKey, SubfeedUri, is_hash_name
-from kachery_tui.storage.storage import Storage
 
 _log = logging.getLogger(__name__)
 
@@ -35,44 +37,28 @@ WATCH_INTERVAL: Final = 0.1
 LOOK_INTERVAL: Final = 2.0
 """Seconds between two such looks while nobody does."""
 
-AT_A_GO: Final = 500
-"""Messages that are read from disk together."""
-
 MOST_FOLLOWS: Final = 200
 """Subfeeds that may be followed at a time."""
 
 
-class Feeds:
+class FeedExchange(Exchange):
     """What the node does with feeds, and the commands that a person has for it.
 
     `book` is what is known of each subfeed. `own` and `follow` may be called before any channel is joined.
     """
 
-    def __init__(
-        self,
-        storage: Storage,
-        ledger: Ledger,
-        supervisor: Supervisor,
-        memberships: Mapping[str, Membership],
-        *,
-        node_id: str,
-        label_of: Callable[[str], str],
-    ) -> None:
+    kind: ClassVar[Kind] = Kind.FEEDS
+
+    def __init__(self, parts: Parts) -> None:
         self.book = FeedBook()
-        self._ledger = ledger
-        self._supervisor = supervisor
-        self._memberships = memberships
-        self._node_id = node_id
-        self._label_of = label_of
-        self._shelf = Shelf(storage.feeds, storage.feed_notes, self.book)
-        self._provider = FeedProvider(self._shelf, self.book, ledger, supervisor, self._uri_of)
+        self._parts = parts
+        self._ledger = parts.ledger
+        self._supervisor = parts.supervisor
+        self._memberships = parts.memberships
+        self._shelf = Shelf(parts.storage.feeds, parts.storage.feed_notes, self.book)
+        self._provider = FeedProvider(self._shelf, self.book, parts, self._uri_of)
         self._follows: dict[SubfeedKey, Follow] = {}
         self._is_ending = False
-
-    @property
-    def waiting(self) -> int:
-        """How many subfeeds of ours wait for a person's answer to who wants to listen."""
-        return self._provider.waiting
 
     # -- own feeds --------------------------------------------------------------------------------------------
 
@@ -146,17 +132,6 @@ class Feeds:
         """Bring the book in step with the disk."""
         await self._shelf.look()
 
-    async def tail(self, key: SubfeedKey, start: int) -> AsyncIterator[SignedMessage]:
-        """Messages from number `start` on, those that are here and then each that comes, for ever."""
-        number = start
-        while True:
-            version = self.book.version
-            for message in await self._shelf.read(key, number, AT_A_GO):
-                number = message.number + 1
-                yield message
-            if self.book.state(key).here <= number:
-                await self.book.wait_changed(version)
-
     # -- following --------------------------------------------------------------------------------------------
 
     async def follow(
@@ -191,13 +166,12 @@ class Feeds:
         if row is not None and self._ledger.get(row.number) is row and not row.is_active:
             self._ledger.reopen(row, Step.STORAGE)
         else:
-            row = self._ledger.open(Side.MINE, channel or "", key, self._uri_of(key), Step.STORAGE)
+            subject = SubfeedSubject(key, self._uri_of(key))
+            row = self._ledger.open(Side.MINE, channel or "", subject, Step.STORAGE)
         row.only_channel = channel
         state.row, state.follows, state.fault, state.silent_since = row, remember, None, None
         self.book.touch(state)
-        follow = Follow(
-            key, row, channel, self._memberships, self._shelf, self.book, self._ledger, self._label_of
-        )
+        follow = Follow(row, SubfeedSubject.of(row), channel, self._parts, self._shelf, self.book)
         self._follows[key] = follow
         task = self._supervisor.spawn(follow.run(), f"follow {row.name}", service=True)
         task.add_done_callback(lambda _: self._has_ended(key, follow))
@@ -233,11 +207,11 @@ class Feeds:
         if isinstance(row.failure, BadMessage):
             raise row.failure
         if not self.book.state(key).here:
-            raise self._nothing(row)
+            raise self._nothing(key, row)
         return key
 
-    def _nothing(self, row: Request) -> KacheryError:
-        fault = self.book.state(row.key).fault if isinstance(row.key, SubfeedKey) else None
+    def _nothing(self, key: SubfeedKey, row: Request) -> KacheryError:
+        fault = self.book.state(key).fault
         if fault is not None:
             return fault
         where = f"on {row.only_channel}" if row.only_channel else "on any channel"
@@ -270,24 +244,22 @@ class Feeds:
 
     def cancel(self, row: Request) -> None:
         """Stop following. Raises `UsageError` for what others listen to, and for what has ended."""
-        if not row.is_active:
-            raise UsageError(f"request {row.number} has ended already", f"it is {row.step}")
+        must_be_active(row)
         if row.side is Side.THEIRS:
             self._provider.cancel(row)
-        elif isinstance(row.key, SubfeedKey):
-            self._supervisor.spawn(self.unfollow(row.key), f"stop following {row.name}")
+        else:
+            self._supervisor.spawn(self.unfollow(SubfeedSubject.of(row).key), f"stop following {row.name}")
 
     def retry(self, row: Request) -> Request:
         """Follow again what has stopped. Raises `UsageError` where it has not, and for others' rows."""
-        if row.is_active:
-            raise UsageError(f"request {row.number} is still under way", f"it is {row.step}")
-        if row.side is Side.THEIRS or not isinstance(row.key, SubfeedKey):
+        must_have_ended(row)
+        if row.side is Side.THEIRS:
             raise UsageError(
                 f"request {row.number} of others cannot be tried again",
                 "",
                 "Who listens asks again by itself",
             )
-        key, channel = row.key, row.only_channel
+        key, channel = SubfeedSubject.of(row).key, row.only_channel
         self._supervisor.spawn(self._shelf.follow(key, channel), f"remember to follow {row.name}")
         return self._begin(key, channel, remember=True)
 
@@ -295,7 +267,7 @@ class Feeds:
 
     def hear(self, membership: Membership, envelope: Envelope, message: int) -> None:
         """Take a verified message about feeds."""
-        if envelope.from_node_id == self._node_id:
+        if envelope.from_node_id == self._parts.people.node_id:
             return
         match envelope.body:
             case SubscribeToSubfeed() as body:
@@ -305,8 +277,17 @@ class Feeds:
                 if follow is not None and follow.hear(membership, body, envelope.from_node_id):
                     membership.activity[body.STREAM].belongs_to(message, follow.row.number)
 
-    async def begin(self) -> None:
-        """Take up what was followed when the program ended. What cannot be read is logged."""
+    def start(self) -> None:
+        """Take up what was followed when the program ended, and see what other programs append to this folder."""
+        self._supervisor.spawn(self._take_up(), "followed feeds")
+        self.watch_folder()
+
+    def watch_folder(self) -> None:
+        """See what other programs append to this folder, as long as the node runs."""
+        self._supervisor.spawn(self._watch(), "feeds of other programs", service=True)
+
+    async def _take_up(self) -> None:
+        """Follow again what was followed. What cannot be read is logged."""
         try:
             await self._shelf.look()
             follows = await self._shelf.follows()
@@ -318,7 +299,7 @@ class Feeds:
             if key not in self._follows:
                 self._begin(key, followed.channel, remember=True)
 
-    async def watch(self) -> None:
+    async def _watch(self) -> None:
         """See what other programs append to this folder, for ever."""
         seen, looked, trouble = (0, 0), 0.0, ""
         loop = asyncio.get_running_loop()
@@ -338,15 +319,18 @@ class Feeds:
                 trouble = str(error)
             await asyncio.sleep(WATCH_INTERVAL if self._provider.is_listened_to else LOOK_INTERVAL)
 
-    def joined(self) -> None:
+    def joined(self, membership: Membership) -> None:
         """Follow on a channel that was joined, too."""
+        self._look_at_channels()
+
+    def _look_at_channels(self) -> None:
         for follow in self._follows.values():
             follow.channels_changed.set()
 
     def leave(self, membership: Membership) -> None:
         """Stop what goes on over a channel that is being left."""
         self._provider.leave(membership)
-        self.joined()
+        self._look_at_channels()
 
     def end(self) -> None:
         """Say that the program ends: what is cancelled from now on was not cancelled by a person."""
@@ -355,12 +339,3 @@ class Feeds:
 
     def _uri_of(self, key: SubfeedKey) -> SubfeedUri:
         return self.book.state(key).uri
-
-
-def state_words(state: SubfeedState) -> str:
-    """What is amiss with a subfeed, in a sentence; empty if nothing is."""
-    if state.fault is not None:
-        return state.fault.line
-    if state.silent_since is not None:
-        return "the owner's node does not answer"
-    return ""

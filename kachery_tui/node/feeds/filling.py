@@ -6,8 +6,9 @@ from typing import Final
 from kachery_tui.node.feeds.book import FeedBook
 from kachery_tui.node.feeds.bucket import SubfeedObjects
 from kachery_tui.node.feeds.shelf import Shelf
-from kachery_tui.node.ledger import Ledger, Origin, Request, Step
+from kachery_tui.node.ledger import Ledger, Origin, Request
 from kachery_tui.node.membership import Membership
+from kachery_tui.node.steps import Step
 from kachery_tui.protocol.feeds import BadMessage, Fault
 from kachery_tui.protocol.uris import SubfeedKey
 

@@ -2,16 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from kachery_tui.node.feeds.book import FeedBook
 from kachery_tui.node.feeds.following import Announcement, FollowOnChannel
 from kachery_tui.node.feeds.shelf import Shelf
-from kachery_tui.node.ledger import Ledger, Request, Step
+from kachery_tui.node.feeds.subject import SubfeedSubject
+from kachery_tui.node.ledger import Request
 from kachery_tui.node.membership import Membership
+from kachery_tui.node.parts import Parts
+from kachery_tui.node.steps import Step
 from kachery_tui.protocol.feeds import BadMessage
-from kachery_tui.protocol.uris import SubfeedKey
 
 _log = logging.getLogger(__name__)
 
@@ -21,25 +22,24 @@ class Follow:
 
     def __init__(
         self,
-        key: SubfeedKey,
         row: Request,
+        subject: SubfeedSubject,
         channel: str | None,
-        memberships: Mapping[str, Membership],
+        parts: Parts,
         shelf: Shelf,
         book: FeedBook,
-        ledger: Ledger,
-        label_of: Callable[[str], str],
     ) -> None:
         self.row = row
+        self._subject = subject
+        self._parts = parts
         self.task: asyncio.Task[None] | None = None
         self.channels_changed = asyncio.Event()
-        self._key = key
+        self._key = subject.key
         self._channel = channel
-        self._memberships = memberships
+        self._memberships = parts.memberships
         self._shelf = shelf
         self._book = book
-        self._ledger = ledger
-        self._label_of = label_of
+        self._ledger = parts.ledger
         self._on: dict[str, tuple[FollowOnChannel, asyncio.Task[None]]] = {}
         self._is_spread = asyncio.Event()
 
@@ -96,9 +96,7 @@ class Follow:
             membership = self._memberships.get(name)
             if membership is None or (name in self._on and self._on[name][0].membership is membership):
                 continue
-            one = FollowOnChannel(
-                membership, self._key, self.row, self._shelf, self._book, self._ledger, self._label_of
-            )
+            one = FollowOnChannel(membership, self.row, self._subject, self._parts, self._shelf, self._book)
             self._on[name] = (one, asyncio.create_task(one.run(), name=f"{self.row.name}: {name}"))
         if not self._on:
             self._ledger.note(self.row, "no channel is joined that it could come over")

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -11,8 +11,11 @@ from kachery_tui.errors import KacheryError, NotAllowed, TryAgain
 from kachery_tui.node.feeds.book import FeedBook, SubfeedState
 from kachery_tui.node.feeds.bucket import SubfeedObjects
 from kachery_tui.node.feeds.shelf import Shelf
-from kachery_tui.node.ledger import Ask, Ledger, Origin, Request, Step
+from kachery_tui.node.feeds.subject import SubfeedSubject
+from kachery_tui.node.ledger import Ask, Origin, Request
 from kachery_tui.node.membership import ROLE_PATIENCE, ChannelLeft, Membership
+from kachery_tui.node.parts import Parts
+from kachery_tui.node.steps import Step
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.feeds import BadMessage, Fault, SignedMessage
 from kachery_tui.protocol.messages import (
@@ -21,7 +24,6 @@ from kachery_tui.protocol.messages import (
     SubscribeToSubfeed,
 )
 from kachery_tui.protocol.roles import Role, Stream
-from kachery_tui.protocol.uris import SubfeedKey
 
 _log = logging.getLogger(__name__)
 
@@ -52,20 +54,21 @@ class FollowOnChannel:
     def __init__(
         self,
         membership: Membership,
-        key: SubfeedKey,
         row: Request,
+        subject: SubfeedSubject,
+        parts: Parts,
         shelf: Shelf,
         book: FeedBook,
-        ledger: Ledger,
-        label_of: Callable[[str], str],
     ) -> None:
+        ledger, key = parts.ledger, subject.key
         self.membership = membership
         self._key = key
         self._row = row
+        self._subject = subject
         self._shelf = shelf
         self._book = book
         self._ledger = ledger
-        self._label_of = label_of
+        self._label_of = parts.people.label_of
         self._state: SubfeedState = book.state(key)
         self._objects = SubfeedObjects(membership, key, lambda text: ledger.note(row, text))
         self._heard: asyncio.Queue[tuple[Announcement, str]] = asyncio.Queue(LONGEST_QUEUE)
@@ -320,7 +323,7 @@ class FollowOnChannel:
 
     def _came(self, new: int, size: int, origin: Origin) -> None:
         if new:
-            self._row.messages += new
+            self._subject.messages += new
             self._ledger.count(self._row, size, origin)
 
     def _well(self) -> None:

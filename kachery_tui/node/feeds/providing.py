@@ -13,10 +13,11 @@ from kachery_tui.errors import KacheryError, UsageError
 from kachery_tui.node.feeds.book import MOST_LISTENERS, FeedBook, Listener
 from kachery_tui.node.feeds.filling import Filling
 from kachery_tui.node.feeds.shelf import Shelf
-from kachery_tui.node.history_rows import broken_off
-from kachery_tui.node.ledger import Ledger, Request, Side, Step
+from kachery_tui.node.feeds.subject import SubfeedSubject
+from kachery_tui.node.ledger import Request, broken_off
 from kachery_tui.node.membership import Membership
-from kachery_tui.node.supervisor import Supervisor
+from kachery_tui.node.parts import Parts
+from kachery_tui.node.steps import Side, Step
 from kachery_tui.protocol.canonical import byte_length
 from kachery_tui.protocol.feeds import BadMessage, SignedMessage
 from kachery_tui.protocol.messages import (
@@ -65,7 +66,7 @@ class _Outlet:
     """An own subfeed on one channel, as long as somebody listens to it there."""
 
     membership: Membership
-    key: SubfeedKey
+    subject: SubfeedSubject
     row: Request
     filling: Filling
     until: dict[str, float] = field(default_factory=dict)
@@ -92,25 +93,19 @@ class FeedProvider:
         self,
         shelf: Shelf,
         book: FeedBook,
-        ledger: Ledger,
-        supervisor: Supervisor,
+        parts: Parts,
         uri_of: Callable[[SubfeedKey], SubfeedUri],
     ) -> None:
         self._shelf = shelf
         self._book = book
-        self._ledger = ledger
-        self._supervisor = supervisor
+        self._ledger = parts.ledger
+        self._supervisor = parts.supervisor
         self._uri_of = uri_of
         self._outlets: dict[tuple[str, SubfeedKey], _Outlet] = {}
         self._opening: dict[tuple[str, SubfeedKey], list[str]] = {}
         """Who asked for a subfeed of which it is being found out whether it is an own one."""
         self._refused: dict[tuple[str, SubfeedKey], float] = {}
         """Until when, in Unix time, nobody is told of a subfeed: a person declined, or it must not be provided."""
-
-    @property
-    def waiting(self) -> int:
-        """How many subfeeds wait for a person's answer."""
-        return sum(1 for outlet in self._outlets.values() if not outlet.is_open)
 
     @property
     def is_listened_to(self) -> bool:
@@ -172,9 +167,10 @@ class FeedProvider:
         if not count and self._empty >= MOST_EMPTY:
             membership.activity[Stream.REQUEST_FEEDS].count_refused("subfeeds that have no message yet")
             return
-        row = self._ledger.open(Side.THEIRS, membership.name, key, self._uri_of(key), Step.CHECKING)
+        subject = SubfeedSubject(key, self._uri_of(key))
+        row = self._ledger.open(Side.THEIRS, membership.name, subject, Step.CHECKING)
         filling = Filling(membership, key, row, self._shelf, self._book, self._ledger)
-        outlet = _Outlet(membership, key, row, filling, told=count)
+        outlet = _Outlet(membership, subject, row, filling, told=count)
         self._outlets[place] = outlet
         membership.activity[Stream.REQUEST_FEEDS].belongs_to(message, row.number)
         if membership.config.provide is Provide.ASK:
@@ -196,7 +192,7 @@ class FeedProvider:
         if asker not in outlet.row.asked_by and len(outlet.row.asked_by) < MOST_ASKERS:
             outlet.row.asked_by.append(asker)
             self._ledger.touch(outlet.row)
-        state = self._book.state(outlet.key)
+        state = self._book.state(outlet.subject.key)
         state.listeners[Listener(outlet.membership.name, asker)] = time.time() + LISTENS
         self._book.touch(state)
         outlet.says_count = True
@@ -205,7 +201,7 @@ class FeedProvider:
     def appended(self, key: SubfeedKey | None = None) -> None:
         """Look for news of a subfeed, or of all of them."""
         for outlet in self._outlets.values():
-            if key is None or outlet.key == key:
+            if key is None or outlet.subject.key == key:
                 outlet.news.set()
                 outlet.grown.set()
 
@@ -245,32 +241,32 @@ class FeedProvider:
     @property
     def _empty(self) -> int:
         """To how many subfeeds somebody listens that have no message, and may never have one."""
-        return sum(1 for outlet in self._outlets.values() if not self._book.state(outlet.key).here)
+        return sum(1 for outlet in self._outlets.values() if not self._book.state(outlet.subject.key).here)
 
     def _refuse(self, outlet: _Outlet) -> None:
         """Tell nobody of it for a while: who listens asks again every half minute, and a no must last longer."""
         now = time.time()
         self._refused = {place: until for place, until in self._refused.items() if until > now}
-        self._refused[outlet.membership.name, outlet.key] = now + REFUSES
+        self._refused[outlet.membership.name, outlet.subject.key] = now + REFUSES
 
     def _outlet_of(self, row: Request) -> _Outlet | None:
         return next((outlet for outlet in self._outlets.values() if outlet.row is row), None)
 
     def _close(self, outlet: _Outlet, step: Step, failure: KacheryError | None = None) -> None:
-        self._outlets.pop((outlet.membership.name, outlet.key), None)
+        self._outlets.pop((outlet.membership.name, outlet.subject.key), None)
         self._forget(outlet, list(outlet.until))
         if outlet.row.is_active:
             self._ledger.end(outlet.row, step, failure=failure)
         for task in outlet.tasks:
             if task is not asyncio.current_task():
                 task.cancel()
-        state = self._book.state(outlet.key)
+        state = self._book.state(outlet.subject.key)
         if not state.here and not state.listeners:
             # Anybody may ask for any subfeed of an own feed: those that do not exist leave nothing behind.
-            self._book.drop(outlet.key)
+            self._book.drop(outlet.subject.key)
 
     def _forget(self, outlet: _Outlet, node_ids: Sequence[str]) -> None:
-        state = self._book.state(outlet.key)
+        state = self._book.state(outlet.subject.key)
         for node_id in node_ids:
             outlet.until.pop(node_id, None)
             state.listeners.pop(Listener(outlet.membership.name, node_id), None)
@@ -299,7 +295,7 @@ class FeedProvider:
         self._close(outlet, Step.DONE)
 
     async def _tell_news(self, outlet: _Outlet) -> None:
-        membership, key = outlet.membership, outlet.key
+        membership, key = outlet.membership, outlet.subject.key
         count = await self._shelf.count(key)
         while outlet.told < count:
             messages = await self._shelf.read(key, outlet.told, AT_A_GO)
@@ -313,14 +309,14 @@ class FeedProvider:
                 body = NewSubfeedMessages(key.feed_id, key.subfeed_hash, tuple(one.raw for one in some))
                 await membership.publish(body, request=outlet.row.number)
                 outlet.told = some[-1].number + 1
-                outlet.row.messages += len(some)
+                outlet.subject.messages += len(some)
                 self._ledger.touch(outlet.row)
         if outlet.says_count and outlet.is_ready:
             await self._say_count(outlet)
 
     async def _say_count(self, outlet: _Outlet) -> None:
         outlet.says_count = False
-        key = outlet.key
+        key = outlet.subject.key
         body = NumSubfeedMessagesUploaded(key.feed_id, key.subfeed_hash, outlet.filling.uploaded)
         await outlet.membership.publish_patiently(body, request=outlet.row.number)
         self._ledger.enter(outlet.row, Step.LIVE)
@@ -329,7 +325,7 @@ class FeedProvider:
 
     async def _upload(self, outlet: _Outlet) -> None:
         """Keep the bucket in step with the disk, as long as somebody listens."""
-        row, state = outlet.row, self._book.state(outlet.key)
+        row, state = outlet.row, self._book.state(outlet.subject.key)
         while True:
             try:
                 if outlet.is_open:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kachery_tui.config import Provide
-from kachery_tui.node.ledger import Request, Side, Step
+from kachery_tui.node.feeds.subject import SubfeedSubject
+from kachery_tui.node.steps import Side, Step
+from kachery_tui.node.why.consent import consent_link
 from kachery_tui.node.why.links import Link, Mark, bad, note, ok, pieces, several, wait
 from kachery_tui.node.why.roles import not_joined, role_link
 from kachery_tui.protocol.roles import Role
-from kachery_tui.protocol.uris import SubfeedKey
 from kachery_tui.words import count, duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kachery_tui.node.feeds.book import SubfeedState
+    from kachery_tui.node.ledger import Request
     from kachery_tui.node.membership import Membership
     from kachery_tui.node.node import Node
 
@@ -43,7 +44,7 @@ def why_subfeed(node: Node, state: SubfeedState, now: float) -> tuple[Link, ...]
 
 def why_feed_request(node: Node, row: Request, now: float) -> tuple[Link, ...]:
     """The chain of a row of the ledger that is about a subfeed. `now` is Unix time."""
-    state = node.feeds.book.find(row.key) if isinstance(row.key, SubfeedKey) else None
+    state = node.feeds.book.find(SubfeedSubject.of(row).key)
     if row.side is Side.THEIRS:
         return tuple(_told(node, row, now))
     return tuple(_followed(node, row, state if state is not None and state.row is row else None, now))
@@ -161,7 +162,11 @@ def _own(node: Node, state: SubfeedState, now: float) -> Iterator[Link]:
         yield note("it has no message yet; the first one makes its first subfeed")
         return
     yield ok(f"this disk has {count(state.here, 'message')} of it")
-    rows = [row for row in node.ledger if row.side is Side.THEIRS and row.is_active and row.key == state.key]
+    rows = [
+        row
+        for row in node.ledger
+        if row.side is Side.THEIRS and row.is_active and row.subject.key == state.key
+    ]
     yield from _fault(state)
     for row in rows[:MOST_CHANNELS]:
         yield from _told(node, row, now)
@@ -193,34 +198,26 @@ def _told(node: Node, row: Request, now: float) -> Iterator[Link]:
         yield not_joined(row.channel)
     elif row.is_active:
         yield role_link(membership, Role.PROVIDE_FEEDS)
-        yield _consent(row, membership, now)
+        yield consent_link(row, membership, now)
     yield from _notes(row)
     if not row.is_active:
         yield from _told_no_more(row, now)
         return
-    state = node.feeds.book.find(row.key) if isinstance(row.key, SubfeedKey) else None
+    subject = SubfeedSubject.of(row)
+    state = node.feeds.book.find(subject.key)
     if state is not None and row.step is not Step.WAITING:
         there = state.in_bucket.get(row.channel, 0)
         if there < state.here:
             yield wait(f"the bucket of {row.channel} gets what it lacks: it has {there:,} of {state.here:,}")
         else:
             yield ok(f"the bucket of {row.channel} has all of its {count(there, 'message')}")
-    if row.messages:
-        yield ok(f"who listens was told {count(row.messages, 'message')} as they were appended")
+    if subject.messages:
+        yield ok(f"who listens was told {count(subject.messages, 'message')} as they were appended")
 
 
 def _names(node: Node, node_ids: Iterable[str]) -> str:
     names = [node.label_of(node_id) for node_id in node_ids]
     return several(names) if names else "somebody"
-
-
-def _consent(row: Request, membership: Membership, now: float) -> Link:
-    if row.step is Step.WAITING:
-        since = duration(now - row.steps[-1].at)
-        return wait(f"a person here has been asked for {since} (provide = ask)", "Provide it, or decline it")
-    if membership.config.provide is Provide.AUTO:
-        return ok(f"{membership.name} is provided for without asking a person (provide = auto)")
-    return ok("a person here was asked first, and said yes (provide = ask)")
 
 
 def _told_no_more(row: Request, now: float) -> Iterator[Link]:

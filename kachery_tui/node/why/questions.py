@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kachery_tui.node.ledger import Ask, Request, Step
+from kachery_tui.node.steps import Step
 from kachery_tui.node.why.links import Link, Mark, bad, note, ok, pieces, several, wait
 from kachery_tui.words import duration, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from kachery_tui.node.ledger import Ask, Request
     from kachery_tui.node.membership import Membership
     from kachery_tui.node.node import Node
 
@@ -56,7 +57,7 @@ def _ended(node: Node, membership: Membership, row: Request, ask: Ask, now: floa
             return wait("a person there is asked whether to send it", "Wait, or ask that person yourself")
         if row.step is Step.PEER_UPLOADS:
             who = node.label_of(row.answered_by) if row.answered_by else "a node"
-            far = f", {size(row.peer_done)} so far" if row.peer_done else ""
+            far = f", {size(row.subject.peer_done)} so far" if row.subject.peer_done else ""
             return wait(
                 f"{who} puts it into the bucket{far}; {limits.progress_timeout:g} s of silence end the wait"
             )

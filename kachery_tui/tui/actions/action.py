@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from kachery_tui.tui.header import is_started
 from kachery_tui.tui.here import Here, PaneName
 
 if TYPE_CHECKING:
@@ -68,6 +67,6 @@ class Action:
             return f"go to {places} for it"
         if self.changes and here.read_only:
             return "this screen is read-only"
-        if self.needs_node and not is_started(here.node):
+        if self.needs_node and not here.node.is_started:
             return "the node is still starting"
         return self.unavailable(here)

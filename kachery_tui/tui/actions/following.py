@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kachery_tui.errors import KacheryError
+from kachery_tui.node.feeds.subject import SubfeedSubject
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.uris import SubfeedKey, SubfeedUri
 from kachery_tui.tui.actions.action import Action, Group
@@ -38,8 +39,7 @@ async def follow(screen: MainScreen, uri: str, done: Callable[[SubfeedKey], None
         row = await screen.node.feeds.follow(uri.strip())
     except KacheryError as error:
         return str(error)
-    if isinstance(row.key, SubfeedKey):
-        done(row.key)
+    done(SubfeedSubject.of(row).key)
     return ""
 
 

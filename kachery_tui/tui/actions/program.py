@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from kachery_tui.node.ledger import Step
+from kachery_tui.node.steps import Step
 from kachery_tui.tui import present
 from kachery_tui.tui.actions.action import AVAILABLE, Action, Group
 from kachery_tui.tui.dialogs.confirm import Confirm
@@ -68,7 +68,9 @@ def _palette(screen: MainScreen, _here: Here) -> None:
 
 def _quit(screen: MainScreen, _here: Here) -> None:
     node = screen.node
-    moving = sum(1 for row in node.ledger if row.step in MOVING and not row.is_feed) + len(screen.jobs)
+    moving = sum(1 for row in node.ledger if row.step in MOVING and row.subject.ends_by_itself) + len(
+        screen.jobs
+    )
     if not moving:
         screen.leave()
         return

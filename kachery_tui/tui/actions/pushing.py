@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kachery_tui.node.feeds.book import SubfeedState
-from kachery_tui.node.ledger import Request, Side, Step
+from kachery_tui.node.feeds.subject import SubfeedSubject
+from kachery_tui.node.ledger import Request
+from kachery_tui.node.steps import Side, Step
 from kachery_tui.node.values import Entry
 from kachery_tui.protocol.roles import Role
 from kachery_tui.tui import present
@@ -67,7 +69,7 @@ def _why_none_is_pushable(here: Here) -> str:
     match here.selection:
         case Entry():
             return "the linked file changed or is gone"
-        case Request(is_feed=True) | SubfeedState() | FeedMessage():
+        case Request(subject=SubfeedSubject()) | SubfeedState() | FeedMessage():
             return "feeds come to the bucket by themselves, as soon as somebody listens"
         case Request(is_active=True):
             return "the file is not here yet"

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kachery_tui.node.feeds.book import SubfeedState
-from kachery_tui.node.ledger import Request, Side, Step
+from kachery_tui.node.feeds.subject import SubfeedSubject
+from kachery_tui.node.files.subject import FileSubject
+from kachery_tui.node.ledger import Request
+from kachery_tui.node.steps import Side, Step
 from kachery_tui.node.values import BucketFile
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.roles import Role
@@ -183,14 +186,20 @@ def _active_rows(here: Here) -> list[Request]:
 
 def _is_listened_to(row: Request) -> bool:
     """Whether others listen to a feed: that goes on as long as they want."""
-    return row.is_feed and row.side is Side.THEIRS
+    return row.side is Side.THEIRS and not row.subject.ends_by_itself
+
+
+def _are_alike(rows: Sequence[Request]) -> bool:
+    """Whether there are some, all about one kind."""
+    return len({row.subject.kind for row in rows}) == 1
 
 
 def _cancel(screen: MainScreen, here: Here) -> None:
     rows = _active_rows(here)
     if rows:
-        done = "cancelled" if not all(row.is_feed for row in rows) else "stopped"
-        _with_each(screen, rows, screen.node.cancel, done)
+        _with_each(
+            screen, rows, screen.node.cancel, rows[0].subject.stopped if _are_alike(rows) else "cancelled"
+        )
     else:
         screen.stop_job()
 
@@ -214,8 +223,10 @@ def _cancel_label(here: Here) -> str:
     rows = _active_rows(here)
     if here.doing and not rows:
         return f"Stop {here.doing}"
-    follows = here.pane is PaneName.FEEDS or (bool(rows) and all(row.is_feed for row in rows))
-    return present.counted("Unfollow" if follows else "Cancel", len(rows))
+    if here.pane is PaneName.FEEDS:
+        return present.counted(SubfeedSubject.stop_label, len(rows))
+    label = rows[0].subject.stop_label if _are_alike(rows) else FileSubject.stop_label
+    return present.counted(label, len(rows))
 
 
 def _retryable_rows(here: Here) -> list[Request]:
@@ -285,8 +296,10 @@ def _why_not_followed(here: Here) -> str:
 
 def _retry_label(here: Here) -> str:
     rows, kept = _retryable_rows(here), _unfollowed(here)
-    follows = here.pane is PaneName.FEEDS or (bool(rows) and all(row.is_feed for row in rows))
-    return present.counted("Follow" if follows else "Retry", len(rows) + len(kept))
+    if here.pane is PaneName.FEEDS:
+        return present.counted(SubfeedSubject.start_label, len(rows) + len(kept))
+    label = rows[0].subject.start_label if _are_alike(rows) else FileSubject.start_label
+    return present.counted(label, len(rows) + len(kept))
 
 
 ACTIONS: Final = (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from kachery_tui.filters import FieldKind
-from kachery_tui.node.ledger import Request, Side, Step
+from kachery_tui.node.feeds.subject import SubfeedSubject
+from kachery_tui.node.steps import Side, Step
 from kachery_tui.protocol.feeds import Fault
-from kachery_tui.protocol.uris import SubfeedKey
 from kachery_tui.tui import present
 from kachery_tui.tui.cells import BLANK, Cell, Line, Tone, joined
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from kachery_tui.filters import Fact
     from kachery_tui.node.feeds.book import SubfeedState
+    from kachery_tui.node.ledger import Request
+    from kachery_tui.protocol.uris import SubfeedKey
     from kachery_tui.tui.describe import LabelOf
 
 SUBFEED_FIELDS: Final[Mapping[str, FieldKind]] = {
@@ -57,11 +59,12 @@ def serving(ledger: Iterable[Request]) -> dict[SubfeedKey, Request]:
     """Who is told of which own subfeed: the row of the ledger for each that somebody listens to, or wants to."""
     found: dict[SubfeedKey, Request] = {}
     for row in ledger:
-        if row.side is not Side.THEIRS or not row.is_active or not isinstance(row.key, SubfeedKey):
+        subject = row.subject
+        if row.side is not Side.THEIRS or not row.is_active or not isinstance(subject, SubfeedSubject):
             continue
         # On several channels: one that waits for a person says more than one that goes by itself.
-        if row.key not in found or row.step is Step.WAITING:
-            found[row.key] = row
+        if subject.key not in found or row.step is Step.WAITING:
+            found[subject.key] = row
     return found
 
 

@@ -3,23 +3,21 @@
 from collections.abc import Iterator
 from typing import Final
 
-from kachery_tui.node.ledger import ENDS, Request, Side
+from kachery_tui.node.ledger import Request
+from kachery_tui.node.steps import ENDS, Side
 from kachery_tui.tui import present
-from kachery_tui.tui.cells import BLANK, Cell, Line, Tone, fit, joined
+from kachery_tui.tui.cells import BLANK, Cell, Line, Tone, fit, headed, joined
 from kachery_tui.tui.describe import LabelOf
+from kachery_tui.tui.describe.kinds import words_of
 from kachery_tui.tui.describe.requests import (
     bar,
     bytes_parts,
     failure_lines,
-    headed,
     listening,
     note_line,
     peer,
     percent,
 )
-
-MAP_LINES: Final = 6
-"""Lines of the chunk map at most; a cell stands for more chunks where they would not do."""
 
 _STEP_WIDTH: Final = 20
 
@@ -36,7 +34,7 @@ def story_lines(row: Request, label_of: LabelOf, now: float, width: int) -> Iter
     yield from _bytes(row, width)
     yield from _steps(row, now)
     yield from _asks(row, now)
-    yield from _chunks(row, width)
+    yield from words_of(row).parts_map(row, width)
     if row.path is not None:
         yield BLANK_LINE
         yield headed("path", (Cell(str(row.path)),))
@@ -66,13 +64,8 @@ def _who(row: Request, label_of: LabelOf) -> Iterator[Line]:
 
 
 def _bytes(row: Request, width: int) -> Iterator[Line]:
-    size = "a size that is not known yet" if row.size is None else f"{row.size:,} B"
-    if row.is_feed:
-        verb = "told" if row.side is Side.THEIRS else "came"
-        said = f"{present.count(row.messages, 'message')} {verb}, {row.done:,} B"
-        yield headed("feed", (Cell(said),))
-    else:
-        yield headed("bytes", (Cell(f"{row.done:,} B of {size}"),))
+    head, said = words_of(row).progress(row)
+    yield headed(head, (Cell(said),))
     if row.size and bytes_parts(row):
         yield headed("", (*bar(row, max(width - 12, 1)), Cell(f" {percent(row)}")))
     for count, words, glyph, tone in bytes_parts(row):
@@ -80,11 +73,13 @@ def _bytes(row: Request, width: int) -> Iterator[Line]:
         yield headed("", (Cell(f"{glyph} ", tone), Cell(f"{words:<14}{present.size(count):>7} {share:>6}")))
     if row.ended is not None:
         average = row.done / max(row.ended - row.started, 0.001)
-        speed = f", {present.byte_rate(average)} all in all" if row.done and not row.is_feed else ""
-        verb = "lasted" if row.is_feed else "took"
-        yield headed("", (Cell(f"{verb} {present.duration(row.ended - row.started)}{speed}", Tone.MUTED),))
+        speed = (
+            f", {present.byte_rate(average)} all in all" if row.done and row.subject.ends_by_itself else ""
+        )
+        took = row.subject.took
+        yield headed("", (Cell(f"{took} {present.duration(row.ended - row.started)}{speed}", Tone.MUTED),))
     elif row.rate() >= 1:
-        left = "" if row.is_feed else f", {present.eta(row.eta())} left"
+        left = f", {present.eta(row.eta())} left" if row.subject.ends_by_itself else ""
         yield headed("", (Cell(f"{present.byte_rate(row.rate())}{left}"),))
 
 
@@ -121,11 +116,3 @@ def _asks(row: Request, now: float) -> Iterator[Line]:
             yield headed("", (Cell(f"          {heard_by}", Tone.MUTED),))
         for said in ask.heard:
             yield headed("", (Cell(f"          {said}"),))
-
-
-def _chunks(row: Request, width: int) -> Iterator[Line]:
-    if not row.chunks:
-        return
-    yield BLANK_LINE
-    yield headed("chunks", (BLANK, *present.chunk_legend(row.chunks, width * MAP_LINES)))
-    yield from present.chunk_maps(row.chunks, width, MAP_LINES)

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from kachery_tui.filters import Fact, FieldKind
-from kachery_tui.node.ledger import Origin, Request, Side, Step
+from kachery_tui.node.ledger import Origin, Request
+from kachery_tui.node.steps import Side, Step
 from kachery_tui.tui.describe import LabelOf
 from kachery_tui.tui.describe.requests import peer, was_there
 
@@ -56,17 +57,17 @@ def request_facts(row: Request, label_of: LabelOf) -> Mapping[str, Fact]:
         "state": state(row),
         "step": "already there" if row.step is Step.DONE and was_there(row) else str(row.step),
         "side": str(row.side),
-        "kind": "feed" if row.is_feed else "file",
-        "file": f"{row.known_name} {row.uri}" if row.is_feed else row.known_name,
+        "kind": row.subject.noun,
+        "file": row.subject.sought,
         "peer": peer(row, label_of),
         "channel": row.channel,
         "size": row.size,
-        "messages": row.messages if row.is_feed else None,
+        "messages": row.subject.messages,
         "rate": row.rate(),
         "started": row.started,
         "ended": row.ended,
         "number": row.number,
-        "sha1": row.hash,
+        "sha1": row.subject.hash,
         "earlier": row.earlier,
         "why": f"{row.failure.what} {row.failure.why}" if row.failure else "",
     }
@@ -107,12 +108,12 @@ def request_texts(row: Request, label_of: LabelOf) -> tuple[str, ...]:
     return (
         str(row.number),
         str(row.side),
-        row.known_name,
-        row.hash,
+        row.subject.known_name,
+        row.subject.hash,
         state(row),
         str(row.step),
         "" if row.size is None else str(row.size),
-        str(row.messages) if row.is_feed else "",
+        "" if row.subject.messages is None else str(row.subject.messages),
         str(row.done),
         *(str(row.origins.get(origin, 0)) if mine else "" for origin in Origin),
         row.channel,

@@ -4,18 +4,17 @@ from collections.abc import Iterator
 from typing import Final
 
 from kachery_tui.errors import KacheryError
-from kachery_tui.node.ledger import ENDS, Ask, ChunkState, Origin, Request, Side, Step
+from kachery_tui.node.ledger import Ask, Origin, Request
+from kachery_tui.node.steps import ENDS, Side, Step
 from kachery_tui.tui import present
-from kachery_tui.tui.cells import BLANK, Cell, Line, Row, Tone, joined, width_of
+from kachery_tui.tui.cells import BLANK, HEAD, Cell, Line, Row, Tone, headed, joined, width_of
 from kachery_tui.tui.describe import LabelOf
+from kachery_tui.tui.describe.kinds import words_of
 
 BAR_WIDTH: Final = 8
 STEPS_A_LINE: Final = 3
 
 BRIEF_LINES: Final = 4
-
-HEAD: Final = 7
-"""Cells of the word that heads a line of the details."""
 
 _THEN: Final = " › "
 _SENT: Final = ("█", Tone.GOOD)
@@ -41,7 +40,7 @@ def request_cells(row: Request, label_of: LabelOf, now: float, *, roomy: bool = 
         step_line(row, now),
         Cell(present.byte_rate(rate) if rate >= 1 else ""),
         Cell(_left(row)),
-        Cell(amount(row)),
+        Cell(words_of(row).amount(row)),
         Cell(present.clock(row.started, now), Tone.MUTED),
         Cell(row.channel),
         Cell(peer(row, label_of)),
@@ -68,11 +67,6 @@ def was_there(row: Request) -> bool:
     return row.side is not Side.MINE and set(row.origins) == {Origin.BUCKET}
 
 
-def amount(row: Request) -> str:
-    """How large a file is, or how many messages of a feed came, or were sent."""
-    return present.messages(row.messages) if row.is_feed else present.size(row.size)
-
-
 def _left(row: Request) -> str:
     left = row.eta()
     return "" if left is None else present.eta(left)
@@ -80,8 +74,8 @@ def _left(row: Request) -> str:
 
 def percent(row: Request) -> str:
     """How much of the file is there; before any of it is, how much of it a peer has put into the bucket."""
-    if row.peer_done and not row.done:
-        return f"»{present.percent(row.peer_done, row.size)}"
+    if row.subject.peer_done and not row.done:
+        return f"»{present.percent(row.subject.peer_done, row.size)}"
     return present.percent(row.done, row.size)
 
 
@@ -99,7 +93,7 @@ def bytes_parts(row: Request) -> list[tuple[int, str, str, Tone]]:
     """The bytes of a row by where they came from (of an upload: whether they were sent), with words, glyph and tone."""
     if row.side is Side.MINE:
         parts = [(row.origins.get(origin, 0), str(origin), *present.ORIGINS[origin]) for origin in Origin]
-        parts.append((row.peer_done if row.is_active else 0, "peer sent", *present.COMING))
+        parts.append((row.subject.peer_done if row.is_active else 0, "peer sent", *present.COMING))
     else:
         parts = [
             (row.origins.get(Origin.DISK, 0), "sent", *_SENT),
@@ -121,8 +115,7 @@ def bytes_line(row: Request) -> Line:
     if row.size is None and not parts:
         return ()
     line: list[Line] = []
-    if row.is_feed or row.size is not None:
-        whole = present.count(row.messages, "message") if row.is_feed else present.size(row.size)
+    if whole := words_of(row).whole(row):
         line.append((Cell(f"{whole}{':' if parts else ''}"),))
     line.extend(
         (Cell(f"{glyph} ", tone), Cell(f"{words} {present.size(count)}"))
@@ -132,8 +125,7 @@ def bytes_line(row: Request) -> Line:
         left = f", {_left(row)} left" if _left(row) else ""
         line.append((Cell(f"{present.byte_rate(row.rate())}{left}"),))
     if row.ended is not None:
-        verb = "lasted" if row.is_feed else "took"
-        line.append((Cell(f"{verb} {present.duration(row.ended - row.started)}", Tone.MUTED),))
+        line.append((Cell(f"{row.subject.took} {present.duration(row.ended - row.started)}", Tone.MUTED),))
     return joined(line)
 
 
@@ -167,11 +159,6 @@ def which(row: Request, label_of: LabelOf, now: float) -> Line:
             (Cell(f"earlier, {present.clock(row.started, now)}", Tone.MUTED),) if row.earlier else (),
         )
     )
-
-
-def headed(word: str, line: Line) -> Line:
-    """A line with a word before it."""
-    return (Cell(word.ljust(HEAD), Tone.MUTED), *line)
 
 
 def steps_line(row: Request, now: float, width: int) -> Line:
@@ -215,8 +202,7 @@ def request_lines(row: Request, label_of: LabelOf, now: float, width: int) -> It
         newest = row.asks[-1]
         how = newest.ended or "waits for an answer"
         yield headed("asked", (Cell(f"{newest.channel}, {newest.about}: {how}; {listening(newest)}"),))
-    if row.chunks:
-        yield chunks_line(row, width)
+    yield from words_of(row).parts_line(row, width)
     if row.path is not None:
         yield headed("path", (Cell(str(row.path)),))
     for note in row.notes[-2:]:
@@ -234,13 +220,6 @@ def listening(ask: Ask) -> str:
         return "nobody was listening that shows itself"
     more = f" and {ask.present - len(ask.listening):,} more" if ask.present > len(ask.listening) else ""
     return f"listening: {', '.join(ask.listening)}{more}"
-
-
-def chunks_line(row: Request, width: int) -> Line:
-    """How many chunks are there, and their map in one line."""
-    done = sum(1 for state in row.chunks if state is ChunkState.DONE)
-    head = (Cell("chunks ", Tone.MUTED), Cell(f"{done} of {len(row.chunks)}  "))
-    return (*head, *present.chunk_map(row.chunks, max(width - width_of(head), 1)))
 
 
 def _step_lines(row: Request, now: float) -> Iterator[Line]:

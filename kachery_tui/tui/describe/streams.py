@@ -9,7 +9,6 @@ from kachery_tui.filters import FieldKind
 from kachery_tui.node.activity import Direction, StreamActivity, StreamMessage, Verdict
 from kachery_tui.node.ledger import Request
 from kachery_tui.protocol.roles import Role, Stream, role_to_publish, role_to_subscribe
-from kachery_tui.protocol.uris import SubfeedKey
 from kachery_tui.tui import present
 from kachery_tui.tui.cells import BLANK, Cell, Line, Tone, joined
 from kachery_tui.tui.describe import LabelOf
@@ -243,10 +242,7 @@ def _says(message: StreamMessage, row: Request | None) -> str:
     """What it says in a few words, its file or subfeed by name where this node knows it."""
     if row is None:
         return message.summary
-    if isinstance(row.key, SubfeedKey):
-        called = f"{row.key.feed_id[:8]}…/{row.key.subfeed_hash[:8]}…"
-    else:
-        called = f"{row.hash[:12]}…"
+    called = row.subject.short
     return message.summary.replace(called, row.name)
 
 

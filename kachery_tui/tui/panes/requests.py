@@ -6,9 +6,10 @@ import time
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from kachery_tui.filters import FieldKind, matches
-from kachery_tui.node.ledger import Request, Side, Step
+from kachery_tui.node.ledger import Request
+from kachery_tui.node.steps import Side, Step
 from kachery_tui.tui import present
-from kachery_tui.tui.cells import Cell, Line, Tone, fit_line, joined
+from kachery_tui.tui.cells import HEAD, Cell, Line, Tone, fit_line, joined
 from kachery_tui.tui.describe.request_table import (
     FIELDS,
     MOVING_SORTS,
@@ -21,7 +22,6 @@ from kachery_tui.tui.describe.request_table import (
 from kachery_tui.tui.describe.requests import (
     BAR_WIDTH,
     BRIEF_LINES,
-    HEAD,
     brief_lines,
     request_cells,
     request_lines,

@@ -1,11 +1,14 @@
 """Asking the nodes of a channel for one object: questions that are out, and who hears what is announced."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from kachery_tui.node.files.question import OnStep, Question
+from kachery_tui.node.files.subject import FileSubject
+from kachery_tui.node.files.waiter import Announcement, Heard, Waiter
 from kachery_tui.node.ledger import Ledger, Request
 from kachery_tui.node.membership import Membership
-from kachery_tui.node.question import Announcement, Heard, OnStep, Question, Waiter
+from kachery_tui.node.people import People
 from kachery_tui.protocol.envelope import Envelope
 from kachery_tui.protocol.messages import FileKey
 from kachery_tui.protocol.roles import Role
@@ -14,10 +17,9 @@ from kachery_tui.protocol.roles import Role
 class Asker:
     """Publishes requests for objects and hands what is announced to those who wait for it."""
 
-    def __init__(self, ledger: Ledger, label_of: Callable[[str], str], node_id: str) -> None:
-        self._label_of = label_of
+    def __init__(self, ledger: Ledger, people: People) -> None:
         self._ledger = ledger
-        self._node_id = node_id
+        self._people = people
         self._waiters: dict[tuple[str, str], set[Waiter]] = {}
 
     def hear(self, membership: Membership, envelope: Envelope, announcement: Announcement) -> int | None:
@@ -31,9 +33,9 @@ class Asker:
 
     @asynccontextmanager
     async def ask(
-        self, membership: Membership, key: FileKey, row: Request, on_step: OnStep
+        self, membership: Membership, key: FileKey, row: Request, file: FileSubject, on_step: OnStep
     ) -> AsyncIterator[Question]:
-        """A question for `key`, which `row` needs, to the nodes of a channel; published by its first `answer`.
+        """A question for `key` to the nodes of a channel, published by its first `answer`; `row` needs it for its `file`.
 
         `on_step(step, node id)` follows what is heard. The question and what comes of it are kept on the row.
         Raises `NotAllowed` without the role.
@@ -46,11 +48,11 @@ class Asker:
             membership,
             key,
             row,
+            file,
             waiter,
             self._ledger,
+            self._people,
             on_step,
-            label_of=self._label_of,
-            node_id=self._node_id,
         )
         try:
             yield question

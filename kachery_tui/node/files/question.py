@@ -7,15 +7,17 @@ has not heard it, when a node has said what was not true, and when the connectio
 """
 
 import asyncio
-from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
 from kachery_tui.errors import KacheryError, NobodyHasIt, TryAgain
-from kachery_tui.node.ledger import Ask, Ledger, Request, Step
+from kachery_tui.node.files.subject import FileSubject
+from kachery_tui.node.files.talk import Talk
+from kachery_tui.node.files.waiter import Heard, Waiter
+from kachery_tui.node.ledger import Ask, Ledger, Request
 from kachery_tui.node.membership import ROLE_PATIENCE, Membership
-from kachery_tui.node.talk import Talk
+from kachery_tui.node.people import People
+from kachery_tui.node.steps import Step
 from kachery_tui.node.values import Member
 from kachery_tui.protocol.manifest import CHUNK_SIZE
 from kachery_tui.protocol.messages import (
@@ -27,12 +29,6 @@ from kachery_tui.protocol.messages import (
     UploadStatus,
 )
 from kachery_tui.protocol.roles import Role, Stream
-
-WAITING_OF_ONE: Final = 4
-"""Announcements of one node on one object that may wait to be looked at; a newer one takes the place of the oldest."""
-
-MOST_WAITING: Final = 1_024
-"""The same, of all nodes. Beyond it only `finished` is taken, and beyond four times as many nothing."""
 
 MOST_QUESTIONS: Final = 20
 """How often one question is published over one connection, and over how many connections, at the most."""
@@ -47,56 +43,7 @@ what was said may have got lost, since every node takes no more than so many mes
 SETTLING: Final = 1.0
 """Seconds after which a node that has come is asked once more: it may show itself before it listens."""
 
-Announcement = UploadFileStatus | UploadFileProgress | UploadFileFailed
 OnStep = Callable[[Step, str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What a node announced of an object."""
-
-    announcement: Announcement
-    node_id: str
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether it is that the object is in the bucket."""
-        return (
-            isinstance(self.announcement, UploadFileStatus)
-            and self.announcement.status is UploadStatus.FINISHED
-        )
-
-
-@dataclass(slots=True, eq=False)
-class Waiter:
-    """What was announced of an object, for one request that waits for it."""
-
-    request: int
-    filled: asyncio.Event = field(default_factory=asyncio.Event)
-    _waiting: deque[Heard] = field(default_factory=deque)
-    _of_one: Counter[str] = field(default_factory=Counter)
-
-    def put(self, heard: Heard) -> None:
-        """Take an announcement. One node's words never push out another's."""
-        if self._of_one[heard.node_id] >= WAITING_OF_ONE:
-            self._waiting.remove(next(one for one in self._waiting if one.node_id == heard.node_id))
-        elif len(self._waiting) >= MOST_WAITING * (4 if heard.is_finished else 1):
-            return
-        else:
-            self._of_one[heard.node_id] += 1
-        self._waiting.append(heard)
-        self.filled.set()
-
-    def take(self) -> Heard | None:
-        """The next announcement, if there is one."""
-        if self._waiting:
-            heard = self._waiting.popleft()
-            self._of_one[heard.node_id] -= 1
-            if not self._of_one[heard.node_id]:
-                del self._of_one[heard.node_id]
-            return heard
-        self.filled.clear()
-        return None
 
 
 class Question:
@@ -107,22 +54,20 @@ class Question:
         membership: Membership,
         key: FileKey,
         row: Request,
+        file: FileSubject,
         waiter: Waiter,
         ledger: Ledger,
+        people: People,
         on_step: OnStep,
-        *,
-        label_of: Callable[[str], str],
-        node_id: str,
     ) -> None:
-        """`node_id` is this node's own, which is not asked."""
         self._membership = membership
         self._key = key
         self._row = row
+        self._file = file
         self._waiter = waiter
         self._ledger = ledger
         self._on_step = on_step
-        self._label_of = label_of
-        self._node_id = node_id
+        self._people = people
         self._ask: Ask | None = None
         self._talk: Talk | None = None
         self._asked: dict[str, str] = {}
@@ -150,7 +95,7 @@ class Question:
             heard = self._waiter.take()
             if heard is not None:
                 if self._hear(talk, heard, self._now):
-                    self._ledger.peer_sent(self._row, self._key.sha1, None)
+                    self._peer_has_sent(self._key.sha1, None)
                     return heard.node_id
                 self._show(talk)
                 continue
@@ -190,13 +135,13 @@ class Question:
 
     def close(self) -> None:
         """Whoever asked wants no answer any more."""
-        self._ledger.peer_sent(self._row, self._key.sha1, None)
+        self._peer_has_sent(self._key.sha1, None)
         left = "the channel was left" if self._membership.has_left else ""
         self._ended(left or "the answer is not waited for any more")
 
     def answered_by(self, node_id: str) -> None:
         """Keep on the row who has answered as it should be."""
-        self._ended(f"answered by {self._label_of(node_id)}")
+        self._ended(f"answered by {self._people.label_of(node_id)}")
 
     # -- asking ---------------------------------------------------------------------------------------------
 
@@ -227,12 +172,12 @@ class Question:
         self._published += 1
         await membership.publish_patiently(RequestFile(self._key), request=self._row.number)
         self._published_at = self._now
-        self._asked |= {member.node_id: self._label_of(member.node_id) for member in self._others()}
+        self._asked |= {member.node_id: self._people.label_of(member.node_id) for member in self._others()}
         self._ask = self._ledger.asked(
             self._row,
             membership.name,
             Stream.REQUEST_FILES,
-            _about(self._row.file, self._key),
+            _about(self._file.key, self._key),
             list(self._asked.values()),
         )
 
@@ -312,17 +257,21 @@ class Question:
     def _progress(self, progress: UploadFileProgress) -> None:
         """Keep how far a peer's upload is, and how large the file is where nothing else has told it yet."""
         row, key = self._row, progress.file_key
-        if key.sha1 != row.file.sha1 and key.chunk_of is None:
+        if key.sha1 != self._file.hash and key.chunk_of is None:
             return
-        if key.sha1 == row.file.sha1 and row.size is None:
+        if key.sha1 == self._file.hash and row.size is None:
             if progress.size > self._membership.config.limits.max_file_size:
                 return
             row.size = progress.size
-        self._ledger.peer_sent(row, key.sha1, min(progress.bytes_uploaded, row.size or 0))
+        self._peer_has_sent(key.sha1, min(progress.bytes_uploaded, row.size or 0))
+
+    def _peer_has_sent(self, sha1: str, amount: int | None) -> None:
+        if self._file.peer_has_sent(sha1, amount):
+            self._ledger.touch(self._row)
 
     def _hears(self, node_id: str, what: str) -> None:
         if self._ask is not None:
-            self._ledger.heard(self._row, self._ask, f"{self._label_of(node_id)} {what}")
+            self._ledger.heard(self._row, self._ask, f"{self._people.label_of(node_id)} {what}")
 
     def _ended(self, how: str) -> None:
         if self._ask is not None:
@@ -336,7 +285,7 @@ class Question:
     def _others(self) -> tuple[Member, ...]:
         """Who may answer: the nodes present as providers, this one left out."""
         present = self._membership.members(Stream.PROVIDE_FILES)
-        return tuple(member for member in present if member.node_id != self._node_id)
+        return tuple(member for member in present if member.node_id != self._people.node_id)
 
     # -- in vain --------------------------------------------------------------------------------------------
 
@@ -354,7 +303,7 @@ class Question:
         )
 
     def _unanswered(self, talk: Talk) -> KacheryError:
-        limits, name, label_of = self._membership.config.limits, self._membership.name, self._label_of
+        limits, name, label_of = self._membership.config.limits, self._membership.name, self._people.label_of
         if talk.untrue:
             self._ended("what was said to be in the bucket is not there as it should be")
             node_id, what = next(iter(talk.untrue.items()))

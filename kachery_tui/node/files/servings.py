@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from kachery_tui.errors import KacheryError
+from kachery_tui.node.files.wanted import Wanted
 from kachery_tui.node.ledger import Request
 from kachery_tui.node.membership import Membership
-from kachery_tui.node.wanted import Wanted
+from kachery_tui.protocol.messages import FileKey
 
 if TYPE_CHECKING:
     import asyncio
@@ -41,6 +42,7 @@ class Serving:
     """What others want of one file, on one channel."""
 
     row: Request
+    file: FileKey
     membership: Membership
     asker: str
     """Node id of who asked first, on whose account it goes."""
@@ -66,11 +68,6 @@ class Servings:
 
     def __iter__(self) -> Iterator[Serving]:
         return iter(list(self._all.values()))
-
-    @property
-    def held(self) -> int:
-        """How many files wait for a person's answer."""
-        return sum(1 for serving in self._all.values() if serving.held)
 
     def get(self, place: Place) -> Serving | None:
         """The serving of a file on a channel."""
@@ -141,4 +138,4 @@ class Servings:
 
 
 def _place_of(serving: Serving) -> Place:
-    return (serving.membership.name, serving.row.file.sha1)
+    return (serving.membership.name, serving.file.sha1)

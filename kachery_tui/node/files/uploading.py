@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,9 +11,11 @@ from typing import Final
 
 from kachery_tui.channel.values import ObjectInfo
 from kachery_tui.errors import KacheryError, TryAgain
-from kachery_tui.node.ledger import Ledger, Origin, Request, Step
+from kachery_tui.node.ledger import Ledger, Origin, Request
 from kachery_tui.node.membership import Membership
+from kachery_tui.node.rates import RateMeter
 from kachery_tui.node.retries import with_retries
+from kachery_tui.node.steps import Step
 from kachery_tui.node.threads import in_thread_with_progress
 from kachery_tui.protocol.messages import (
     FileKey,
@@ -75,9 +78,9 @@ class Uploader:
     Objects are told apart by their hash: while one is on its way, whoever wants it, too, waits for the same upload.
     """
 
-    def __init__(self, ledger: Ledger, count_uploaded: Callable[[int], None]) -> None:
+    def __init__(self, ledger: Ledger, uploaded: RateMeter) -> None:
         self._ledger = ledger
-        self._count_uploaded = count_uploaded
+        self._uploaded = uploaded
         self._under_way: dict[tuple[str, str], asyncio.Lock] = {}
         self._known: OrderedDict[tuple[str, str], Digest] = OrderedDict()
 
@@ -144,7 +147,7 @@ class Uploader:
         finally:
             announcing.cancel()
             await asyncio.gather(announcing, return_exceptions=True)
-        self._count_uploaded(size)
+        self._uploaded.add(size, time.time())
         self._remember(place, found)
 
     def _remember(self, place: tuple[str, str], found: Digest) -> None:

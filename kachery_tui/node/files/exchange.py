@@ -2,19 +2,22 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
+from typing import ClassVar
 
 from kachery_tui.errors import KacheryError, UsageError
-from kachery_tui.node.asking import Asker
-from kachery_tui.node.fetching import Fetch
-from kachery_tui.node.history_rows import broken_off
-from kachery_tui.node.ledger import Cancelled, Ledger, Request, Side, Step
+from kachery_tui.node.exchange import Exchange, must_be_active, must_have_ended
+from kachery_tui.node.files.asking import Asker
+from kachery_tui.node.files.fetching import Fetch
+from kachery_tui.node.files.providing import Provider
+from kachery_tui.node.files.pushing import push
+from kachery_tui.node.files.subject import FileSubject
+from kachery_tui.node.files.uploading import Uploader
+from kachery_tui.node.ledger import Cancelled, Request, broken_off
 from kachery_tui.node.membership import Membership, joined
-from kachery_tui.node.providing import Provider
-from kachery_tui.node.pushing import push
-from kachery_tui.node.supervisor import Supervisor
+from kachery_tui.node.parts import Parts
+from kachery_tui.node.steps import Side, Step
 from kachery_tui.node.threads import in_thread
-from kachery_tui.node.uploading import Uploader
 from kachery_tui.protocol.envelope import Envelope
 from kachery_tui.protocol.messages import (
     RequestFile,
@@ -22,49 +25,25 @@ from kachery_tui.protocol.messages import (
     UploadFileProgress,
     UploadFileStatus,
 )
-from kachery_tui.protocol.roles import Role
+from kachery_tui.protocol.roles import Kind, Role
 from kachery_tui.protocol.uris import FileUri
-from kachery_tui.storage.storage import Storage
 
 _log = logging.getLogger(__name__)
 
 
-class Files:
-    """What the node does with files, and the commands that a person has for it.
+class FileExchange(Exchange):
+    """What the node does with files, and the commands that a person has for it."""
 
-    Commands return or raise at once; what comes of them stands in the ledger.
-    """
+    kind: ClassVar[Kind] = Kind.FILES
 
-    def __init__(
-        self,
-        storage: Storage,
-        ledger: Ledger,
-        supervisor: Supervisor,
-        memberships: Mapping[str, Membership],
-        *,
-        node_id: str,
-        label_of: Callable[[str], str],
-        on_stored: Callable[[], None],
-        count_uploaded: Callable[[int], None],
-        count_downloaded: Callable[[int], None],
-    ) -> None:
-        self._storage = storage
-        self._ledger = ledger
-        self._supervisor = supervisor
-        self._memberships = memberships
-        self._node_id = node_id
-        self._on_stored = on_stored
-        self._count_downloaded = count_downloaded
-        self._asker = Asker(ledger, label_of, node_id)
-        self._uploader = Uploader(ledger, count_uploaded)
-        self._provider = Provider(storage, ledger, supervisor, self._uploader)
-        self._running: dict[int, asyncio.Task[None]] = {}
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._ledger = parts.ledger
+        self._asker = Asker(parts.ledger, parts.people)
+        self._uploader = Uploader(parts.ledger, parts.uploaded)
+        self._provider = Provider(parts, self._uploader)
+        self._running: dict[Request, asyncio.Task[None]] = {}
         self._is_ending = False
-
-    @property
-    def waiting(self) -> int:
-        """How many requests of others wait for a person's answer."""
-        return self._provider.waiting
 
     def request(self, uri: FileUri | str, channel: str | None = None) -> Request:
         """Get a file: from own storage, a bucket, or another node.
@@ -75,115 +54,124 @@ class Files:
         """
         wanted = FileUri.parse(uri) if isinstance(uri, str) else uri
         if channel is not None:
-            joined(self._memberships, channel)
-        same = self._ledger.find(
-            lambda row: row.side is Side.MINE and row.is_active and row.key == wanted.file_key
-        )
+            joined(self._parts.memberships, channel)
+        file = FileSubject(wanted)
+        same = self._ledger.find_active(Side.MINE, file)
         if same is not None:
             return same
-        row = self._ledger.open(Side.MINE, channel or "", wanted.file_key, wanted, Step.STORAGE)
+        row = self._ledger.open(Side.MINE, channel or "", file, Step.STORAGE)
         row.only_channel = channel
-        self._run(row, self._fetch)
+        self._run(row, file, self._fetch)
         return row
 
     def push(self, uri: FileUri | str, channel: str) -> Request:
         """Put a file of this node's storage into a channel's bucket and announce it, unasked."""
         wanted = FileUri.parse(uri) if isinstance(uri, str) else uri
-        membership = joined(self._memberships, channel)
+        membership = joined(self._parts.memberships, channel)
         membership.require(Role.PROVIDE_FILES)
+        file = FileSubject(wanted)
         same = self._ledger.find(
             lambda row: (
-                row.side is Side.PUSH and row.is_active and row.channel == channel and row.hash == wanted.sha1
+                row.side is Side.PUSH
+                and row.is_active
+                and row.channel == channel
+                and row.subject.hash == file.hash
             )
         )
         if same is not None:
             return same
-        row = self._ledger.open(Side.PUSH, channel, wanted.file_key, wanted, Step.CHECKING)
+        row = self._ledger.open(Side.PUSH, channel, file, Step.CHECKING)
         row.only_channel = channel
-        self._run(row, self._push)
+        self._run(row, file, self._push)
         return row
 
-    def answer(self, number: int, *, yes: bool) -> None:
+    def answer(self, row: Request, *, yes: bool) -> None:
         """Answer a request of others that waits for a person. Raises `UsageError` where none waits."""
-        self._provider.answer(self._row(number), yes=yes)
+        self._provider.answer(row, yes=yes)
 
-    def cancel(self, number: int) -> None:
+    def cancel(self, row: Request) -> None:
         """Break a request off. Raises `UsageError` when it has ended already."""
-        row = self._row(number)
-        if not row.is_active:
-            raise UsageError(f"request {number} has ended already", f"it is {row.step}")
+        must_be_active(row)
         if row.side is Side.THEIRS:
             self._provider.cancel(row)
-        elif number in self._running:
-            self._running[number].cancel()
+        elif row in self._running:
+            self._running[row].cancel()
 
-    def retry(self, number: int) -> Request:
+    def retry(self, row: Request) -> Request:
         """Try an ended request again, in the same row; verified chunks are kept. Raises `UsageError` while it runs."""
-        row = self._row(number)
-        if row.is_active:
-            raise UsageError(f"request {number} is still under way", f"it is {row.step}")
+        must_have_ended(row)
+        file = FileSubject.of(row)
         if row.side is Side.THEIRS:
             if row.earlier:
                 raise UsageError(
-                    f"request {number} of others cannot be tried again",
+                    f"request {row.number} of others cannot be tried again",
                     "it is of an earlier run of the program, and who asked then does not wait any more",
                     "Push the file instead",
                 )
             self._provider.retry(row)
             return row
         if row.only_channel is not None:
-            joined(self._memberships, row.only_channel)
+            joined(self._parts.memberships, row.only_channel)
         mine = row.side is Side.MINE
         self._ledger.reopen(row, Step.STORAGE if mine else Step.CHECKING)
-        self._run(row, self._fetch if mine else self._push)
+        self._run(row, file, self._fetch if mine else self._push)
         return row
 
     def hear(self, membership: Membership, envelope: Envelope, message: int) -> None:
         """Take a verified message about files."""
         match envelope.body:
             case RequestFile(key):
-                if envelope.from_node_id != self._node_id:
+                if envelope.from_node_id != self._parts.people.node_id:
                     self._provider.hear(membership, key, envelope.from_node_id, message)
             case UploadFileStatus() | UploadFileProgress() | UploadFileFailed() as announcement:
                 number = self._asker.hear(membership, envelope, announcement)
                 if number is not None:
                     membership.activity[announcement.STREAM].belongs_to(message, number)
 
+    def start(self) -> None:
+        """Nothing of files goes on by itself."""
+
+    def joined(self, membership: Membership) -> None:
+        """A request under way goes on over the channels that it began with."""
+
     def leave(self, membership: Membership) -> None:
         """Stop what goes on over a channel that is being left."""
         self._provider.leave(membership)
-        for row in self._ledger:
-            if row.is_active and row.only_channel == membership.name and row.number in self._running:
-                self._running[row.number].cancel()
+        for row, task in list(self._running.items()):
+            if row.is_active and row.only_channel == membership.name:
+                task.cancel()
 
     def end(self) -> None:
         """Say that the program ends: what is cancelled from now on was not cancelled by a person."""
         self._is_ending = True
 
-    async def _fetch(self, row: Request) -> None:
-        names = [row.only_channel] if row.only_channel is not None else list(self._memberships)
-        candidates = [self._memberships[name] for name in names]
-        found = await Fetch(
-            row, candidates, self._storage, self._ledger, self._asker, self._count_downloaded
-        ).run()
-        await in_thread(lambda: self._storage.touch(found.sha1))
+    async def _fetch(self, row: Request, file: FileSubject) -> None:
+        parts = self._parts
+        names = [row.only_channel] if row.only_channel is not None else list(parts.memberships)
+        candidates = [parts.memberships[name] for name in names]
+        found = await Fetch(row, file, candidates, parts, self._asker).run()
+        await in_thread(lambda: parts.storage.touch(found.sha1))
         self._ledger.end(row, Step.DONE, path=found.path)
-        self._on_stored()
+        parts.evictor.evict_soon()
 
-    async def _push(self, row: Request) -> None:
-        await push(row, self._memberships[row.channel], self._storage, self._ledger, self._uploader)
+    async def _push(self, row: Request, file: FileSubject) -> None:
+        parts = self._parts
+        await push(row, file, parts.memberships[row.channel], parts.storage, parts.ledger, self._uploader)
         self._ledger.end(row, Step.DONE)
 
-    def _run(self, row: Request, work: Callable[[Request], Awaitable[None]]) -> None:
-        task = self._supervisor.spawn(self._settle(row, work), f"request {row.number}: {row.name}")
-        self._running[row.number] = task
+    def _run(
+        self, row: Request, file: FileSubject, work: Callable[[Request, FileSubject], Awaitable[None]]
+    ) -> None:
+        settling = self._settle(row, file, work)
+        task = self._parts.supervisor.spawn(settling, f"request {row.number}: {row.name}")
+        self._running[row] = task
         task.add_done_callback(lambda done: self._has_ended(row, done))
 
     def _has_ended(self, row: Request, task: asyncio.Task[None]) -> None:
-        if self._running.get(row.number) is not task:
+        if self._running.get(row) is not task:
             # Whoever waited for the end has tried it again already.
             return
-        del self._running[row.number]
+        del self._running[row]
         # A task that is cancelled before its first step does not so much as begin to settle its row.
         if row.is_active:
             self._end_cancelled(row)
@@ -192,10 +180,12 @@ class Files:
         why = broken_off(row.side) if self._is_ending else Cancelled(f"{row.name} was cancelled")
         self._ledger.end(row, Step.CANCELLED, failure=why)
 
-    async def _settle(self, row: Request, work: Callable[[Request], Awaitable[None]]) -> None:
+    async def _settle(
+        self, row: Request, file: FileSubject, work: Callable[[Request, FileSubject], Awaitable[None]]
+    ) -> None:
         """Run a row's work to whatever end, and write that end into the row."""
         try:
-            await work(row)
+            await work(row, file)
         except asyncio.CancelledError:
             self._end_cancelled(row)
             raise
@@ -208,9 +198,3 @@ class Files:
             )
             self._ledger.end(row, Step.FAILED, failure=defect)
             raise
-
-    def _row(self, number: int) -> Request:
-        row = self._ledger.get(number)
-        if row is None:
-            raise UsageError(f"no request {number}", "", "See the list of requests")
-        return row

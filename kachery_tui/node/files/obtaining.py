@@ -1,15 +1,19 @@
 """Getting one object: from a bucket, or from a node by way of a bucket; downloaded into its place and verified."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from kachery_tui.channel.errors import MissingObject, UnexpectedSize
 from kachery_tui.errors import KacheryError, NobodyHasIt, NotAllowed, TryAgain
-from kachery_tui.node.asking import Asker
-from kachery_tui.node.ledger import Ledger, Origin, Request, Step
+from kachery_tui.node.files.asking import Asker
+from kachery_tui.node.files.subject import FileSubject
+from kachery_tui.node.ledger import Origin, Request
 from kachery_tui.node.membership import Membership
+from kachery_tui.node.parts import Parts
 from kachery_tui.node.retries import with_retries
+from kachery_tui.node.steps import Step, is_back
 from kachery_tui.node.threads import in_thread
 from kachery_tui.protocol.messages import FileKey
 from kachery_tui.storage.incoming import Incoming
@@ -17,16 +21,6 @@ from kachery_tui.storage.problems import WrongBytes
 
 BUCKET_PAUSES: Final = (0.5, 1.0, 2.0, 4.0)
 """Seconds between tries at a bucket that fails in a way that may pass."""
-
-_ORDER: Final = (
-    Step.STORAGE,
-    Step.BUCKET,
-    Step.RECONNECTING,
-    Step.ASKING,
-    Step.HELD,
-    Step.PEER_UPLOADS,
-    Step.DOWNLOADING,
-)
 
 Get = Callable[[Membership, Origin], Awaitable[None]]
 """Gets one object from a channel's bucket; the origin says whether it lay there or was sent on this request."""
@@ -38,16 +32,17 @@ class Obtainer:
     def __init__(
         self,
         row: Request,
+        file: FileSubject,
         candidates: Sequence[Membership],
-        ledger: Ledger,
+        parts: Parts,
         asker: Asker,
-        count_downloaded: Callable[[int], None],
     ) -> None:
         self._row = row
+        self._file = file
         self._candidates = list(candidates)
-        self._ledger = ledger
+        self._ledger = parts.ledger
+        self._downloaded = parts.downloaded
         self._asker = asker
-        self._count_downloaded = count_downloaded
 
     async def obtain(
         self, key: FileKey, get: Get, on_asked: Callable[[bool], None] = lambda asked: None
@@ -142,7 +137,7 @@ class Obtainer:
 
     async def _ask_on(self, membership: Membership, key: FileKey, get: Get, looking: asyncio.Lock) -> None:
         """Ask on one channel, and look into its bucket whenever a node says that the object is there."""
-        async with self._asker.ask(membership, key, self._row, self._step) as question:
+        async with self._asker.ask(membership, key, self._row, self._file, self._step) as question:
             while True:
                 node_id = await question.answer()
                 async with looking:
@@ -191,15 +186,15 @@ class Obtainer:
             if origin is not None:
                 self._ledger.count(self._row, -taken, origin)
             raise
-        self._count_downloaded(size)
+        self._downloaded.add(size, time.time())
 
     def _step(self, step: Step, node_id: str = "") -> None:
         """Follow the object furthest on its way: a row of several chunks shows one step, and it only moves on."""
         if node_id or step is Step.ASKING:
             # Whoever had it, and could not send it, is not who it comes from.
             self._row.answered_by = node_id
-        several = len(self._row.chunks) > 1
-        if several and self._row.step in _ORDER and _ORDER.index(step) < _ORDER.index(self._row.step):
+        several = len(self._file.chunks) > 1
+        if several and is_back(self._row.side, self._row.step, step):
             return
         self._ledger.enter(self._row, step)
 

@@ -4,10 +4,11 @@ import asyncio
 from typing import Final
 
 from kachery_tui.errors import KacheryError, UsageError
+from kachery_tui.node.files.subject import FileSubject
+from kachery_tui.node.files.uploading import Uploader
 from kachery_tui.node.ledger import Ledger, Origin, Request
 from kachery_tui.node.membership import Membership
 from kachery_tui.node.threads import in_thread
-from kachery_tui.node.uploading import Uploader
 from kachery_tui.protocol.messages import ChunkOf, FileKey
 from kachery_tui.protocol.roles import Role
 from kachery_tui.storage.storage import Storage
@@ -17,18 +18,23 @@ ALREADY_THERE: Final = "already in the bucket"
 
 
 async def push(
-    row: Request, membership: Membership, storage: Storage, ledger: Ledger, uploader: Uploader
+    row: Request,
+    file: FileSubject,
+    membership: Membership,
+    storage: Storage,
+    ledger: Ledger,
+    uploader: Uploader,
 ) -> None:
-    """Upload the file of `row`: in one piece, or as its manifest and its chunks where it has a manifest.
+    """Upload the `file` that `row` is about: in one piece, or as its manifest and its chunks where it has a manifest.
 
     Raises `NotAllowed` without the role, `UsageError` when the file is not here, or what the upload raises.
     """
     membership.require(Role.PROVIDE_FILES)
-    objects = await in_thread(lambda: _objects(storage, row.file))
+    objects = await in_thread(lambda: _objects(storage, file.key))
     row.size = sum(source.size for _, source in objects)
     ledger.touch(row)
     try:
-        with storage.using(row.file.sha1):
+        with storage.using(file.hash):
             async with asyncio.TaskGroup() as group:
                 for key, source in objects:
                     group.create_task(uploader.upload(membership, row, key, source))
@@ -36,7 +42,7 @@ async def push(
         raise several.exceptions[0] from None
     if set(row.origins) == {Origin.BUCKET}:
         ledger.note(row, ALREADY_THERE)
-    await in_thread(lambda: storage.touch(row.file.sha1))
+    await in_thread(lambda: storage.touch(file.hash))
 
 
 def _objects(storage: Storage, key: FileKey) -> list[tuple[FileKey, ByteSource]]:

@@ -13,16 +13,17 @@ from typing import Final
 
 from kachery_tui.config import Provide
 from kachery_tui.errors import KacheryError, NotAllowed, UsageError
-from kachery_tui.node.history_rows import broken_off
-from kachery_tui.node.ledger import Ledger, Request, Side, Step
+from kachery_tui.node.files.lookups import Lookups, Question
+from kachery_tui.node.files.servings import Serving, Servings
+from kachery_tui.node.files.subject import FileSubject
+from kachery_tui.node.files.uploading import Uploader
+from kachery_tui.node.files.wanted import Finder, Wanted
+from kachery_tui.node.ledger import Request, broken_off
 from kachery_tui.node.limits import PeerLimit
-from kachery_tui.node.lookups import Lookups, Question
 from kachery_tui.node.membership import Membership
-from kachery_tui.node.servings import Serving, Servings
-from kachery_tui.node.supervisor import Supervisor
+from kachery_tui.node.parts import Parts
+from kachery_tui.node.steps import Side, Step
 from kachery_tui.node.threads import in_thread
-from kachery_tui.node.uploading import Uploader
-from kachery_tui.node.wanted import Finder, Wanted
 from kachery_tui.protocol.messages import (
     FileKey,
     UploadFileFailed,
@@ -32,7 +33,6 @@ from kachery_tui.protocol.messages import (
 )
 from kachery_tui.protocol.roles import Role, Stream
 from kachery_tui.protocol.uris import FileUri
-from kachery_tui.storage.storage import Storage
 
 _log = logging.getLogger(__name__)
 
@@ -65,29 +65,18 @@ CONSENT_LASTS: Final = 600.0
 class Provider:
     """Serves what other nodes request, one row a file however many chunks of it and however many askers."""
 
-    def __init__(
-        self,
-        storage: Storage,
-        ledger: Ledger,
-        supervisor: Supervisor,
-        uploader: Uploader,
-    ) -> None:
-        self._storage = storage
-        self._ledger = ledger
-        self._supervisor = supervisor
+    def __init__(self, parts: Parts, uploader: Uploader) -> None:
+        self._storage = parts.storage
+        self._ledger = parts.ledger
+        self._supervisor = parts.supervisor
         self._uploader = uploader
-        self._finder = Finder(storage)
-        self._lookups = Lookups(supervisor, self._finder.find, self._take_up, self._refuse_lookup)
+        self._finder = Finder(parts.storage)
+        self._lookups = Lookups(parts.supervisor, self._finder.find, self._take_up, self._refuse_lookup)
         self._servings = Servings()
         self._unvouched: dict[str, list[Question]] = {}
         """Who waits for a link's file to be read, by the link's sha1."""
         self._verifying = asyncio.Lock()
         self._refusals = PeerLimit(REFUSALS_PER_SECOND, burst=REFUSALS_PER_SECOND * 5)
-
-    @property
-    def waiting(self) -> int:
-        """How many files wait for a person's answer."""
-        return self._servings.held
 
     def hear(self, membership: Membership, key: FileKey, asker: str, message: int) -> None:
         """Take a request for one object. Whether it is here is found out in the background; if not, nothing is said."""
@@ -159,9 +148,9 @@ class Provider:
         if serving is None or (not serving.row.is_active and serving.row.step is not Step.DONE):
             # A failed or declined one was a try of its own: the new request starts afresh.
             uri = FileUri(wanted.root, name=wanted.name)
-            row = self._ledger.open(Side.THEIRS, membership.name, FileKey(wanted.root), uri, Step.CHECKING)
+            row = self._ledger.open(Side.THEIRS, membership.name, FileSubject(uri), Step.CHECKING)
             row.size = wanted.size
-            serving = Serving(row, membership, asker)
+            serving = Serving(row, uri.file_key, membership, asker)
             self._servings.begin(place, serving)
         elif not serving.row.is_active:
             self._ledger.resume(serving.row, Step.CHECKING)
@@ -367,11 +356,11 @@ class Provider:
         serving.consent_until = time.time() + CONSENT_LASTS
         serving.failure = None
         self._ledger.reopen(row, Step.CHECKING)
-        self._servings.resume((membership.name, row.file.sha1), serving.asker)
+        self._servings.resume((membership.name, serving.file.sha1), serving.asker)
         self._supervisor.spawn(self._send_again(serving), f"{membership.name}: provide again")
 
     async def _send_again(self, serving: Serving) -> None:
-        wanted = await in_thread(lambda: self._finder.find(serving.row.file))
+        wanted = await in_thread(lambda: self._finder.find(serving.file))
         if wanted is not None and not wanted.is_vouched:
             found = wanted
             if not await in_thread(lambda: self._finder.vouch(found)):
@@ -388,4 +377,4 @@ class Provider:
             if serving.membership is membership:
                 if serving.row.is_active:
                     self.cancel(serving.row)
-                self._servings.forget((membership.name, serving.row.file.sha1))
+                self._servings.forget((membership.name, serving.file.sha1))

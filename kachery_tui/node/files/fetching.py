@@ -1,15 +1,18 @@
 """Getting one file: own storage, then the buckets, then the nodes of the channels; verified, and put where it belongs."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from kachery_tui.channel.errors import MissingObject
 from kachery_tui.errors import KacheryError, NobodyHasIt, TryAgain
-from kachery_tui.node.asking import Asker
-from kachery_tui.node.ledger import ChunkState, Ledger, Origin, Request, Step
+from kachery_tui.node.files.asking import Asker
+from kachery_tui.node.files.obtaining import Obtainer
+from kachery_tui.node.files.subject import ChunkState, FileSubject
+from kachery_tui.node.ledger import Origin, Request
 from kachery_tui.node.membership import Membership
-from kachery_tui.node.obtaining import Obtainer
+from kachery_tui.node.parts import Parts
+from kachery_tui.node.steps import Step
 from kachery_tui.node.threads import in_thread
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.manifest import CHUNK_SIZE, Manifest
@@ -17,7 +20,6 @@ from kachery_tui.protocol.messages import ChunkOf, FileKey
 from kachery_tui.protocol.objects import file_object
 from kachery_tui.storage.incoming import Incoming
 from kachery_tui.storage.problems import StillArriving, WrongBytes, WrongManifest
-from kachery_tui.storage.storage import Storage
 from kachery_tui.storage.values import Found
 
 LARGEST_MANIFEST: Final = CHUNK_SIZE
@@ -40,17 +42,17 @@ class Fetch:
     def __init__(
         self,
         row: Request,
+        file: FileSubject,
         candidates: Sequence[Membership],
-        storage: Storage,
-        ledger: Ledger,
+        parts: Parts,
         asker: Asker,
-        count_downloaded: Callable[[int], None],
     ) -> None:
         self._row = row
+        self._file = file
         self._candidates = list(candidates)
-        self._storage = storage
-        self._ledger = ledger
-        self._obtainer = Obtainer(row, candidates, ledger, asker, count_downloaded)
+        self._storage = parts.storage
+        self._ledger = parts.ledger
+        self._obtainer = Obtainer(row, file, candidates, parts, asker)
         self._came_from: dict[int, Origin] = {}
 
     async def run(self) -> Found:
@@ -69,7 +71,7 @@ class Fetch:
                 await asyncio.sleep(ARRIVING_PAUSE)
 
     async def _walk(self) -> Found:
-        row, key = self._row, self._row.file
+        row, key = self._row, self._file.key
         found = await in_thread(lambda: self._storage.find(key.sha1))
         if found is not None:
             row.size = found.size
@@ -92,7 +94,7 @@ class Fetch:
             raise KacheryError(f"the manifest {sha1[:12]}… was received and is gone again", "", "Try again")
         kept = data
         try:
-            return await in_thread(lambda: Manifest.parse(kept, self._row.file.sha1))
+            return await in_thread(lambda: Manifest.parse(kept, self._file.hash))
         except ProtocolError as error:
             raise KacheryError(
                 f"the manifest that the URI names is not this file's: {error.what}",
@@ -114,7 +116,7 @@ class Fetch:
             if incoming is None or incoming.chunks[0].end != info.size:
                 if incoming is not None:
                     incoming.close(keep=False)
-                name_on_disk = self._row.file_uri.name if counted else None
+                name_on_disk = self._file.uri.name if counted else None
                 incoming = await in_thread(
                     lambda: self._storage.receive(
                         key.sha1, info.size, name=name_on_disk, origin=membership.name
@@ -135,18 +137,18 @@ class Fetch:
 
     async def _in_chunks(self, manifest: Manifest) -> Found:
         """Get a file chunk by chunk, several at a time; what an earlier try verified is not fetched again."""
-        row, sha1 = self._row, self._row.file.sha1
+        row, sha1 = self._row, self._file.hash
         self._check_size(self._candidates[0], manifest.size, None)
         origin = ", ".join(membership.name for membership in self._candidates)
         incoming = await in_thread(
             lambda: self._storage.receive(
-                sha1, manifest.size, manifest=manifest, name=row.file_uri.name, origin=origin
+                sha1, manifest.size, manifest=manifest, name=self._file.uri.name, origin=origin
             )
         )
         keep = True
         try:
             row.size = manifest.size
-            row.chunks = [ChunkState.MISSING] * len(manifest.chunks)
+            self._file.chunks = [ChunkState.MISSING] * len(manifest.chunks)
             for index in incoming.verified:
                 self._arrived(manifest, index, Origin.DISK)
             for _ in range(CHUNK_ROUNDS):
@@ -186,11 +188,12 @@ class Fetch:
 
     def _take_back(self, incoming: Incoming, manifest: Manifest, error: WrongBytes) -> None:
         """Bring the row in line with chunks that turned out to be wrong when the whole file was checked."""
+        self._ledger.enter(self._row, Step.BUCKET)
         self._ledger.note(self._row, f"{error.what}: fetched again")
-        for index, state in enumerate(self._row.chunks):
+        for index, state in enumerate(self._file.chunks):
             if state is ChunkState.DONE and index not in incoming.verified:
                 chunk = manifest.chunks[index]
-                self._row.chunks[index] = ChunkState.MISSING
+                self._file.chunks[index] = ChunkState.MISSING
                 self._ledger.count(
                     self._row, chunk.start - chunk.end, self._came_from.get(index, Origin.BUCKET)
                 )
@@ -198,14 +201,14 @@ class Fetch:
     def _arrived(self, manifest: Manifest, index: int, origin: Origin) -> None:
         """Count a chunk that was on this machine already."""
         chunk = manifest.chunks[index]
-        self._row.chunks[index] = ChunkState.DONE
+        self._file.chunks[index] = ChunkState.DONE
         self._came_from[index] = origin
         self._ledger.count(self._row, chunk.end - chunk.start, origin)
 
     async def _chunk(self, incoming: Incoming, manifest: Manifest, index: int) -> None:
         row, chunk = self._row, manifest.chunks[index]
-        key = FileKey(chunk.sha1, chunk_of=ChunkOf(FileKey(row.file.sha1), chunk.start, chunk.end))
-        row.chunks[index] = ChunkState.MOVING
+        key = FileKey(chunk.sha1, chunk_of=ChunkOf(FileKey(self._file.hash), chunk.start, chunk.end))
+        self._file.chunks[index] = ChunkState.MOVING
         source = await in_thread(lambda: self._storage.find_key(key))
         if source is not None:
             try:
@@ -222,10 +225,10 @@ class Fetch:
             self._came_from[index] = came_from
 
         def on_asked(asked: bool) -> None:
-            row.chunks[index] = ChunkState.ASKED if asked else ChunkState.MOVING
+            self._file.chunks[index] = ChunkState.ASKED if asked else ChunkState.MOVING
 
         await self._obtainer.obtain(key, get, on_asked)
-        row.chunks[index] = ChunkState.DONE
+        self._file.chunks[index] = ChunkState.DONE
         self._ledger.touch(row)
 
     def _check_size(self, membership: Membership, size: int, at_most: int | None) -> None:

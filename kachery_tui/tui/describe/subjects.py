@@ -1,0 +1,31 @@
+"""What the screen says of a request that depends on the kind of what it is about."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+
+from kachery_tui.node.ledger import Request
+from kachery_tui.tui.cells import Line
+
+
+class SubjectWords(ABC):
+    """The words of one kind."""
+
+    @abstractmethod
+    def amount(self, row: Request) -> str:
+        """How much it is, for a column."""
+
+    @abstractmethod
+    def whole(self, row: Request) -> str:
+        """How much it is, in a sentence; empty while that is not known."""
+
+    @abstractmethod
+    def progress(self, row: Request) -> tuple[str, str]:
+        """How far it is in full, with the word that heads it."""
+
+    def parts_line(self, row: Request, width: int) -> Iterator[Line]:
+        """The parts that it travels in, in one line if it has any."""
+        yield from ()
+
+    def parts_map(self, row: Request, width: int) -> Iterator[Line]:
+        """How each of them stands."""
+        yield from ()
