@@ -22,7 +22,6 @@ class KacheryError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
-    retryable: ClassVar[bool] = False
 
     def __init__(self, what: str, why: str = "", do: str = "") -> None:
         super().__init__(what, why, do)
@@ -55,7 +54,6 @@ class TryAgain(KacheryError):
     """A service or the network failed in a way that may pass."""
 
     exit_code = 4
-    retryable = True
 
 
 class NotAllowed(KacheryError):

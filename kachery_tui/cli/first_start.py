@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from kachery_tui.cli.local_hub import LocalHub, hub_is_installed
 from kachery_tui.cli.logs import log_to
 from kachery_tui.cli.output import say
-from kachery_tui.cli.screen import run_screen, with_options
+from kachery_tui.cli.running import run_screen, with_options
 from kachery_tui.config import (
     NodeConfig,
     ScreenConfig,

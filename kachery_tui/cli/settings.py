@@ -66,7 +66,7 @@ def check(args: Namespace) -> int:
 
 def _screen_problems(file: Path, config: NodeConfig) -> Iterator[Problem]:
     """What only the screen knows of: themes, actions and keys."""
-    from kachery_tui.cli.screen import theme_problem
+    from kachery_tui.cli.running import theme_problem
     from kachery_tui.tui.actions import ACTIONS
     from kachery_tui.tui.keymap import Keymap
 

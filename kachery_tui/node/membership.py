@@ -239,6 +239,25 @@ class Membership:
                 "Check the network and the channel's service, then try again",
             ) from None
 
+    async def ready_for(self, role: Role, reconnecting: Callable[[], None]) -> None:
+        """Wait until the service is reached and `role` is in force; `reconnecting` is called if it is not reached now.
+
+        Raises `NotAllowed` without the role, `TryAgain` when one of the two does not come to be.
+        """
+        self.require(role)
+        if not self.is_connected:
+            reconnecting()
+            await self.wait_connected()
+        if not await self.wait_role(role, ROLE_PATIENCE):
+            streams = ROLE_TABLE[role]
+            raise TryAgain(
+                f"the role {role} is not in force on {self.name}",
+                self.activity[streams.publishes].problem
+                or self.activity[streams.subscribes].problem
+                or f"the service did not confirm it within {ROLE_PATIENCE:.0f} s",
+                "Look at the channel's roles",
+            )
+
     async def wait_role(self, role: Role, patience: float) -> bool:
         """Wait until `role` is in force; whether it came to be within `patience` seconds."""
         try:

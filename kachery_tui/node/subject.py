@@ -2,13 +2,20 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self
 
 from kachery_tui.errors import UsageError
 from kachery_tui.protocol.roles import Kind
 
-if TYPE_CHECKING:
-    from kachery_tui.node.ledger import Request
+
+class About(Protocol):
+    """A row of the ledger, as far as its subject goes."""
+
+    number: int
+
+    @property
+    def subject(self) -> "Subject":
+        """What it is about."""
 
 
 class Subject(ABC):
@@ -103,7 +110,7 @@ class Subject(ABC):
         """Correct progress that ended together with the program."""
 
     @classmethod
-    def of(cls, row: "Request") -> Self:
+    def of(cls, row: About) -> Self:
         """The subject of a row that is about this kind. Raises `UsageError` for a row of another kind."""
         if isinstance(row.subject, cls):
             return row.subject

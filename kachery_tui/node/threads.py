@@ -14,14 +14,7 @@ class Aborted(Exception):
 
 async def in_thread(work: Callable[[], T]) -> T:
     """Run `work` in a thread. A cancelled caller still waits for its end, so that nothing is used behind its back."""
-    running = asyncio.ensure_future(asyncio.to_thread(work))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait([running])
-        if not running.cancelled():
-            running.exception()
-        raise
+    return await in_thread_with_progress(lambda _: work())
 
 
 async def in_thread_with_progress(

@@ -267,21 +267,26 @@ def _prepare(db: sqlite3.Connection) -> None:
         for statement in statements(_ADDED):
             db.execute(statement)
         return
-    db.execute("BEGIN EXCLUSIVE")
-    try:
-        if version_of(db) != SCHEMA_VERSION:
-            for kind, name in db.execute(
-                "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'trigger') AND name NOT LIKE 'sqlite_%'"
-            ).fetchall():
-                db.execute(f'DROP {kind} IF EXISTS "{name}"')
-            for statement in statements(_SCHEMA + _ADDED):
-                db.execute(statement)
-            db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
+    transact(db, _begin_anew, "EXCLUSIVE")
+
+
+def _begin_anew(db: sqlite3.Connection) -> None:
+    # Another process may have come first.
+    if version_of(db) == SCHEMA_VERSION:
+        return
+    made = db.execute(
+        "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'trigger') AND name NOT LIKE 'sqlite_%'"
+    ).fetchall()
+    for kind, name in made:
+        db.execute(f'DROP {kind} IF EXISTS "{name}"')
+    make_schema(db, _SCHEMA + _ADDED, SCHEMA_VERSION)
+
+
+def make_schema(db: sqlite3.Connection, schema: str, version: int) -> None:
+    """Make what `schema` says, and have the file say of which version it is."""
+    for statement in statements(schema):
+        db.execute(statement)
+    db.execute(f"PRAGMA user_version={version}")
 
 
 def version_of(db: sqlite3.Connection) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from kachery_tui.errors import KacheryError, TryAgain
-from kachery_tui.storage.database import connection, is_locked, statements, version_of
+from kachery_tui.storage.database import connection, is_locked, make_schema, version_of
 from kachery_tui.storage.modes import PRIVATE, Modes
 from kachery_tui.storage.sqlite_file import SqliteFile, set_mode, transact
 
@@ -125,20 +125,15 @@ class KeptDatabase(SqliteFile):
                     raise _Damaged(str(error)) from error
                 raise
             return
-        db.execute("BEGIN EXCLUSIVE")
-        try:
-            # Another process may have come first.
-            if version_of(db) != SCHEMA_VERSION:
-                if db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                    raise _Damaged("it holds tables of another program")
-                for statement in statements(self._schema):
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-            db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
+        transact(db, self._begin, "EXCLUSIVE")
+
+    def _begin(self, db: sqlite3.Connection) -> None:
+        # Another process may have come first.
+        if version_of(db) == SCHEMA_VERSION:
+            return
+        if db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            raise _Damaged("it holds tables of another program")
+        make_schema(db, self._schema, SCHEMA_VERSION)
 
 
 def as_text(data: bytes) -> str:

@@ -112,9 +112,12 @@ def set_mode(path: Path, modes: Modes) -> None:
                         raise
 
 
-def transact(db: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
-    """Run `work` in a transaction: all of it or nothing. Whoever comes second waits, and then reads what is new."""
-    db.execute("BEGIN IMMEDIATE")
+def transact(db: sqlite3.Connection, work: Callable[[sqlite3.Connection], T], mode: str = "IMMEDIATE") -> T:
+    """Run `work` in a transaction: all of it or nothing. Whoever comes second waits, and then reads what is new.
+
+    In the mode `EXCLUSIVE` nobody reads meanwhile: for making or changing a schema.
+    """
+    db.execute(f"BEGIN {mode}")
     try:
         result = work(db)
         db.execute("COMMIT")

@@ -1,13 +1,11 @@
 """`Storage`: this node's disk. The one class that the floors above use."""
 
-import io
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
 
 from kachery_tui.errors import KacheryError, NotAllowed, UsageError
 from kachery_tui.protocol.keys import PrivateKey
@@ -39,9 +37,6 @@ from kachery_tui.storage.values import (
     Totals,
     TrashedFile,
 )
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 
 class Storage:
@@ -186,17 +181,6 @@ class Storage:
         """A small file whole, its hash checked; None if it is not here (or broken), UsageError if it is larger."""
         return self._files.read_bytes(sha1, max_bytes)
 
-    def open_range(self, sha1: str, start: int, end: int) -> BinaryIO:
-        """The bytes from `start` up to `end` of a file, as a stream. UsageError if it is not here or shorter."""
-        found = self.find(sha1)
-        if found is None or not 0 <= start <= end <= found.size:
-            why = "it is not here" if found is None else f"it has {found.size:,} bytes"
-            raise UsageError(f"cannot read bytes {start}-{end} of {sha1}", why)
-        try:
-            return io.BufferedReader(_Range(found.path, start, end), 1 << 20)
-        except OSError as error:
-            raise explain(error, f"cannot read {found.path}") from error
-
     def manifest_of(self, sha1: str) -> Manifest | None:
         """The file's manifest, if storage has it and knows that it is."""
         return self._files.manifest_of(sha1)
@@ -296,26 +280,3 @@ class Storage:
         if stored.added_bytes:
             self._trash.drop(stored.uri.sha1)
         return stored
-
-
-class _Range(io.RawIOBase):
-    """A range of a file as a stream of its own."""
-
-    def __init__(self, path: Path, start: int, end: int) -> None:
-        super().__init__()
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self._position, self._end = start, end
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        view = memoryview(buffer)[: self._end - self._position]
-        count = os.preadv(self._fd, [view], self._position) if view else 0
-        self._position += count
-        return count
-
-    def close(self) -> None:
-        if not self.closed:
-            os.close(self._fd)
-        super().close()

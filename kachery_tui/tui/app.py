@@ -14,11 +14,11 @@ from textual.binding import Binding, BindingType
 
 from kachery_tui.errors import UsageError
 from kachery_tui.tui.actions import ACTIONS
-from kachery_tui.tui.driver import MirrorDriver
 from kachery_tui.tui.keymap import Keymap
 from kachery_tui.tui.memory import Memory, recall, remember
 from kachery_tui.tui.screen import MainScreen
-from kachery_tui.tui.terminal import BELL, KEEP_TITLE, TITLE_BEFORE, copy_sequence, title_sequence
+from kachery_tui.tui.terminal.driver import MirrorDriver
+from kachery_tui.tui.terminal.sequences import BELL, KEEP_TITLE, TITLE_BEFORE, copy_sequence, title_sequence
 from kachery_tui.tui.tour import Hint, Tour
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class KacheryApp(App[None], inherit_bindings=False):
         self._show_main(node)
 
     def _show_main(self, node: Node) -> None:
-        self.push_screen(MainScreen(node, self._tour, self._person_keys, self._memory))
+        self.push_screen(MainScreen(node, self, self._tour, self._person_keys, self._memory))
 
     def on_key(self, event: Key) -> None:
         """Hand a key to the main screen.

@@ -8,7 +8,7 @@ from kachery_tui.tui.here import PaneName
 
 if TYPE_CHECKING:
     from kachery_tui.node.node import Node
-    from kachery_tui.tui.screen import MainScreen
+    from kachery_tui.tui.desk import Desk
 
 
 def jump_problem(node: Node, text: str) -> str:
@@ -20,17 +20,17 @@ def jump_problem(node: Node, text: str) -> str:
     return f"no pane or channel {text}; panes: {', '.join(PaneName)}"
 
 
-def jump_to(screen: MainScreen, text: str) -> None:
+def jump_to(desk: Desk, text: str) -> None:
     """Go there; to what is no place, nothing happens."""
-    number = _request(screen.node, text)
+    number = _request(desk.node, text)
     pane = _pane(text)
-    if text in screen.node.memberships:
-        screen.look_at_channel(text)
-        screen.go(PaneName.STREAMS)
+    if text in desk.node.memberships:
+        desk.look_at_channel(text)
+        desk.go(PaneName.STREAMS)
     elif number is not None:
-        screen.show_request(number)
+        desk.show_request(number)
     elif pane is not None:
-        screen.go(pane)
+        desk.go(pane)
 
 
 def _pane(text: str) -> PaneName | None:

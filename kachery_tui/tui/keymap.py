@@ -53,8 +53,8 @@ class Keymap:
         self._refuse_clashes()
 
     def key_of(self, action: Action | str) -> str:
-        """How an action's key is printed; empty where it has none."""
-        key = self._keys[action if isinstance(action, str) else action.id]
+        """How an action's key is printed; empty where it has none, and for what is no action."""
+        key = self._keys.get(action if isinstance(action, str) else action.id, "")
         return _SHOWN.get(key, key if len(key) == 1 else key.capitalize())
 
     def action_at(self, event: Key, pane: PaneName) -> Action | None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 
 from kachery_tui.errors import KacheryError
-from kachery_tui.tui.actions import ACTIONS, BY_ID
+from kachery_tui.tui.actions import ACTIONS, BY_ID, available
+from kachery_tui.tui.actions.help import help_lines
 from kachery_tui.tui.actions.requests import ask_for_uri
 from kachery_tui.tui.cells import Cell, Tone
+from kachery_tui.tui.desk import Desk
 from kachery_tui.tui.header import header_line, tab_at, tabs_line, title
 from kachery_tui.tui.here import ChannelRow, Here, PaneName
 from kachery_tui.tui.layout import LEAST_HEIGHT, LEAST_WIDTH, LEFT, arrange, too_small
@@ -24,11 +26,10 @@ from kachery_tui.tui.panes.log import LogPane
 from kachery_tui.tui.panes.pane import Pane
 from kachery_tui.tui.panes.requests import RequestsPane
 from kachery_tui.tui.panes.streams import StreamsPane
-from kachery_tui.tui.serving import ServingScreen
 from kachery_tui.tui.watch import Watch
 from kachery_tui.tui.widgets.banner import Banner
 from kachery_tui.tui.widgets.cell_line import CellLine, CellLines
-from kachery_tui.tui.widgets.footer import Footer
+from kachery_tui.tui.widgets.footer import Footer, Offer
 from kachery_tui.tui.widgets.prompt import Prompt
 from kachery_tui.tui.widgets.row_list import RowList
 
@@ -38,15 +39,18 @@ if TYPE_CHECKING:
 
     from kachery_tui.node.node import Node
     from kachery_tui.protocol.uris import SubfeedKey
-    from kachery_tui.tui.app import KacheryApp
+    from kachery_tui.tui.desk import Program
     from kachery_tui.tui.keymap import Keymap
     from kachery_tui.tui.memory import Memory
     from kachery_tui.tui.tour import Tour
 
 _log = logging.getLogger(__name__)
 
+LAST_OFFERS: Final = ("help", "quit")
+"""Actions that the footer always offers, and at the end."""
 
-class MainScreen(ServingScreen):
+
+class MainScreen(Desk):
     """Panes over one node. It keeps where the person is, and nothing of the node."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back", show=False)]
@@ -61,22 +65,22 @@ class MainScreen(ServingScreen):
     }
     """
 
-    def __init__(self, node: Node, tour: Tour, keymap: Keymap, memory: Memory) -> None:
+    def __init__(self, node: Node, program: Program, tour: Tour, keymap: Keymap, memory: Memory) -> None:
         super().__init__(node)
+        self.program = program
         self.tour = tour
         self.pace = Pace(self, self.look_in_time)
         self.notice = ""
-        self.actions = ACTIONS
         self._keymap = keymap
         self._memory = memory
-        self._watch = Watch(node, self.notices, ring=self.kachery_app.ring, key_of=keymap.key_of)
+        self._watch = Watch(node, self.notices, ring=program.ring, key_of=keymap.key_of)
         self._current = self._before = PaneName.REQUESTS
         self._zoomed = False
         self._channel = ""
         self._leaving = False
         self._last_act = ""
         kinds = (ChannelsPane, StreamsPane, RequestsPane, CachePane, FeedsPane, LogPane)
-        self._panes: dict[PaneName, Pane] = {kind.NAME: kind(node) for kind in kinds}
+        self._panes: dict[PaneName, Pane] = {kind.NAME: kind(node, keymap.key_of) for kind in kinds}
         for pane in self._panes.values():
             pane.take_up(memory.pane(pane.NAME))
 
@@ -212,7 +216,7 @@ class MainScreen(ServingScreen):
 
     def look_in_time(self) -> None:
         """The look that comes by itself: not while the screen is held still, nor while the line is busy."""
-        if not self.kachery_app.may_look:
+        if not self.program.may_look:
             return
         if self.pace.is_held:
             self._look_at_frame(self.now)
@@ -234,7 +238,16 @@ class MainScreen(ServingScreen):
                 pane.look(now)
         here = self.here
         self.tour.follow(here, self._last_act)
-        self.query_one(Footer).offer(here)
+        self._offer(here)
+
+    def _offer(self, here: Here) -> None:
+        """Show in the footer which keys do something."""
+        offers = [
+            Offer(action.id, here.key_of(action.id), action.label_at(here)) for action in available(here)
+        ]
+        first = [offer for offer in offers if offer.action_id not in LAST_OFFERS]
+        last = [Offer(id_, here.key_of(id_), BY_ID[id_].label_at(here)) for id_ in LAST_OFFERS]
+        self.query_one(Footer).offer(first, last)
 
     def _look_at_frame(self, now: float) -> None:
         """Header, tabs, banners: what shows also while the panes are held still."""
@@ -250,7 +263,7 @@ class MainScreen(ServingScreen):
         )
         if self._leaving:
             return
-        self.kachery_app.set_terminal_title(title(self.node))
+        self.program.set_terminal_title(title(self.node))
         self.query_one("#tabs", CellLine).show(tabs_line(self.node, self._current, self._keymap.key_of))
         self._watch.look(now)
         self.query_one("#trouble", Banner).tell(self.notices.line)
@@ -288,7 +301,7 @@ class MainScreen(ServingScreen):
 
     def leave(self) -> None:
         """Close the node, then the screen. Asked a second time, do not wait for the node."""
-        self.kachery_app.leave()
+        self.program.leave()
 
     def say_farewell(self) -> None:
         """Say that the node is closing, and look at it no more: it is being taken apart."""
@@ -298,13 +311,10 @@ class MainScreen(ServingScreen):
         self.look()
         self._leaving = True
 
-    @property
-    def kachery_app(self) -> KacheryApp:
-        """The program around this screen."""
-        from kachery_tui.tui.app import KacheryApp
-
-        assert isinstance(self.app, KacheryApp)
-        return self.app
+    def show_help(self) -> None:
+        """Lay what every key does here over the panes."""
+        here = self.here
+        self.view(f"Keys in {here.pane}", lambda: help_lines(here, ACTIONS))
 
     def set_filter(self, text: str, pane: Pane | None = None) -> None:
         """Show only the rows of a pane (the current one) that a filter leaves."""

@@ -9,7 +9,6 @@ from typing import Final
 
 from kachery_tui.node.steps import Side, Step
 from kachery_tui.protocol.uris import FileUri
-from kachery_tui.tui.actions import BY_ID
 from kachery_tui.tui.here import Here
 
 _KEY: Final = re.compile(r"\{([a-z-]+)\}")
@@ -65,7 +64,7 @@ class Tour:
         if hint is None:
             return ""
         text = hint.text if self._ready or not hint.before else hint.before
-        text = _KEY.sub(lambda found: key_of(found[1]) if found[1] in BY_ID else found[0], text)
+        text = _KEY.sub(lambda found: key_of(found[1]) or found[0], text)
         text = _LONG_HASH.sub(r"\1…", _MANIFEST.sub("", text))
         if len(self._hints) == 1:
             return f"{text}  ({key_of('hint')}: dismiss)"

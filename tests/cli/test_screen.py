@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kachery_tui.cli.parser import parse
-from kachery_tui.cli.screen import with_options
+from kachery_tui.cli.running import with_options
 from kachery_tui.config import ScreenConfig
 from kachery_tui.errors import UsageError
 from tests.cli.commands import Shell

@@ -282,3 +282,24 @@ async def test_what_lies_in_the_bucket_is_not_read_again(
             await old.ask(uri.file_key)
             await until(lambda times=times: old.said(uri.sha1).count("finished") == times)  # type: ignore[misc]
         assert len(read) == 1
+
+
+async def test_a_no_leaves_what_an_earlier_yes_sends_alone(tmp_path: Path, lab: Path) -> None:
+    async with (
+        running_node(tmp_path / "ben", lab, roles=PROVIDE, provide="ask") as ben,
+        running_node(tmp_path / "ana", lab, roles=REQUEST) as ana,
+    ):
+        row = ana.files.request(ben.storage.store_bytes(b"asked for twice").uri)
+        await until(lambda: row.step is Step.HELD)
+        (asked,) = theirs(ben)
+        serving = ben.files._provider._servings.of_row(asked.number)
+        assert serving is not None
+        sending = asyncio.create_task(asyncio.sleep(60))
+        serving.under_way["ab" * 20] = sending
+        ben.answer(asked, yes=False)
+        assert (asked.step, asked.is_active, serving.held) == (Step.UPLOADING, True, {})
+        with pytest.raises(TryAgain, match="declined"):
+            await row.outcome()
+        ben.cancel(asked)
+        assert asked.step is Step.CANCELLED
+        await asyncio.wait([sending])

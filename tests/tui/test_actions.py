@@ -16,8 +16,8 @@ from kachery_tui.node.steps import Side, Step
 from kachery_tui.protocol.uris import FileUri
 from kachery_tui.storage.storage import Storage
 from kachery_tui.tui.actions import ACTIONS, BY_ID, available
+from kachery_tui.tui.actions.help import help_lines
 from kachery_tui.tui.app import KacheryApp
-from kachery_tui.tui.dialogs.help import help_lines
 from kachery_tui.tui.here import Here, PaneName
 from kachery_tui.tui.keymap import TAKEN, Keymap
 from kachery_tui.tui.screen import MainScreen

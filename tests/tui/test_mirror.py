@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kachery_tui.tui.mirror import SYNC_END, SYNC_START, Mirror, is_aside
+from kachery_tui.tui.terminal.mirror import SYNC_END, SYNC_START, Mirror, is_aside
 from tests.emulator import Emulator
 
 COLUMNS, ROWS = 16, 5

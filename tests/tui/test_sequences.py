@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from kachery_tui.tui.terminal import MOST_BYTES, copy_sequence
+from kachery_tui.tui.terminal.sequences import MOST_BYTES, copy_sequence
 
 TEXT = "sha1://" + "ab" * 20 + "/ä.dat"
 ENCODED = base64.b64encode(TEXT.encode()).decode()

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from textual.app import App
 
-from kachery_tui.tui.stray import LONGEST_LINE, Stray, caught_output
+from kachery_tui.tui.terminal.stray import LONGEST_LINE, Stray, caught_output
 
 NOISE = """
 import logging, os, subprocess, sys, threading, warnings
 from pathlib import Path
 from textual.app import App
-from kachery_tui.tui.stray import caught_output
+from kachery_tui.tui.terminal.stray import caught_output
 
 lines = []
 
@@ -105,7 +105,7 @@ def test_lines_are_bounded_and_empty_ones_left_out(caplog: pytest.LogCaptureFixt
 
 def test_logging_that_prints_does_not_go_round() -> None:
     stray = Stray()
-    logger = logging.getLogger("kachery_tui.tui.stray")
+    logger = logging.getLogger("kachery_tui.tui.terminal.stray")
 
     class Printing(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:

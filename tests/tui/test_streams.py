@@ -9,7 +9,8 @@ from kachery_tui.node.activity import RECENT_MESSAGES, Direction, StreamActivity
 from kachery_tui.node.node import Node
 from kachery_tui.protocol.roles import Role, Stream
 from kachery_tui.tui.here import PaneName
-from kachery_tui.tui.panes.streams import BUSY_PAUSE, StreamsPane, lane_columns, message_columns
+from kachery_tui.tui.panes.streams import StreamsPane, lane_columns, message_columns
+from kachery_tui.tui.panes.two_lists import BUSY_PAUSE
 from kachery_tui.tui.widgets.columns import widths
 from tests.nodes import put_file, running_node, until
 from tests.tui.screens import NARROW, WIDE, Person, at_the_screen, unstarted_node

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kachery_tui.tui.thrift import BURST_BYTES, BYTES_PER_SECOND, Thrift
+from kachery_tui.tui.terminal.thrift import BURST_BYTES, BYTES_PER_SECOND, Thrift
 
 
 def frames_of(

@@ -5,7 +5,6 @@ A client that attaches with the serial it got last is sent what was said since, 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from kachery_tui.hub.pubsub.frames import MODES, Action, Attach, Code, Fault, Flag, Frame, Publish
@@ -19,21 +18,12 @@ _OVERHEAD: Final = 512
 """Bytes that a kept frame takes beside its own: the objects that hold it, and its places in two queues."""
 
 
-@dataclass(slots=True)
-class Counts:
-    """What has been done so far."""
-
-    published: int = 0
-    delivered: int = 0
-
-
 class Channels:
     """All channels of a hub. `new_id` gives unguessable texts of letters and digits."""
 
     def __init__(self, limits: Limits, new_id: Callable[[], str]) -> None:
         self.topics = Topics(limits)
         self.presence = Presence(self.topics, limits, new_id)
-        self.counts = Counts()
         self._limits = limits
         self._epoch = new_id()
 
@@ -126,7 +116,6 @@ class Channels:
         }
         topic = self.topics.make(publish.channel)
         outgoing = Outgoing(frame)
-        self.counts.published += len(messages)
         for listener in topic.listeners(Flag.SUBSCRIBE):
             self._deliver(listener, session.id, outgoing, now)
         size = outgoing.pack() + _OVERHEAD
@@ -135,7 +124,6 @@ class Channels:
 
     def _deliver(self, session: Session, from_connection: str, outgoing: Outgoing, now: Now) -> None:
         if session.echo or from_connection != session.id:
-            self.counts.delivered += 1
             session.send_shared(outgoing, now.monotonic)
 
     def _part(self, session: Session, name: str) -> None:

@@ -13,7 +13,7 @@ from kachery_tui.node.feeds.bucket import SubfeedObjects
 from kachery_tui.node.feeds.shelf import Shelf
 from kachery_tui.node.feeds.subject import SubfeedSubject
 from kachery_tui.node.ledger import Ask, Origin, Request
-from kachery_tui.node.membership import ROLE_PATIENCE, ChannelLeft, Membership
+from kachery_tui.node.membership import ChannelLeft, Membership
 from kachery_tui.node.parts import Parts
 from kachery_tui.node.steps import Step
 from kachery_tui.protocol.errors import ProtocolError
@@ -149,17 +149,9 @@ class FollowOnChannel:
 
     async def _subscribe(self) -> None:
         """Ask the owner's node to tell what is new. Raises `NotAllowed` without the role."""
-        membership = self.membership
-        membership.require(Role.REQUEST_FEEDS)
-        if not membership.is_connected:
-            self._ledger.enter(self._row, Step.RECONNECTING)
-            await membership.wait_connected()
-        if not await membership.wait_role(Role.REQUEST_FEEDS, ROLE_PATIENCE):
-            raise TryAgain(
-                f"the role {Role.REQUEST_FEEDS} is not in force on {membership.name}",
-                membership.activity[Stream.REQUEST_FEEDS].problem or "the service did not confirm it",
-                "Look at the channel's roles",
-            )
+        await self.membership.ready_for(
+            Role.REQUEST_FEEDS, lambda: self._ledger.enter(self._row, Step.RECONNECTING)
+        )
         await self._ask_anew(first=True)
 
     async def _ask_anew(self, *, first: bool) -> None:

@@ -146,6 +146,9 @@ class Fetch:
             )
         )
         keep = True
+        if row.step is Step.VERIFYING:
+            # Another program had the file in hand after all.
+            self._ledger.enter(row, Step.BUCKET)
         try:
             row.size = manifest.size
             self._file.chunks = [ChunkState.MISSING] * len(manifest.chunks)

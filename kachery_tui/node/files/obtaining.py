@@ -193,10 +193,11 @@ class Obtainer:
         if node_id or step is Step.ASKING:
             # Whoever had it, and could not send it, is not who it comes from.
             self._row.answered_by = node_id
+        row = self._row
         several = len(self._file.chunks) > 1
-        if several and is_back(self._row.side, self._row.step, step):
-            return
-        self._ledger.enter(self._row, step)
+        # A thread may still say something of a row that has just ended.
+        if row.is_active and not (several and is_back(row.side, row.step, step)):
+            self._ledger.enter(row, step)
 
 
 def _most_telling(reasons: Sequence[KacheryError]) -> KacheryError:

@@ -280,7 +280,11 @@ class Provider:
             self._start(serving, wanted)
 
     def _decline(self, serving: Serving, reason: str) -> None:
-        self._end(serving, Step.DECLINED)
+        if serving.under_way:
+            # What an earlier yes was for is still being sent.
+            self._ledger.enter(serving.row, Step.UPLOADING)
+        else:
+            self._end(serving, Step.DECLINED)
         self._drop_held(serving, reason)
 
     def _drop_held(self, serving: Serving, reason: str) -> None:

@@ -15,7 +15,7 @@ from kachery_tui.node.files.subject import FileSubject
 from kachery_tui.node.files.talk import Talk
 from kachery_tui.node.files.waiter import Heard, Waiter
 from kachery_tui.node.ledger import Ask, Ledger, Request
-from kachery_tui.node.membership import ROLE_PATIENCE, Membership
+from kachery_tui.node.membership import Membership
 from kachery_tui.node.people import People
 from kachery_tui.node.steps import Step
 from kachery_tui.node.values import Member
@@ -147,11 +147,7 @@ class Question:
 
     async def _begin(self) -> Talk:
         membership = self._membership
-        if not membership.is_connected:
-            self._on_step(Step.RECONNECTING, "")
-            await membership.wait_connected()
-        if not await membership.wait_role(Role.REQUEST_FILES, ROLE_PATIENCE):
-            raise self._not_in_force()
+        await membership.ready_for(Role.REQUEST_FILES, lambda: self._on_step(Step.RECONNECTING, ""))
         self._begun += 1
         self._published = 0
         if self._begun > MOST_QUESTIONS:
@@ -288,19 +284,6 @@ class Question:
         return tuple(member for member in present if member.node_id != self._people.node_id)
 
     # -- in vain --------------------------------------------------------------------------------------------
-
-    def _not_in_force(self) -> KacheryError:
-        membership = self._membership
-        problem = (
-            membership.activity[Stream.REQUEST_FILES].problem
-            or membership.activity[Stream.PROVIDE_FILES].problem
-            or f"the service did not confirm it within {ROLE_PATIENCE:.0f} s"
-        )
-        return TryAgain(
-            f"the role {Role.REQUEST_FILES} is not in force on {membership.name}",
-            problem,
-            "Look at the channel's roles",
-        )
 
     def _unanswered(self, talk: Talk) -> KacheryError:
         limits, name, label_of = self._membership.config.limits, self._membership.name, self._people.label_of

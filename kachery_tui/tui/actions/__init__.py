@@ -1,4 +1,4 @@
-"""Every action of the screen, in one registry: id, key, words, why it cannot be done, and what it does.
+"""Every action of the desk, in one registry: id, key, words, why it cannot be done, and what it does.
 
 A module for each subject. Keys are plain: Ctrl+S and Ctrl+Q stop a terminal, Ctrl+A and Ctrl+B belong to screen and tmux.
 """

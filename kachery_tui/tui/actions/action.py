@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final
 from kachery_tui.tui.here import Here, PaneName
 
 if TYPE_CHECKING:
-    from kachery_tui.tui.screen import MainScreen
+    from kachery_tui.tui.desk import Desk
 
 AVAILABLE: Final = ""
 
 EVERYWHERE: Final = frozenset(PaneName)
 
-Act = Callable[["MainScreen", Here], None]
+Act = Callable[["Desk", Here], None]
 
 
 class Group(StrEnum):
@@ -38,7 +38,7 @@ class Action:
     `key` is what is pressed unless the person has remapped it: a printable character as it is, else Textual's name of
     the key; none where only the palette offers it. `about` says in a sentence what it does. `unavailable` gives the
     reason why it cannot be done here and now, or nothing. `footer` says whether the footer may offer it, `changes`
-    whether it changes anything but the screen, which read-only mode refuses, `needs_node` whether it must wait for
+    whether it changes anything but the desk, which read-only mode refuses, `needs_node` whether it must wait for
     the node to have started. `also` is a second key, as long as the first was not remapped.
     """
 

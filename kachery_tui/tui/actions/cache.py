@@ -23,7 +23,7 @@ from kachery_tui.tui.undo import Undo
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from kachery_tui.tui.screen import MainScreen
+    from kachery_tui.tui.desk import Desk
 
     File = Entry | BucketFile | TrashedFile
 
@@ -51,7 +51,7 @@ def _bytes(files: Sequence[File]) -> int:
 
 
 def _run(
-    screen: MainScreen,
+    desk: Desk,
     here: Here,
     job: Job,
     work: Callable[[Job], Awaitable[None]],
@@ -60,13 +60,13 @@ def _run(
     job.stop = f"{here.key_of('cancel')} stops it"
 
     async def run() -> None:
-        screen.jobs.append(job)
+        desk.jobs.append(job)
         try:
             await work(job)
         finally:
-            screen.jobs.remove(job)
+            desk.jobs.remove(job)
 
-    job.task = screen.run(run(), f"screen: {job.verb}")
+    job.task = desk.run(run(), f"screen: {job.verb}")
 
 
 async def _each(job: Job, files: Sequence[File], act: Callable[[str], Awaitable[None]]) -> None:
@@ -79,13 +79,13 @@ async def _each(job: Job, files: Sequence[File], act: Callable[[str], Awaitable[
 # Pins
 
 
-def _pin(screen: MainScreen, here: Here) -> None:
+def _pin(desk: Desk, here: Here) -> None:
     entries = _entries(here)
     pinned = not all(entry.pinned for entry in entries)
     todo = [entry for entry in entries if entry.pinned is not pinned]
 
     async def pin(job: Job, *, to: bool) -> None:
-        await _each(job, todo, lambda sha1: screen.node.cache.pin(sha1, pinned=to))
+        await _each(job, todo, lambda sha1: desk.node.cache.pin(sha1, pinned=to))
 
     async def work(job: Job) -> None:
         try:
@@ -94,14 +94,12 @@ def _pin(screen: MainScreen, here: Here) -> None:
             # What was done before it was stopped, or failed, can be taken back as well.
             done = todo[: job.nth]
             verb = "pinning" if pinned else "unpinning"
-            screen.undo.push(
-                Undo(f"{verb} {_names(done)}", partial(pin, Job("", of=len(todo)), to=not pinned))
-            )
-            screen.clear_marks()
+            desk.undo.push(Undo(f"{verb} {_names(done)}", partial(pin, Job("", of=len(todo)), to=not pinned)))
+            desk.clear_marks()
         if len(todo) > 1:
-            screen.tell(sum_words(len(todo), _bytes(todo)), title="Pinned" if pinned else "Unpinned")
+            desk.tell(sum_words(len(todo), _bytes(todo)), title="Pinned" if pinned else "Unpinned")
 
-    _run(screen, here, Job("pinning" if pinned else "unpinning", of=len(todo)), work)
+    _run(desk, here, Job("pinning" if pinned else "unpinning", of=len(todo)), work)
 
 
 def _pin_unavailable(here: Here) -> str:
@@ -120,25 +118,25 @@ def _verifiable(here: Here) -> list[Entry]:
     return [entry for entry in _entries(here) if entry.kind != "void"]
 
 
-def _verify(screen: MainScreen, here: Here) -> None:
+def _verify(desk: Desk, here: Here) -> None:
     entries = _verifiable(here)
     damaged: list[Entry] = []
 
     async def work(job: Job) -> None:
         for nth, entry in enumerate(entries, 1):
             job.turn_to(nth, _name(entry), entry.size)
-            if not await screen.node.cache.verify(entry.sha1, progress=job.progress):
+            if not await desk.node.cache.verify(entry.sha1, progress=job.progress):
                 damaged.append(entry)
-                screen.notices.post(f"verify {entry.sha1}", Notice(_damage(entry, here)))
-        screen.clear_marks()
+                desk.notices.post(f"verify {entry.sha1}", Notice(_damage(entry, here)))
+        desk.clear_marks()
         good = len(entries) - len(damaged)
         if good:
             words = f"{_names(entries)}: every byte is as the URI says"
             if damaged:
                 words = f"{present.count(good, 'file')} of {len(entries)} as their URIs say"
-            screen.tell(words, title="✓ Verified")
+            desk.tell(words, title="✓ Verified")
 
-    _run(screen, here, Job("verifying", of=len(entries)), work)
+    _run(desk, here, Job("verifying", of=len(entries)), work)
 
 
 def _damage(entry: Entry, here: Here) -> str:
@@ -160,10 +158,10 @@ def _verify_unavailable(here: Here) -> str:
 # The trash
 
 
-def _trash_or_restore(screen: MainScreen, here: Here) -> None:
+def _trash_or_restore(desk: Desk, here: Here) -> None:
     trashed = [item for item in here.targets if isinstance(item, TrashedFile)]
     if trashed:
-        _run(screen, here, Job("restoring", of=len(trashed)), partial(_restore, screen, trashed))
+        _run(desk, here, Job("restoring", of=len(trashed)), partial(_restore, desk, trashed))
         return
     entries = [entry for entry in _entries(here) if not entry.pinned]
     pinned = len(_entries(here)) - len(entries)
@@ -177,9 +175,9 @@ def _trash_or_restore(screen: MainScreen, here: Here) -> None:
 
     def answered(yes: bool | None) -> None:
         if yes:
-            _run(screen, here, Job("trashing", of=len(entries)), partial(_trash, screen, entries))
+            _run(desk, here, Job("trashing", of=len(entries)), partial(_trash, desk, entries))
 
-    screen.app.push_screen(
+    desk.app.push_screen(
         Confirm(f"Move {what} to the trash?", about=" ".join(part for part in about if part)), answered
     )
 
@@ -189,44 +187,44 @@ def _one(entry: Entry) -> str:
     return f"{kind}{_name(entry)} ({present.size(_bytes([entry]))})"
 
 
-async def _trash(screen: MainScreen, entries: Sequence[Entry], job: Job) -> None:
+async def _trash(desk: Desk, entries: Sequence[Entry], job: Job) -> None:
     gone: list[Entry] = []
 
     async def trash(sha1: str) -> None:
-        await screen.node.cache.trash(sha1)
+        await desk.node.cache.trash(sha1)
         gone.append(entries[len(gone)])
 
     async def restore() -> None:
         for entry in gone:
-            await screen.node.cache.restore(entry.sha1)
+            await desk.node.cache.restore(entry.sha1)
 
     try:
         await _each(job, entries, trash)
     finally:
         if gone:
-            screen.undo.push(Undo(f"trashing {_names(gone)}", restore))
-        screen.clear_marks()
-    screen.tell(sum_words(len(gone), _bytes(gone)), title="In the trash")
+            desk.undo.push(Undo(f"trashing {_names(gone)}", restore))
+        desk.clear_marks()
+    desk.tell(sum_words(len(gone), _bytes(gone)), title="In the trash")
 
 
-async def _restore(screen: MainScreen, files: Sequence[TrashedFile], job: Job) -> None:
+async def _restore(desk: Desk, files: Sequence[TrashedFile], job: Job) -> None:
     back: list[TrashedFile] = []
 
     async def restore(sha1: str) -> None:
-        await screen.node.cache.restore(sha1)
+        await desk.node.cache.restore(sha1)
         back.append(files[len(back)])
 
     async def trash() -> None:
         for file in back:
-            await screen.node.cache.trash(file.sha1)
+            await desk.node.cache.trash(file.sha1)
 
     try:
         await _each(job, files, restore)
     finally:
         if back:
-            screen.undo.push(Undo(f"restoring {_names(back)}", trash))
-        screen.clear_marks()
-    screen.tell(sum_words(len(back), _bytes(back)), title="Back in storage")
+            desk.undo.push(Undo(f"restoring {_names(back)}", trash))
+        desk.clear_marks()
+    desk.tell(sum_words(len(back), _bytes(back)), title="Back in storage")
 
 
 def _trash_unavailable(here: Here) -> str:
@@ -250,15 +248,15 @@ def _empty_unavailable(here: Here) -> str:
     return f"look into the trash first ({here.key_of('trash-view')})"
 
 
-def _empty(screen: MainScreen, _here: Here) -> None:
+def _empty(desk: Desk, _here: Here) -> None:
     async def ask() -> None:
-        totals, trashed = await asyncio.gather(screen.node.cache.totals(), screen.node.cache.trashed())
+        totals, trashed = await asyncio.gather(desk.node.cache.totals(), desk.node.cache.trashed())
         if not trashed.entries:
-            screen.tell("there is nothing in it", title="The trash is empty")
+            desk.tell("there is nothing in it", title="The trash is empty")
             return
         number = len(trashed.entries)
         files = f"more than {number:,} files" if trashed.more else present.count(number, "file")
-        screen.app.push_screen(
+        desk.app.push_screen(
             Confirm(
                 f"Remove all that is in the trash: {files}, {present.size(totals.trash_bytes)}?",
                 about="They are gone for good: this cannot be undone.",
@@ -269,31 +267,31 @@ def _empty(screen: MainScreen, _here: Here) -> None:
 
     def answered(yes: bool | None) -> None:
         if yes:
-            screen.run(empty(), "screen: empty the trash")
+            desk.run(empty(), "screen: empty the trash")
 
     async def empty() -> None:
-        freed = await screen.node.cache.empty_trash()
-        _pane(screen).show_view(CacheView.TRASH)
-        screen.tell(f"{present.size(freed)} freed", title="The trash is empty")
+        freed = await desk.node.cache.empty_trash()
+        _pane(desk).show_view(CacheView.TRASH)
+        desk.tell(f"{present.size(freed)} freed", title="The trash is empty")
 
-    screen.run(ask(), "screen: look into the trash")
+    desk.run(ask(), "screen: look into the trash")
 
 
 # Where a file is
 
 
-def _path(screen: MainScreen, here: Here) -> None:
+def _path(desk: Desk, here: Here) -> None:
     file = here.selection
 
     async def show() -> None:
         if not isinstance(file, Entry | BucketFile):
             return
-        path = await screen.node.cache.path_of(file.sha1)
+        path = await desk.node.cache.path_of(file.sha1)
         if path is None:
             raise KacheryError(f"{_name(file)} is not on this disk", "it was moved or removed meanwhile")
-        screen.app.push_screen(PathView(_name(file), path))
+        desk.app.push_screen(PathView(_name(file), path))
 
-    screen.run(show(), "screen: find a file")
+    desk.run(show(), "screen: find a file")
 
 
 def _path_unavailable(here: Here) -> str:
@@ -311,17 +309,17 @@ def _path_unavailable(here: Here) -> str:
 # Views
 
 
-def _pane(screen: MainScreen) -> CachePane:
-    pane = screen.pane_of(PaneName.CACHE)
+def _pane(desk: Desk) -> CachePane:
+    pane = desk.pane_of(PaneName.CACHE)
     assert isinstance(pane, CachePane)
     return pane
 
 
-def _view(screen: MainScreen, _here: Here, *, view: CacheView) -> None:
+def _view(desk: Desk, _here: Here, *, view: CacheView) -> None:
     """Show a view, or from it go back to the storage."""
-    pane = _pane(screen)
+    pane = _pane(desk)
     pane.show_view(CacheView.STORAGE if pane.view is view else view)
-    screen.go(PaneName.CACHE)
+    desk.go(PaneName.CACHE)
 
 
 def _bucket_unavailable(here: Here) -> str:

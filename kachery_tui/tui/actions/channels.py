@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 
     from kachery_tui.protocol.roles import Role
     from kachery_tui.tui.cells import Line
-    from kachery_tui.tui.screen import MainScreen
+    from kachery_tui.tui.desk import Desk
 
 PATIENCE: Final = 5.0
 """Seconds until a role that is not in force by then is told to be waiting; a service takes far less."""
 
 
-def open_row(screen: MainScreen, row: ChannelRow) -> None:
+def open_row(desk: Desk, row: ChannelRow) -> None:
     """Tell all about a channel; ask for a role of it, or give it up."""
     if row.role is not None:
-        screen.action_act("role")
+        desk.action_act("role")
         return
 
     def lines() -> Iterator[Line]:
-        membership = screen.node.memberships.get(row.channel)
+        membership = desk.node.memberships.get(row.channel)
         return iter(()) if membership is None else channel_lines(membership)
 
-    screen.view(f"Channel {row.channel}", lines, live=True)
+    desk.view(f"Channel {row.channel}", lines, live=True)
 
 
 def open_label(here: Here, row: ChannelRow) -> str:
@@ -39,28 +39,28 @@ def open_label(here: Here, row: ChannelRow) -> str:
     return "Details" if row.role is None else _role_label(here)
 
 
-def _role(screen: MainScreen, here: Here) -> None:
+def _role(desk: Desk, here: Here) -> None:
     row = here.selection
     if isinstance(row, ChannelRow) and row.role is not None:
-        asked = row.role not in screen.node.memberships[row.channel].asked
-        screen.run(_set_role(screen, row.channel, row.role, asked=asked), "screen: set a role")
+        asked = row.role not in desk.node.memberships[row.channel].asked
+        desk.run(_set_role(desk, row.channel, row.role, asked=asked), "screen: set a role")
 
 
-async def _set_role(screen: MainScreen, channel: str, role: Role, *, asked: bool) -> None:
-    await screen.node.set_role(channel, role, asked=asked)
+async def _set_role(desk: Desk, channel: str, role: Role, *, asked: bool) -> None:
+    await desk.node.set_role(channel, role, asked=asked)
     done = f"{'asking for' if asked else 'giving up'} {role} on {channel}"
-    screen.undo.push(Undo(done, partial(screen.node.set_role, channel, role, asked=not asked)))
-    membership = screen.node.memberships.get(channel)
+    desk.undo.push(Undo(done, partial(desk.node.set_role, channel, role, asked=not asked)))
+    membership = desk.node.memberships.get(channel)
     if membership is None:
         return
     if not asked:
-        screen.tell(
+        desk.tell(
             f"does not {meaning(channel, role).replace(' and ', ' nor ')} by it", title=f"{role} is given up"
         )
     elif role not in membership.granted or not await membership.wait_role(role, PATIENCE):
-        screen.tell(why_not(membership, role), title=f"{role} is asked for, not in force")
+        desk.tell(why_not(membership, role), title=f"{role} is asked for, not in force")
     else:
-        screen.tell(f"asked, granted, and now it may {meaning(channel, role)}", title=f"{role} is in force")
+        desk.tell(f"asked, granted, and now it may {meaning(channel, role)}", title=f"{role} is in force")
 
 
 def _role_unavailable(here: Here) -> str:
@@ -77,10 +77,10 @@ def _role_label(here: Here) -> str:
     return "Ask/give up role"
 
 
-def _next_channel(screen: MainScreen, here: Here) -> None:
+def _next_channel(desk: Desk, here: Here) -> None:
     names = list(here.node.memberships)
     at = names.index(here.channel) if here.channel in names else -1
-    screen.look_at_channel(names[(at + 1) % len(names)])
+    desk.look_at_channel(names[(at + 1) % len(names)])
 
 
 def _next_channel_unavailable(here: Here) -> str:

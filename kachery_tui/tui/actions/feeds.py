@@ -27,7 +27,7 @@ from kachery_tui.tui.here import FeedMessage, Here, PaneName
 if TYPE_CHECKING:
     from kachery_tui.protocol.canonical import JsonObject
     from kachery_tui.protocol.feeds import SignedMessage
-    from kachery_tui.tui.screen import MainScreen
+    from kachery_tui.tui.desk import Desk
 
 _FEEDS: Final = frozenset({PaneName.FEEDS})
 
@@ -35,21 +35,21 @@ SHOWN_PATHS: Final = 60
 """Cells for the numbers that can be drawn, in the dialog that asks for one."""
 
 
-def open_message(screen: MainScreen, chosen: FeedMessage) -> None:
+def open_message(desk: Desk, chosen: FeedMessage) -> None:
     """Show a message in full."""
     subfeed = chosen.subfeed
 
     async def show() -> None:
-        for message in await screen.node.feeds.messages(subfeed.key, chosen.number, 1):
-            await _view(screen, subfeed, message)
+        for message in await desk.node.feeds.messages(subfeed.key, chosen.number, 1):
+            await _view(desk, subfeed, message)
 
-    screen.run(show(), "screen: read a message")
+    desk.run(show(), "screen: read a message")
 
 
-async def _view(screen: MainScreen, subfeed: SubfeedState, message: SignedMessage) -> None:
+async def _view(desk: Desk, subfeed: SubfeedState, message: SignedMessage) -> None:
     lines = await in_thread(lambda: tuple(message_lines(subfeed, message)))
     copies = await in_thread(lambda: message_json(message))
-    screen.view(message_title(subfeed, message.number), lambda: lines, copies=copies)
+    desk.view(message_title(subfeed, message.number), lambda: lines, copies=copies)
 
 
 def _subfeed(here: Here) -> SubfeedState | None:
@@ -66,25 +66,25 @@ def _subfeed(here: Here) -> SubfeedState | None:
 # Own feeds
 
 
-def _create(screen: MainScreen, here: Here) -> None:
+def _create(desk: Desk, here: Here) -> None:
     made: list[SubfeedUri] = []
 
     async def admit(name: str) -> str:
         try:
-            made.append(await screen.node.feeds.create(name))
+            made.append(await desk.node.feeds.create(name))
         except KacheryError as error:
             return str(error)
         return ""
 
     def go_on(name: str | None) -> None:
         if name is not None and made:
-            screen.show_subfeed(SubfeedKey(made[-1].feed_id, ""))
+            desk.show_subfeed(SubfeedKey(made[-1].feed_id, ""))
             append, copy = here.key_of("append"), here.key_of("copy")
-            screen.tell(
+            desk.tell(
                 f"{append} appends a message, {copy} copies its URI", title=f"{name or 'A feed'} is made"
             )
 
-    screen.app.push_screen(
+    desk.app.push_screen(
         Ask(
             "Create a feed",
             about="its name on this node, as programs load it; may be left empty. Others know it by its URI",
@@ -96,7 +96,7 @@ def _create(screen: MainScreen, here: Here) -> None:
     )
 
 
-def _append(screen: MainScreen, here: Here) -> None:
+def _append(desk: Desk, here: Here) -> None:
     # Where nothing is appended, nothing of the editor is loaded.
     from kachery_tui.tui.dialogs.json_edit import JsonEdit
 
@@ -108,13 +108,13 @@ def _append(screen: MainScreen, here: Here) -> None:
     async def admit(name: str, message: JsonObject) -> str:
         uri = SubfeedUri(state.key.feed_id, name)
         try:
-            added = await screen.node.feeds.append(uri, [message])
+            added = await desk.node.feeds.append(uri, [message])
         except KacheryError as error:
             return str(error)
         key = uri.key(DEFAULT_SUBFEED)
         if key != state.key:
             # So that its row has the feed's name from the first moment on.
-            await screen.node.feeds.look()
+            await desk.node.feeds.look()
         appended.append((key, added[-1].number))
         return ""
 
@@ -122,10 +122,10 @@ def _append(screen: MainScreen, here: Here) -> None:
         if taken and appended:
             key, number = appended[-1]
             if key != state.key:
-                screen.show_subfeed(key)
-            screen.tell(f"message {number:,} of {feed_title(state)}", title="Appended")
+                desk.show_subfeed(key)
+            desk.tell(f"message {number:,} of {feed_title(state)}", title="Appended")
 
-    screen.app.push_screen(
+    desk.app.push_screen(
         JsonEdit(
             f"Append to {feed_title(state)}",
             subfeed=_name_to_type(state),
@@ -154,9 +154,9 @@ def _feeds(here: Here) -> dict[str, SubfeedState]:
     return {item.key.feed_id: item for item in here.targets if isinstance(item, SubfeedState)}
 
 
-def _delete(screen: MainScreen, here: Here) -> None:
+def _delete(desk: Desk, here: Here) -> None:
     feeds = _feeds(here)
-    states = [state for state in screen.node.feeds.book if state.key.feed_id in feeds]
+    states = [state for state in desk.node.feeds.book if state.key.feed_id in feeds]
     what = present.count(len(feeds), "feed")
     if len(feeds) == 1:
         what = f"the feed {clip(feed_title(next(iter(feeds.values()))), 40)}"
@@ -174,15 +174,15 @@ def _delete(screen: MainScreen, here: Here) -> None:
 
     async def delete() -> None:
         for feed_id in feeds:
-            await screen.node.feeds.delete(SubfeedUri(feed_id))
-        screen.clear_marks()
-        screen.tell(f"{messages} in {subfeeds}", title=f"{present.count(len(feeds), 'feed')} deleted")
+            await desk.node.feeds.delete(SubfeedUri(feed_id))
+        desk.clear_marks()
+        desk.tell(f"{messages} in {subfeeds}", title=f"{present.count(len(feeds), 'feed')} deleted")
 
     def answered(yes: bool | None) -> None:
         if yes:
-            screen.run(delete(), "screen: delete feeds")
+            desk.run(delete(), "screen: delete feeds")
 
-    screen.app.push_screen(
+    desk.app.push_screen(
         Confirm(f"Delete {what} with {messages} in {subfeeds}?", about=about, grave=True), answered
     )
 
@@ -198,29 +198,29 @@ def _delete_unavailable(here: Here) -> str:
 # Drawing
 
 
-def _plot(screen: MainScreen, here: Here) -> None:
+def _plot(desk: Desk, here: Here) -> None:
     if _answers(here):
-        requests.provide(screen, here)
+        requests.provide(desk, here)
         return
     state = _subfeed(here)
     if state is not None:
         number = here.selection.number if isinstance(here.selection, FeedMessage) else state.here - 1
-        screen.run(_ask_for_path(screen, state, number), "screen: read a message")
+        desk.run(_ask_for_path(desk, state, number), "screen: read a message")
 
 
-async def _ask_for_path(screen: MainScreen, state: SubfeedState, number: int) -> None:
-    messages = await screen.node.feeds.messages(state.key, number, 1)
+async def _ask_for_path(desk: Desk, state: SubfeedState, number: int) -> None:
+    messages = await desk.node.feeds.messages(state.key, number, 1)
     # A path stands in a line to type into, which shows what it gets as it is.
     found = [path for path in numbers(messages[0].message) if path.isprintable()] if messages else []
     if not found:
-        screen.tell_why_not(f"there is no number in message {number:,}", title="Plot: not now")
+        desk.tell_why_not(f"there is no number in message {number:,}", title="Plot: not now")
         return
 
     def draw(path: str | None) -> None:
         if path is not None:
-            _show_plot(screen, state, path)
+            _show_plot(desk, state, path)
 
-    screen.app.push_screen(
+    desk.app.push_screen(
         Ask(
             "Draw a number",
             about=f"over the messages, as they come. In message {number:,}: {clip(', '.join(found), SHOWN_PATHS)}",
@@ -232,11 +232,11 @@ async def _ask_for_path(screen: MainScreen, state: SubfeedState, number: int) ->
     )
 
 
-def _show_plot(screen: MainScreen, state: SubfeedState, path: str) -> None:
+def _show_plot(desk: Desk, state: SubfeedState, path: str) -> None:
     from kachery_tui.tui.dialogs.plot_view import PlotView, Series
 
-    series = Series(state, path, reader(screen.node, state.key))
-    screen.app.push_screen(PlotView(title(state), series, screen.node.supervisor.spawn))
+    series = Series(state, path, reader(desk.node, state.key))
+    desk.app.push_screen(PlotView(title(state), series, desk.node.supervisor.spawn))
 
 
 def _answers(here: Here) -> bool:

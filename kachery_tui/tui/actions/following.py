@@ -15,8 +15,8 @@ from kachery_tui.tui.here import PaneName
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kachery_tui.tui.desk import Desk
     from kachery_tui.tui.here import Here
-    from kachery_tui.tui.screen import MainScreen
 
 
 def is_feed_uri(text: str) -> bool:
@@ -33,30 +33,30 @@ def feed_uri_problem(text: str) -> str:
     return ""
 
 
-async def follow(screen: MainScreen, uri: str, done: Callable[[SubfeedKey], None]) -> str:
+async def follow(desk: Desk, uri: str, done: Callable[[SubfeedKey], None]) -> str:
     """Follow a subfeed over all channels; `done` gets its key, and what is returned says why it cannot be followed."""
     try:
-        row = await screen.node.feeds.follow(uri.strip())
+        row = await desk.node.feeds.follow(uri.strip())
     except KacheryError as error:
         return str(error)
     done(SubfeedSubject.of(row).key)
     return ""
 
 
-def _ask(screen: MainScreen, _here: Here) -> None:
+def _ask(desk: Desk, _here: Here) -> None:
     followed: list[SubfeedKey] = []
 
     def go_on(uri: str | None) -> None:
         if uri is not None and followed:
-            screen.show_subfeed(followed[-1])
+            desk.show_subfeed(followed[-1])
 
-    screen.app.push_screen(
+    desk.app.push_screen(
         Ask(
             "Follow a feed",
             about="feed://… as its owner gave it; without a subfeed's name, the one called messages",
             takes="Follow",
             check=feed_uri_problem,
-            admit=lambda uri: follow(screen, uri, followed.append),
+            admit=lambda uri: follow(desk, uri, followed.append),
         ),
         go_on,
     )

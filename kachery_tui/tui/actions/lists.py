@@ -17,24 +17,24 @@ from kachery_tui.tui.here import PaneName
 from kachery_tui.tui.prompts import ask_for_filter
 
 if TYPE_CHECKING:
+    from kachery_tui.tui.desk import Desk
     from kachery_tui.tui.here import Here
     from kachery_tui.tui.panes.pane import Pane
-    from kachery_tui.tui.screen import MainScreen
 
 
 _MARKABLE: Final = frozenset({PaneName.REQUESTS, PaneName.CACHE, PaneName.FEEDS})
 
 
-def _filter(screen: MainScreen, _here: Here) -> None:
-    ask_for_filter(screen)
+def _filter(desk: Desk, _here: Here) -> None:
+    ask_for_filter(desk)
 
 
 def _filter_unavailable(here: Here) -> str:
     return AVAILABLE if here.can.filters else "this list has no filter"
 
 
-def _failures(screen: MainScreen, here: Here) -> None:
-    screen.set_filter("" if here.can.filter_text == here.can.failures else here.can.failures)
+def _failures(desk: Desk, here: Here) -> None:
+    desk.set_filter("" if here.can.filter_text == here.can.failures else here.can.failures)
 
 
 def _failures_unavailable(here: Here) -> str:
@@ -45,28 +45,28 @@ def _failures_label(here: Here) -> str:
     return "All" if here.can.failures and here.can.filter_text == here.can.failures else "Only faults"
 
 
-def _sort(screen: MainScreen, _here: Here, *, by: int) -> None:
-    screen.pane.sort_by_next(by)
+def _sort(desk: Desk, _here: Here, *, by: int) -> None:
+    desk.pane.sort_by_next(by)
 
 
-def _invert(screen: MainScreen, _here: Here) -> None:
-    screen.pane.invert_order()
+def _invert(desk: Desk, _here: Here) -> None:
+    desk.pane.invert_order()
 
 
 def _sort_unavailable(here: Here) -> str:
     return AVAILABLE if here.can.sorts else "this list has one order"
 
 
-def _mark(screen: MainScreen, _here: Here) -> None:
-    screen.pane.mark()
+def _mark(desk: Desk, _here: Here) -> None:
+    desk.pane.mark()
 
 
-def _mark_range(screen: MainScreen, _here: Here) -> None:
-    screen.pane.mark_range()
+def _mark_range(desk: Desk, _here: Here) -> None:
+    desk.pane.mark_range()
 
 
-def _mark_all(screen: MainScreen, _here: Here) -> None:
-    screen.pane.mark_all()
+def _mark_all(desk: Desk, _here: Here) -> None:
+    desk.pane.mark_all()
 
 
 def _mark_unavailable(here: Here) -> str:
@@ -77,22 +77,22 @@ def _marked_label(here: Here) -> str:
     return "Unmark all" if here.marked else "Mark all"
 
 
-def _hold(screen: MainScreen, _here: Here) -> None:
-    screen.toggle_hold()
+def _hold(desk: Desk, _here: Here) -> None:
+    desk.toggle_hold()
 
 
 def _hold_label(here: Here) -> str:
     return "Go on" if here.held else "Hold still"
 
 
-def _export(screen: MainScreen, _here: Here) -> None:
-    pane = screen.pane
+def _export(desk: Desk, _here: Here) -> None:
+    pane = desk.pane
 
     def go_on(text: str | None) -> None:
         if text is not None:
-            screen.run(_export_to(screen, pane, target(text)), "screen: export")
+            desk.run(_export_to(desk, pane, target(text)), "screen: export")
 
-    screen.app.push_screen(
+    desk.app.push_screen(
         Ask(
             f"Export the rows of {pane.NAME}",
             about=f"as CSV or JSON, by the ending .csv or .json; ~ and Tab work; relative to {Path.cwd()}",
@@ -106,22 +106,22 @@ def _export(screen: MainScreen, _here: Here) -> None:
     )
 
 
-async def _export_to(screen: MainScreen, pane: Pane, path: Path) -> None:
+async def _export_to(desk: Desk, pane: Pane, path: Path) -> None:
     if not await in_thread(path.exists):
-        await _write(screen, pane, path)
+        await _write(desk, pane, path)
         return
 
     def go_on(yes: bool | None) -> None:
         if yes:
-            screen.run(_write(screen, pane, path), "screen: export")
+            desk.run(_write(desk, pane, path), "screen: export")
 
-    screen.app.push_screen(Confirm(f"{path} is there already. Overwrite it?"), go_on)
+    desk.app.push_screen(Confirm(f"{path} is there already. Overwrite it?"), go_on)
 
 
-async def _write(screen: MainScreen, pane: Pane, path: Path) -> None:
+async def _write(desk: Desk, pane: Pane, path: Path) -> None:
     table = await pane.table()
     await in_thread(lambda: write_table(path, table))
-    screen.tell(str(path), title=f"{present.count(len(table[1]), 'row')} exported")
+    desk.tell(str(path), title=f"{present.count(len(table[1]), 'row')} exported")
 
 
 ACTIONS: Final = (

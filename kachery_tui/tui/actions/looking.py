@@ -20,35 +20,35 @@ from kachery_tui.tui.here import ChannelRow, FeedMessage, Here, Lane, uri_of, ur
 from kachery_tui.tui.panes.cache import CachePane
 
 if TYPE_CHECKING:
-    from kachery_tui.tui.screen import MainScreen
+    from kachery_tui.tui.desk import Desk
 
 
-def _open(screen: MainScreen, here: Here) -> None:
-    node, now = screen.node, screen.now
+def _open(desk: Desk, here: Here) -> None:
+    node, now = desk.node, desk.now
     match here.selection:
         case ChannelRow() as row:
-            channels.open_row(screen, row)
+            channels.open_row(desk, row)
         case Lane() | SubfeedState():
-            screen.pane.enter_messages()
+            desk.pane.enter_messages()
         case Request() as row:
-            open_request(screen, row)
+            open_request(desk, row)
         case StreamMessage() as message:
-            streams.open_message(screen, here, message)
+            streams.open_message(desk, here, message)
         case Entry() as entry:
             uri = str(uri_of(node, entry))
-            pane = screen.pane
+            pane = desk.pane
             described = pane.described(entry) if isinstance(pane, CachePane) else ""
-            screen.view("File in storage", lambda: entry_lines(entry, uri, now, described), copies=uri)
+            desk.view("File in storage", lambda: entry_lines(entry, uri, now, described), copies=uri)
         case BucketFile() as file:
             uri = str(uri_of(node, file))
-            screen.view("File in the bucket", lambda: bucket_lines(file, uri, here.channel), copies=uri)
+            desk.view("File in the bucket", lambda: bucket_lines(file, uri, here.channel), copies=uri)
         case TrashedFile() as trashed:
             uri = str(uri_of(node, trashed))
-            screen.view("File in the trash", lambda: trashed_lines(trashed, uri), copies=uri)
+            desk.view("File in the trash", lambda: trashed_lines(trashed, uri), copies=uri)
         case FeedMessage() as said:
-            feeds.open_message(screen, said)
+            feeds.open_message(desk, said)
         case LogLine() as line:
-            screen.view("Log line", lambda: log_lines(line), copies=line.text)
+            desk.view("Log line", lambda: log_lines(line), copies=line.text)
 
 
 def _open_unavailable(here: Here) -> str:
@@ -73,16 +73,14 @@ def _uri_unavailable(here: Here) -> str:
     return AVAILABLE if uri_text(here.node, here.selection) else "nothing with a URI is chosen"
 
 
-def _copy(screen: MainScreen, here: Here) -> None:
+def _copy(desk: Desk, here: Here) -> None:
     uris = [uri for item in here.targets if (uri := uri_text(here.node, item))]
-    screen.app.copy_to_clipboard("\n".join(uris))
+    desk.app.copy_to_clipboard("\n".join(uris))
 
 
-def _show_uri(screen: MainScreen, here: Here) -> None:
+def _show_uri(desk: Desk, here: Here) -> None:
     uri = uri_text(here.node, here.selection)
-    screen.app.push_screen(
-        TextView("URI, to select by mouse", lambda: ((Cell(uri),),), copies=uri, bare=True)
-    )
+    desk.app.push_screen(TextView("URI, to select by mouse", lambda: ((Cell(uri),),), copies=uri, bare=True))
 
 
 ACTIONS: Final = (

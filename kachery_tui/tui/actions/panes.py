@@ -10,24 +10,24 @@ from kachery_tui.tui.here import PaneName
 from kachery_tui.tui.prompts import ask_for_jump
 
 if TYPE_CHECKING:
+    from kachery_tui.tui.desk import Desk
     from kachery_tui.tui.here import Here
-    from kachery_tui.tui.screen import MainScreen
 
 
-def _go(screen: MainScreen, _here: Here, *, name: PaneName) -> None:
-    screen.go(name)
+def _go(desk: Desk, _here: Here, *, name: PaneName) -> None:
+    desk.go(name)
 
 
-def _last(screen: MainScreen, _here: Here) -> None:
-    screen.go_back()
+def _last(desk: Desk, _here: Here) -> None:
+    desk.go_back()
 
 
-def _jump(screen: MainScreen, _here: Here) -> None:
-    ask_for_jump(screen)
+def _jump(desk: Desk, _here: Here) -> None:
+    ask_for_jump(desk)
 
 
-def _zoom(screen: MainScreen, _here: Here) -> None:
-    screen.toggle_zoom()
+def _zoom(desk: Desk, _here: Here) -> None:
+    desk.toggle_zoom()
 
 
 def _pane(number: int, name: PaneName) -> Action:

@@ -1,4 +1,4 @@
-"""Pictures of the screen, for papers, reports and questions: with all that stands there, or with hashes masked."""
+"""Pictures of the desk, for papers, reports and questions: with all that stands there, or with hashes masked."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from kachery_tui.tui.widgets.cell_line import CellLines
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kachery_tui.tui.desk import Desk
     from kachery_tui.tui.here import Here
-    from kachery_tui.tui.screen import MainScreen
 
 
-def picture_of(screen: MainScreen, *, masked: bool) -> str:
+def picture_of(desk: Desk, *, masked: bool) -> str:
     """What the screen shows as SVG; `masked`, without hashes and URIs."""
-    with _masked(screen) if masked else _as_it_is():
-        picture = screen.app.export_screenshot()
+    with _masked(desk) if masked else _as_it_is():
+        picture = desk.app.export_screenshot()
     # Some programs that draw SVG drop the spaces at the ends of a text unless they are told not to.
     return picture.replace("<text ", '<text xml:space="preserve" ')
 
@@ -36,35 +36,35 @@ def _as_it_is() -> Iterator[None]:
 
 
 @contextmanager
-def _masked(screen: MainScreen) -> Iterator[None]:
+def _masked(desk: Desk) -> Iterator[None]:
     """Mask what the screen shows. Nothing is written to the terminal in between, where all stays as it was."""
     Mask.on = True
     try:
-        _draw_anew(screen)
+        _draw_anew(desk)
         yield
     finally:
         Mask.on = False
-        _draw_anew(screen)
+        _draw_anew(desk)
 
 
-def _draw_anew(screen: MainScreen) -> None:
-    for widget in screen.walk_children():
+def _draw_anew(desk: Desk) -> None:
+    for widget in desk.walk_children():
         if isinstance(widget, CellLines):
             widget.wrap_anew()
         widget.refresh()
 
 
-def _shoot(screen: MainScreen, _here: Here, *, masked: bool) -> None:
+def _shoot(desk: Desk, _here: Here, *, masked: bool) -> None:
     # From the palette it is called while that is still closing.
-    screen.call_after_refresh(lambda: screen.run(_save(screen, masked=masked), "screen: save a picture"))
+    desk.call_after_refresh(lambda: desk.run(_save(desk, masked=masked), "screen: save a picture"))
 
 
-async def _save(screen: MainScreen, *, masked: bool) -> None:
-    picture = picture_of(screen, masked=masked).encode()
+async def _save(desk: Desk, *, masked: bool) -> None:
+    picture = picture_of(desk, masked=masked).encode()
     name = f"kachery-{datetime.now().astimezone():%Y-%m-%d-%H%M%S}"
     path = await in_thread(lambda: _write(name, picture))
-    screen.app.copy_to_clipboard(str(path))
-    screen.tell(str(path), title="Screenshot saved, its path copied")
+    desk.app.copy_to_clipboard(str(path))
+    desk.tell(str(path), title="Screenshot saved, its path copied")
 
 
 def _write(name: str, picture: bytes) -> Path:

@@ -9,76 +9,74 @@ from kachery_tui.node.steps import Step
 from kachery_tui.tui import present
 from kachery_tui.tui.actions.action import AVAILABLE, Action, Group
 from kachery_tui.tui.dialogs.confirm import Confirm
-from kachery_tui.tui.dialogs.help import help_lines
-from kachery_tui.tui.dialogs.text_view import TextView
 
 if TYPE_CHECKING:
+    from kachery_tui.tui.desk import Desk
     from kachery_tui.tui.here import Here
-    from kachery_tui.tui.screen import MainScreen
 
 MOVING: Final = frozenset({Step.DOWNLOADING, Step.PEER_UPLOADS, Step.UPLOADING, Step.VERIFYING})
 """Steps in which bytes of a file are under way, so that leaving breaks something off."""
 
 
-def _undo(screen: MainScreen, _here: Here) -> None:
-    screen.take_back()
+def _undo(desk: Desk, _here: Here) -> None:
+    desk.take_back()
 
 
 def _undo_unavailable(here: Here) -> str:
     return AVAILABLE if here.undoes else "nothing was done that can be taken back"
 
 
-def _hint(screen: MainScreen, _here: Here) -> None:
-    screen.tour.skip()
+def _hint(desk: Desk, _here: Here) -> None:
+    desk.tour.skip()
 
 
-def _hint_back(screen: MainScreen, _here: Here) -> None:
-    screen.tour.back()
+def _hint_back(desk: Desk, _here: Here) -> None:
+    desk.tour.back()
 
 
 def _hint_unavailable(here: Here) -> str:
     return AVAILABLE if here.hinting else "there is no tour here"
 
 
-def _help(screen: MainScreen, here: Here) -> None:
-    screen.app.push_screen(TextView(f"Keys in {here.pane}", lambda: help_lines(here, screen.actions)))
+def _help(desk: Desk, here: Here) -> None:
+    desk.show_help()
 
 
-def _pace(screen: MainScreen, _here: Here, *, by: float) -> None:
-    screen.tell("keys are answered at once all the same", title=f"{screen.pace.change(by):g} looks a second")
+def _pace(desk: Desk, _here: Here, *, by: float) -> None:
+    desk.tell("keys are answered at once all the same", title=f"{desk.pace.change(by):g} looks a second")
 
 
-def _theme(screen: MainScreen, _here: Here) -> None:
-    screen.app.action_change_theme()
+def _theme(desk: Desk, _here: Here) -> None:
+    desk.app.action_change_theme()
 
 
-def _edit_settings(screen: MainScreen, here: Here) -> None:
+def _edit_settings(desk: Desk, here: Here) -> None:
     file = here.node.config.folder / "config.toml"
 
     async def edit() -> None:
-        await screen.kachery_app.lend_terminal(("VISUAL", "EDITOR"), "vi", file)
-        screen.tell("what you changed is in force after the next start", title=file.name)
+        await desk.program.lend_terminal(("VISUAL", "EDITOR"), "vi", file)
+        desk.tell("what you changed is in force after the next start", title=file.name)
 
-    screen.run(edit(), "screen: edit the settings")
-
-
-def _palette(screen: MainScreen, _here: Here) -> None:
-    screen.app.action_command_palette()
+    desk.run(edit(), "screen: edit the settings")
 
 
-def _quit(screen: MainScreen, _here: Here) -> None:
-    node = screen.node
+def _palette(desk: Desk, _here: Here) -> None:
+    desk.app.action_command_palette()
+
+
+def _quit(desk: Desk, _here: Here) -> None:
+    node = desk.node
     moving = sum(1 for row in node.ledger if row.step in MOVING and row.subject.ends_by_itself) + len(
-        screen.jobs
+        desk.jobs
     )
     if not moving:
-        screen.leave()
+        desk.leave()
         return
     verb = "is" if moving == 1 else "are"
     question = (
         f"{present.count(moving, 'transfer')} {verb} under way; verified chunks are kept. Quit all the same?"
     )
-    screen.app.push_screen(Confirm(question), lambda yes: screen.leave() if yes else None)
+    desk.app.push_screen(Confirm(question), lambda yes: desk.leave() if yes else None)
 
 
 ACTIONS: Final = (

@@ -16,7 +16,7 @@ from kachery_tui.tui.here import FeedMessage, Here, uri_of
 
 if TYPE_CHECKING:
     from kachery_tui.protocol.uris import FileUri
-    from kachery_tui.tui.screen import MainScreen
+    from kachery_tui.tui.desk import Desk
 
 
 def _pushable(here: Here) -> list[tuple[FileUri, str]]:
@@ -37,17 +37,17 @@ def _pushable(here: Here) -> list[tuple[FileUri, str]]:
     return found
 
 
-def _push(screen: MainScreen, here: Here) -> None:
+def _push(desk: Desk, here: Here) -> None:
     rows: list[Request] = []
     for uri, channel in _pushable(here):
-        with screen.told():
-            rows.append(screen.node.files.push(uri, channel))
-    screen.clear_marks()
+        with desk.told():
+            rows.append(desk.node.files.push(uri, channel))
+    desk.clear_marks()
     if len(rows) == 1:
-        screen.show_request(rows[0].number)
+        desk.show_request(rows[0].number)
     elif rows:
         channels = ", ".join(sorted({row.channel for row in rows}))
-        screen.tell(f"{present.count(len(rows), 'file')} to the bucket of {channels}", title="Pushing")
+        desk.tell(f"{present.count(len(rows), 'file')} to the bucket of {channels}", title="Pushing")
 
 
 def _push_unavailable(here: Here) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from kachery_tui.tui.cells import Line
-    from kachery_tui.tui.screen import MainScreen
+    from kachery_tui.tui.desk import Desk
 
 _VIEW_FRAME: Final = 6
 """Cells of a text view that are not its text: borders, padding, scrollbar."""
@@ -36,28 +36,28 @@ _VIEW_WIDEST: Final = 120
 _RETRYABLE: Final = frozenset({Step.FAILED, Step.CANCELLED, Step.DECLINED})
 
 
-def ask_for_uri(screen: MainScreen, value: str = "") -> None:
+def ask_for_uri(desk: Desk, value: str = "") -> None:
     """Ask which file to request, or which feed to follow."""
 
     followed: list[SubfeedKey] = []
 
     async def admit(uri: str) -> str:
-        return await follow(screen, uri, followed.append) if is_feed_uri(uri) else ""
+        return await follow(desk, uri, followed.append) if is_feed_uri(uri) else ""
 
     def go_on(uri: str | None) -> None:
         if uri is None:
             return
-        with screen.told():
+        with desk.told():
             if followed:
-                screen.show_subfeed(followed[-1])
+                desk.show_subfeed(followed[-1])
             else:
-                screen.show_request(screen.node.files.request(uri).number)
+                desk.show_request(desk.node.files.request(uri).number)
 
-    screen.app.push_screen(
+    desk.app.push_screen(
         Ask(
             "Request a file, or follow a feed",
             about="sha1://… or feed://… as its owner gave it; paste it here",
-            value=value or screen.tour.uri,
+            value=value or desk.tour.uri,
             takes="Follow" if is_feed_uri(value) else "Request",
             check=_uri_problem,
             admit=admit,
@@ -76,28 +76,28 @@ def _uri_problem(text: str) -> str:
     return ""
 
 
-def open_request(screen: MainScreen, row: Request) -> None:
+def open_request(desk: Desk, row: Request) -> None:
     """Show everything that is known of a request, and keep it true."""
 
     def lines() -> Iterator[Line]:
-        width = min(screen.app.size.width * 96 // 100, _VIEW_WIDEST) - _VIEW_FRAME
-        return story_lines(row, screen.node.label_of, screen.now, width)
+        width = min(desk.app.size.width * 96 // 100, _VIEW_WIDEST) - _VIEW_FRAME
+        return story_lines(row, desk.node.label_of, desk.now, width)
 
-    screen.view(f"Request #{row.number}: {row.name}", lines, copies=str(row.uri), live=True)
+    desk.view(f"Request #{row.number}: {row.name}", lines, copies=str(row.uri), live=True)
 
 
-def _request(screen: MainScreen, here: Here) -> None:
+def _request(desk: Desk, here: Here) -> None:
     wanted = [item for item in here.targets if isinstance(item, BucketFile)]
     if not wanted:
-        ask_for_uri(screen)
+        ask_for_uri(desk)
     for item in wanted:
         uri = FileUri(item.sha1, item.name or None)
-        row = screen.node.files.request(uri, here.channel)
+        row = desk.node.files.request(uri, here.channel)
         if len(wanted) == 1:
-            screen.show_request(row.number)
+            desk.show_request(row.number)
     if len(wanted) > 1:
-        screen.clear_marks()
-        screen.tell(f"{len(wanted)} files of the bucket are on their way", title="Loading")
+        desk.clear_marks()
+        desk.tell(f"{len(wanted)} files of the bucket are on their way", title="Loading")
 
 
 def _request_unavailable(here: Here) -> str:
@@ -121,18 +121,16 @@ def _rows(here: Here) -> list[Request]:
     return rows
 
 
-def _with_each(
-    screen: MainScreen, rows: Sequence[Request], act: Callable[[Request], object], done: str
-) -> None:
+def _with_each(desk: Desk, rows: Sequence[Request], act: Callable[[Request], object], done: str) -> None:
     """Act on all rows, also where one of them refuses; with several, say how many it was done to."""
     count = 0
     for row in rows:
-        with screen.told():
+        with desk.told():
             act(row)
             count += 1
     if len(rows) > 1:
-        screen.tell(f"{present.count(count, 'request')} {done}")
-    screen.clear_marks()
+        desk.tell(f"{present.count(count, 'request')} {done}")
+    desk.clear_marks()
 
 
 # Answering
@@ -142,15 +140,15 @@ def _waiting_rows(here: Here) -> list[Request]:
     return [row for row in _rows(here) if row.step is Step.WAITING]
 
 
-def provide(screen: MainScreen, here: Here) -> None:
+def provide(desk: Desk, here: Here) -> None:
     """Say yes to the chosen rows that wait, or go to one that does."""
     rows = _waiting_rows(here)
     if rows:
-        _with_each(screen, rows, lambda row: screen.node.answer(row, yes=True), "provided")
+        _with_each(desk, rows, lambda row: desk.node.answer(row, yes=True), "provided")
         return
-    waiting_row = next((row for row in screen.node.ledger if row.step is Step.WAITING), None)
+    waiting_row = next((row for row in desk.node.ledger if row.step is Step.WAITING), None)
     if waiting_row is not None:
-        screen.show_request(waiting_row.number)
+        desk.show_request(waiting_row.number)
 
 
 def _provide_unavailable(here: Here) -> str:
@@ -163,8 +161,8 @@ def provide_label(here: Here) -> str:
     return "Go to waiting" if waiting(here.node) and not rows else present.counted("Provide", len(rows))
 
 
-def _decline(screen: MainScreen, here: Here) -> None:
-    _with_each(screen, _waiting_rows(here), lambda row: screen.node.answer(row, yes=False), "declined")
+def _decline(desk: Desk, here: Here) -> None:
+    _with_each(desk, _waiting_rows(here), lambda row: desk.node.answer(row, yes=False), "declined")
 
 
 def _decline_unavailable(here: Here) -> str:
@@ -194,14 +192,12 @@ def _are_alike(rows: Sequence[Request]) -> bool:
     return len({row.subject.kind for row in rows}) == 1
 
 
-def _cancel(screen: MainScreen, here: Here) -> None:
+def _cancel(desk: Desk, here: Here) -> None:
     rows = _active_rows(here)
     if rows:
-        _with_each(
-            screen, rows, screen.node.cancel, rows[0].subject.stopped if _are_alike(rows) else "cancelled"
-        )
+        _with_each(desk, rows, desk.node.cancel, rows[0].subject.stopped if _are_alike(rows) else "cancelled")
     else:
-        screen.stop_job()
+        desk.stop_job()
 
 
 def _cancel_unavailable(here: Here) -> str:
@@ -251,17 +247,17 @@ def _is_past(row: Request) -> bool:
     return row.earlier and row.side is Side.THEIRS
 
 
-def _retry(screen: MainScreen, here: Here) -> None:
+def _retry(desk: Desk, here: Here) -> None:
     rows = _retryable_rows(here)
     for state in _unfollowed(here):
-        screen.run(_follow_again(screen, state), "screen: follow a feed")
-    _with_each(screen, rows, screen.node.retry, "tried again")
+        desk.run(_follow_again(desk, state), "screen: follow a feed")
+    _with_each(desk, rows, desk.node.retry, "tried again")
     if len(rows) == 1 and here.pane is PaneName.REQUESTS:
-        screen.show_request(rows[0].number)
+        desk.show_request(rows[0].number)
 
 
-async def _follow_again(screen: MainScreen, state: SubfeedState) -> None:
-    await screen.node.feeds.follow(state.uri)
+async def _follow_again(desk: Desk, state: SubfeedState) -> None:
+    await desk.node.feeds.follow(state.uri)
 
 
 def _retry_unavailable(here: Here) -> str:

@@ -17,19 +17,19 @@ from kachery_tui.tui.dialogs.paths import PathSuggester
 from kachery_tui.tui.jobs import Job
 
 if TYPE_CHECKING:
+    from kachery_tui.tui.desk import Desk
     from kachery_tui.tui.here import Here
-    from kachery_tui.tui.screen import MainScreen
 
 _log = logging.getLogger(__name__)
 
 
-def _ask_for_path(screen: MainScreen, here: Here, *, copy: bool) -> None:
+def _ask_for_path(desk: Desk, here: Here, *, copy: bool) -> None:
     about = (
         "copied into the storage folder; a path, ~ and Tab work"
         if copy
         else "left where it is; void as soon as it changes. A path, ~ and Tab work"
     )
-    screen.app.push_screen(
+    desk.app.push_screen(
         Ask(
             "Store a file" if copy else "Link a file",
             about=f"{about}; relative to {Path.cwd()}",
@@ -37,7 +37,7 @@ def _ask_for_path(screen: MainScreen, here: Here, *, copy: bool) -> None:
             admit=_problem_of,
             suggester=PathSuggester(),
         ),
-        partial(_take_in, screen, here, copy=copy),
+        partial(_take_in, desk, here, copy=copy),
     )
 
 
@@ -79,34 +79,34 @@ def path_of(text: str) -> Path:
     return unquoted if unquoted.exists() else path
 
 
-def _take_in(screen: MainScreen, here: Here, text: str | None, *, copy: bool) -> None:
+def _take_in(desk: Desk, here: Here, text: str | None, *, copy: bool) -> None:
     if text is None:
         return
-    with screen.told():
+    with desk.told():
         path = path_of(text)
         job = Job(
             "storing" if copy else "linking",
             path.name,
             stop=f"{here.key_of('cancel')} stops it",
         )
-        job.task = screen.run(_take_in_path(screen, job, path, copy=copy), "screen: take in a file")
+        job.task = desk.run(_take_in_path(desk, job, path, copy=copy), "screen: take in a file")
 
 
-async def _take_in_path(screen: MainScreen, job: Job, path: Path, *, copy: bool) -> None:
-    screen.jobs.append(job)
+async def _take_in_path(desk: Desk, job: Job, path: Path, *, copy: bool) -> None:
+    desk.jobs.append(job)
     try:
         job.size = await asyncio.to_thread(_size_of, path)
-        take = screen.node.store if copy else screen.node.link
+        take = desk.node.store if copy else desk.node.link
         stored = await take(path, progress=job.progress)
     except asyncio.CancelledError:
-        screen.tell("nothing of it was kept", title=f"{job.verb} {path.name} was stopped")
+        desk.tell("nothing of it was kept", title=f"{job.verb} {path.name} was stopped")
         raise
     finally:
-        screen.jobs.remove(job)
+        desk.jobs.remove(job)
     added = f"{present.size(stored.added_bytes)} added" if stored.added_bytes else "already here, 0 B added"
     _log.info("%s is in storage: %s (%s)", path, stored.uri, added)
-    screen.tell(f"{added}; it stands under the cursor in the cache", title=f"{path.name} is in storage")
-    screen.show_entry(stored.uri.sha1)
+    desk.tell(f"{added}; it stands under the cursor in the cache", title=f"{path.name} is in storage")
+    desk.show_entry(stored.uri.sha1)
 
 
 def _size_of(path: Path) -> int | None:

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from kachery_tui.node.ledger import Request
     from kachery_tui.protocol.roles import Stream
     from kachery_tui.tui.cells import Line
+    from kachery_tui.tui.desk import Desk
     from kachery_tui.tui.here import Here
-    from kachery_tui.tui.screen import MainScreen
 
 
-def open_message(screen: MainScreen, here: Here, message: StreamMessage) -> None:
+def open_message(desk: Desk, here: Here, message: StreamMessage) -> None:
     """Show the message under the cursor in full, with what came of it since."""
-    node, stream = screen.node, stream_under_cursor(screen)
+    node, stream = desk.node, stream_under_cursor(desk)
     if stream is None:
         return
 
@@ -50,20 +50,20 @@ def open_message(screen: MainScreen, here: Here, message: StreamMessage) -> None
         there = row()
         return None if there is None else there.number
 
-    screen.app.push_screen(
+    desk.app.push_screen(
         EnvelopeView(
             f"Message on {here.channel}-{stream}",
             lines,
             copies=message.raw,
             request=request,
-            go=screen.show_request,
+            go=desk.show_request,
         )
     )
 
 
-def stream_under_cursor(screen: MainScreen) -> Stream | None:
+def stream_under_cursor(desk: Desk) -> Stream | None:
     """The stream of the message under the cursor."""
-    pane = screen.pane_of(PaneName.STREAMS)
+    pane = desk.pane_of(PaneName.STREAMS)
     return pane.stream_of_message if isinstance(pane, StreamsPane) else None
 
 

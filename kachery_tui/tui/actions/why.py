@@ -29,50 +29,50 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from kachery_tui.node.node import Node
-    from kachery_tui.tui.screen import MainScreen
+    from kachery_tui.tui.desk import Desk
 
     Links = Sequence[Link]
 
 _EXPLAINED: Final = (ChannelRow, Lane, StreamMessage, Request, Entry, SubfeedState, FeedMessage)
 
 
-def _why(screen: MainScreen, here: Here) -> None:
-    node, channel = screen.node, here.channel
+def _why(desk: Desk, here: Here) -> None:
+    node, channel = desk.node, here.channel
     match here.selection:
         case Request() as row:
             title = f"Why request #{row.number} is as it is: {row.name}"
-            _view(screen, here, title, lambda: why_request(node, row, screen.now), live=row.is_active)
+            _view(desk, here, title, lambda: why_request(node, row, desk.now), live=row.is_active)
         case SubfeedState() as state:
-            _why_subfeed(screen, here, state)
+            _why_subfeed(desk, here, state)
         case FeedMessage(subfeed=state):
-            _why_subfeed(screen, here, state)
+            _why_subfeed(desk, here, state)
         case ChannelRow(channel=name, role=Role() as role):
-            _view(screen, here, f"Why {role} on {name} is as it is", lambda: why_role(node, name, role))
+            _view(desk, here, f"Why {role} on {name} is as it is", lambda: why_role(node, name, role))
         case ChannelRow(channel=name):
-            _view_groups(screen, here, f"Why {name} is as it is", _channel_chains(node, name))
+            _view_groups(desk, here, f"Why {name} is as it is", _channel_chains(node, name))
         case Lane(stream=Stream() as stream):
             title = f"Why {channel}-{stream} is as it is"
-            _view(screen, here, title, lambda: why_stream(node, channel, stream))
+            _view(desk, here, title, lambda: why_stream(node, channel, stream))
         case Lane():
             chains = [(str(stream), why_stream(node, channel, stream)) for stream in Stream]
-            _view_groups(screen, here, f"Why the streams of {channel} are as they are", chains)
+            _view_groups(desk, here, f"Why the streams of {channel} are as they are", chains)
         case StreamMessage() as message:
-            on = stream_under_cursor(screen)
+            on = stream_under_cursor(desk)
             if on is not None:
                 title = "Why this message had the effect that it had"
-                _view(screen, here, title, lambda: why_message(node, channel, on, message))
+                _view(desk, here, title, lambda: why_message(node, channel, on, message))
         case Entry() as entry:
-            screen.run(_why_entry(screen, here, entry), "screen: say why a file is here")
+            desk.run(_why_entry(desk, here, entry), "screen: say why a file is here")
 
 
-def _why_subfeed(screen: MainScreen, here: Here, state: SubfeedState) -> None:
-    node = screen.node
+def _why_subfeed(desk: Desk, here: Here, state: SubfeedState) -> None:
+    node = desk.node
     goes_on = bool(state.listeners) or (state.row is not None and state.row.is_active)
 
     def links() -> Links:
-        return why_subfeed(node, state, screen.now)
+        return why_subfeed(node, state, desk.now)
 
-    _view(screen, here, f"Why {title(state)} is as it is", links, live=goes_on)
+    _view(desk, here, f"Why {title(state)} is as it is", links, live=goes_on)
 
 
 def _channel_chains(node: Node, channel: str) -> list[tuple[str, Links]]:
@@ -88,22 +88,20 @@ def _channel_chains(node: Node, channel: str) -> list[tuple[str, Links]]:
     return chains
 
 
-async def _why_entry(screen: MainScreen, here: Here, entry: Entry) -> None:
-    totals = await screen.node.cache.totals()
+async def _why_entry(desk: Desk, here: Here, entry: Entry) -> None:
+    totals = await desk.node.cache.totals()
     title = f"Why {entry.name or 'this file'} is here, and for how long"
-    _view(screen, here, title, lambda: why_entry(screen.node, entry, totals))
+    _view(desk, here, title, lambda: why_entry(desk.node, entry, totals))
 
 
-def _view(
-    screen: MainScreen, here: Here, title: str, links: Callable[[], Links], *, live: bool = False
-) -> None:
+def _view(desk: Desk, here: Here, title: str, links: Callable[[], Links], *, live: bool = False) -> None:
     # How long something has been so grows by itself: only what is under way is asked for anew.
     first, keys = links(), advice_keys(here)
-    screen.view(title, lambda: why_lines(links() if live else first, keys), live=live)
+    desk.view(title, lambda: why_lines(links() if live else first, keys), live=live)
 
 
-def _view_groups(screen: MainScreen, here: Here, title: str, chains: Sequence[tuple[str, Links]]) -> None:
-    screen.view(title, lambda: why_groups(chains, advice_keys(here)))
+def _view_groups(desk: Desk, here: Here, title: str, chains: Sequence[tuple[str, Links]]) -> None:
+    desk.view(title, lambda: why_groups(chains, advice_keys(here)))
 
 
 def _why_unavailable(here: Here) -> str:

@@ -18,7 +18,7 @@ from kachery_tui.tui.panes.pane import Pane
 from kachery_tui.tui.widgets.row_list import MOST_MARKS, NO_ROWS, ListedRows, RowList
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from textual.app import ComposeResult
 
@@ -49,8 +49,8 @@ class CachePane(Pane):
     FAILURES: ClassVar[str] = "state:void"
     MARKS: ClassVar[bool] = True
 
-    def __init__(self, node: Node) -> None:
-        super().__init__(node)
+    def __init__(self, node: Node, key_of: Callable[[str], str]) -> None:
+        super().__init__(node, key_of)
         self.view = CacheView.STORAGE
         self._lists = {
             view: RowList(

@@ -10,7 +10,6 @@ from kachery_tui.tui import present
 from kachery_tui.tui.cells import Cell, Line
 from kachery_tui.tui.describe.roles import channel_about, channel_cells, role_about, role_cells
 from kachery_tui.tui.here import ChannelRow, PaneName
-from kachery_tui.tui.panes.keys import key_of
 from kachery_tui.tui.panes.pane import Pane
 from kachery_tui.tui.widgets.cell_line import CellLines
 from kachery_tui.tui.widgets.columns import Column
@@ -119,8 +118,8 @@ class ChannelsPane(Pane):
         if membership is None:
             return ()
         if row.role is None:
-            return channel_about(membership, key_of(self, "open"))
-        return role_about(membership, row.role, key_of(self, "role"))
+            return channel_about(membership, self.key_of("open"))
+        return role_about(membership, row.role, self.key_of("role"))
 
     def on_row_list_moved(self, _event: RowList.Moved) -> None:
         """Another row is told of otherwise."""

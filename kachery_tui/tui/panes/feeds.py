@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from kachery_tui.filters import NO_FILTER, FieldKind
-from kachery_tui.tui import OVER_SSH, present
+from kachery_tui.tui import present
 from kachery_tui.tui.cells import Cell, Line, Tone, joined
 from kachery_tui.tui.describe.feed_messages import Said, message_fields, said_cells
 from kachery_tui.tui.describe.feed_table import MESSAGE_TITLES, TITLES, message_texts, subfeed_texts
@@ -31,16 +31,15 @@ from kachery_tui.tui.panes.feed_rows import (
     message_columns,
     subfeeds,
 )
-from kachery_tui.tui.panes.keys import key_of
-from kachery_tui.tui.panes.pane import Pane, tick
+from kachery_tui.tui.panes.pane import tick
+from kachery_tui.tui.panes.two_lists import BUSY_PAUSE, BUSY_RATE, TwoListPane
 from kachery_tui.tui.widgets.cell_line import CellLine
 from kachery_tui.tui.widgets.row_list import ListedRows, RowList, Rows
 from kachery_tui.tui.widgets.tail_list import TailList
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
-    from textual import events
     from textual.app import ComposeResult
 
     from kachery_tui.filters import Filter
@@ -56,42 +55,23 @@ LIST_SHARE: Final = 0.4
 LEAST_LIST: Final = 5
 """Lines of that list at the least: its titles and some rows."""
 
-ROOM_FOR_MESSAGES: Final = 16
-"""Lines that the pane needs before messages show under the list; with fewer, Enter shows them in its place."""
 
-ROOM_FOR_ABOUT: Final = 10
-"""Lines that the pane needs before the chosen subfeed is told of under the list."""
-
-BUSY_RATE: Final = 8.0
-"""Messages a second that nobody can read one by one any more."""
-
-BUSY_PAUSE: Final = 1.0 if OVER_SSH else 0.25
-"""Seconds between two paintings of what is as busy as that."""
-
-
-class FeedsPane(Pane):
+class FeedsPane(TwoListPane):
     """The subfeeds above, the chosen one's messages below or, where room is short, in their place.
 
     There are two filters, one of subfeeds and one of messages: that of the list in which the person is, or was last.
     """
 
     NAME: ClassVar[PaneName] = PaneName.FEEDS
+    UPPER: ClassVar[str] = "feeds"
+    MESSAGES: ClassVar[str] = "feed-messages"
     FIELDS: ClassVar[Mapping[str, FieldKind]] = SUBFEED_FIELDS
     SORTS: ClassVar[tuple[str, ...]] = tuple(ORDERS)
     FAILURES: ClassVar[str] = "fault"
     MARKS: ClassVar[bool] = True
 
-    DEFAULT_CSS = """
-    FeedsPane {
-        & > .feeds--about { background: $boost; }
-    }
-    """
-
-    _reading = False
-    """Whether the person is, or was last, among the messages rather than the subfeeds."""
-
-    def __init__(self, node: Node) -> None:
-        super().__init__(node)
+    def __init__(self, node: Node, key_of: Callable[[str], str]) -> None:
+        super().__init__(node, key_of)
         self.descending = False
         self._other_filter = NO_FILTER
         self._order = SubfeedOrder(node)
@@ -99,49 +79,19 @@ class FeedsPane(Pane):
 
     def contents(self) -> ComposeResult:
         """The list, two lines about the chosen subfeed, its messages."""
-        yield RowList(COLUMNS, empty=EMPTY, id="feeds")
-        yield CellLine(id="standing", classes="feeds--about")
-        yield CellLine(id="uri", classes="feeds--about")
-        yield TailList(message_columns(0), id="feed-messages")
-
-    def on_mount(self) -> None:
-        """Begin with the list."""
-        self._arrange()
-
-    def on_resize(self) -> None:
-        """Another size has room for more, or for less."""
-        super().on_resize()
-        self._arrange()
-
-    def _arrange(self) -> None:
-        """Decide what shows. Done directly, not by classes, so that focus can follow at once."""
-        height, is_short = self.size.height, self.is_short
-        self.feeds.display = not (is_short and self._reading)
-        self.messages.display = self._reading or not is_short
-        for about in self.query(".feeds--about").results(CellLine):
-            about.display = height >= ROOM_FOR_ABOUT and self.feeds.display
-        self.feeds.styles.height = "1fr" if is_short else max(int(height * LIST_SHARE), LEAST_LIST)
-        self.look_again()
-
-    @property
-    def is_short(self) -> bool:
-        """Whether there is room for the list or the messages, not both."""
-        return self.size.height < ROOM_FOR_MESSAGES
+        yield RowList(COLUMNS, empty=EMPTY, id=self.UPPER)
+        yield CellLine(id="standing", classes="about")
+        yield CellLine(id="uri", classes="about")
+        yield TailList(message_columns(0), id=self.MESSAGES)
 
     @property
     def feeds(self) -> RowList:
         """The list of subfeeds."""
-        return self.query_one("#feeds", RowList)
+        return self.upper
 
-    @property
-    def messages(self) -> TailList:
-        """The list of messages."""
-        return self.query_one("#feed-messages", TailList)
-
-    @property
-    def focus_target(self) -> RowList:
-        """Where the person was last: subfeeds or messages."""
-        return self.messages if self._reading else self.feeds
+    def upper_height(self, height: int) -> int:
+        """A share of the pane."""
+        return max(int(height * LIST_SHARE), LEAST_LIST)
 
     @property
     def body(self) -> RowList:
@@ -166,7 +116,7 @@ class FeedsPane(Pane):
     def choose(self, key: SubfeedKey, now: float) -> None:
         """Go to a subfeed in the list; a filter that hides it is taken away."""
         if self._reading:
-            self._read(False)
+            self.read(False)
             self.feeds.focus()
         self.paint(now)
         if not self.feeds.choose(key) and self.filter:
@@ -177,32 +127,16 @@ class FeedsPane(Pane):
 
     # Between the two lists
 
-    def enter_messages(self) -> None:
-        """Go from the list to the messages; there is always room for them."""
-        self._read(True)
-        self.messages.focus()
-
     def step_back(self) -> bool:
         """Let go of the filter of messages, then go from them to the list."""
-        if not self.messages.has_focus:
-            return False
-        if self.filter:
+        if self.messages.has_focus and self.filter:
             self.set_filter("")
-        else:
-            self._read(False)
-            self.feeds.focus()
-        return True
+            return True
+        return super().step_back()
 
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """The person went to the list or to the messages, by key or by mouse."""
-        if event.widget in (self.feeds, self.messages):
-            self._read(event.widget is self.messages)
-
-    def _read(self, reading: bool) -> None:
-        if reading != self._reading:
-            self._reading = reading
-            self.filter, self._other_filter = self._other_filter, self.filter
-            self._arrange()
+    def turned(self) -> None:
+        """Each list has its own filter."""
+        self.filter, self._other_filter = self._other_filter, self.filter
 
     # Filter and order
 
@@ -286,7 +220,7 @@ class FeedsPane(Pane):
         elif self.feeds.display:
             parts.append(self._count_words())
         if self._is_current and not self.messages.display and self.subfeed is not None:
-            parts.append((Cell(f"{key_of(self, 'open')}: messages", Tone.MUTED),))
+            parts.append((Cell(f"{self.key_of('open')}: messages", Tone.MUTED),))
         if unseen := self.messages.unseen:
             parts.append((Cell(f"+{unseen:,} new (End follows)", Tone.WARN),))
         return joined(parts)
@@ -370,7 +304,7 @@ class FeedsPane(Pane):
         if state.here and self.message_filter:
             return (f"None of the newest {WINDOW:,} messages is like that.", "Esc shows all.")
         if state.own:
-            return ("No message yet.", f"{key_of(self, 'append')} appends one.")
+            return ("No message yet.", f"{self.key_of('append')} appends one.")
         return ("No message is here yet.",)
 
     def on_row_list_moved(self, event: RowList.Moved) -> None:

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 Placed = tuple[Stream, "StreamMessage"]
 """A message and the stream that it went over."""
 
-MessageKey = tuple[Stream, int]
-"""A stream and a message's number there."""
-
 _ORDER = {stream: place for place, stream in enumerate(Stream)}
 
 

@@ -13,7 +13,7 @@ from kachery_tui.tui.here import Abilities, Item, PaneName, Selection
 from kachery_tui.tui.widgets.cell_line import CellLine
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from textual.app import ComposeResult
 
@@ -49,9 +49,11 @@ class Pane(Vertical):
     }
     """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, key_of: Callable[[str], str]) -> None:
+        """`key_of` is how the key of an action is printed, by the action's id."""
         super().__init__(id=f"pane-{self.NAME}")
         self.node = node
+        self.key_of = key_of
         self.channel = ""
         self.filter: Filter = NO_FILTER
         self.sort = self.SORTS[0] if self.SORTS else ""

@@ -35,7 +35,7 @@ from kachery_tui.tui.widgets.columns import Column
 from kachery_tui.tui.widgets.row_list import ListedRows, RowList
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from textual.app import ComposeResult
 
@@ -97,8 +97,8 @@ class RequestsPane(Pane):
     RequestsPane > #detail {{ height: 0; padding: 0 {PADDING}; background: $boost; }}
     """
 
-    def __init__(self, node: Node) -> None:
-        super().__init__(node)
+    def __init__(self, node: Node, key_of: Callable[[str], str]) -> None:
+        super().__init__(node, key_of)
         self._order = StillOrder[Request](lambda row: row.number)
         self._judged: dict[int, tuple[int, bool]] = {}
         """What the filter said of rows that have ended, by number, with the version that it was said of."""

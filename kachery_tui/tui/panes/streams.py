@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from kachery_tui.filters import matches
 from kachery_tui.protocol.roles import Stream, role_to_subscribe
-from kachery_tui.tui import OVER_SSH, present
+from kachery_tui.tui import present
 from kachery_tui.tui.cells import BLANK, Cell, Line, Tone
 from kachery_tui.tui.describe.streams import (
     FAULTS,
@@ -22,8 +22,8 @@ from kachery_tui.tui.describe.streams import (
 )
 from kachery_tui.tui.here import Lane, PaneName
 from kachery_tui.tui.panes.heard import MergedRows, Placed, Sieve
-from kachery_tui.tui.panes.keys import key_of
-from kachery_tui.tui.panes.pane import Pane, tick
+from kachery_tui.tui.panes.pane import tick
+from kachery_tui.tui.panes.two_lists import BUSY_PAUSE, BUSY_RATE, TwoListPane
 from kachery_tui.tui.widgets.cell_line import CellLine
 from kachery_tui.tui.widgets.columns import Column
 from kachery_tui.tui.widgets.row_list import NO_ROWS, ListedRows, RowList
@@ -32,7 +32,6 @@ from kachery_tui.tui.widgets.tail_list import TailList
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
-    from textual import events
     from textual.app import ComposeResult
 
     from kachery_tui.node.activity import StreamActivity, StreamMessage
@@ -48,19 +47,6 @@ MIDDLE_FROM, WIDE_FROM = 78, 96
 
 LANES_HEIGHT: Final = 8
 """Lines of the lanes: their titles, all six, each of the six."""
-
-ROOM_FOR_MESSAGES: Final = 16
-"""Lines that the pane needs before messages show under the lanes; with fewer, Enter shows them in the lanes' place."""
-
-ROOM_FOR_ABOUT: Final = 10
-"""Lines that the pane needs before the chosen lane is told of under the lanes."""
-
-BUSY_RATE: Final = 8.0
-"""Messages a second that nobody can read one by one any more."""
-
-BUSY_PAUSE: Final = 1.0 if OVER_SSH else 0.25
-"""Seconds between two paintings of what is as busy as that: a screenful of messages takes a slow line some 3 KB."""
-
 
 _STREAM: Final = ("stream", Column("stream", 12))
 _MAY: Final = ("may", Column("may", 9, spills=True))
@@ -114,71 +100,40 @@ def message_columns(width: int, *, one_stream: bool) -> tuple[Column, ...]:
     )
 
 
-class StreamsPane(Pane):
+class StreamsPane(TwoListPane):
     """The chosen channel's streams above, the chosen stream's messages below or, where room is short, in their place."""
 
     NAME: ClassVar[PaneName] = PaneName.STREAMS
+    UPPER: ClassVar[str] = "lanes"
+    MESSAGES: ClassVar[str] = "messages"
     FIELDS = MESSAGE_FIELDS
     FAILURES: ClassVar[str] = FAULTS
 
     DEFAULT_CSS = """
     StreamsPane {
         & > #lanes { height: 8; }
-        & > .streams--about { background: $boost; }
     }
     """
 
-    _reading = False
-    """Whether the person is, or was last, among the messages rather than the lanes."""
     _heard_of: Hashable = None
 
     def contents(self) -> ComposeResult:
         """Lanes, two lines about the chosen one, its messages."""
         yield RowList(
-            [column for _, column in lane_columns(0, refused=False)], empty=("No channel.",), id="lanes"
+            [column for _, column in lane_columns(0, refused=False)], empty=("No channel.",), id=self.UPPER
         )
-        yield CellLine(id="rights", classes="streams--about")
-        yield CellLine(id="there", classes="streams--about")
-        yield TailList(message_columns(0, one_stream=False), id="messages")
-
-    def on_mount(self) -> None:
-        """Begin with the lanes."""
-        self._arrange()
-
-    def on_resize(self) -> None:
-        """Another size has room for more, or for less."""
-        super().on_resize()
-        self._arrange()
-
-    def _arrange(self) -> None:
-        """Decide what shows. Done directly, not by classes, so that focus can follow at once."""
-        height, is_short = self.size.height, self.is_short
-        self.lanes.display = not (is_short and self._reading)
-        self.messages.display = self._reading or not is_short
-        for about in self.query(".streams--about").results(CellLine):
-            about.display = height >= ROOM_FOR_ABOUT and self.lanes.display
-        self.lanes.styles.height = "1fr" if is_short else LANES_HEIGHT
-        self.look_again()
-
-    @property
-    def is_short(self) -> bool:
-        """Whether there is room for the lanes or the messages, not both."""
-        return self.size.height < ROOM_FOR_MESSAGES
+        yield CellLine(id="rights", classes="about")
+        yield CellLine(id="there", classes="about")
+        yield TailList(message_columns(0, one_stream=False), id=self.MESSAGES)
 
     @property
     def lanes(self) -> RowList:
         """The list of streams."""
-        return self.query_one("#lanes", RowList)
+        return self.upper
 
-    @property
-    def messages(self) -> TailList:
-        """The list of messages."""
-        return self.query_one("#messages", TailList)
-
-    @property
-    def focus_target(self) -> RowList:
-        """Where the person was last: lanes or messages."""
-        return self.messages if self._reading else self.lanes
+    def upper_height(self, height: int) -> int:
+        """All lanes."""
+        return LANES_HEIGHT
 
     @property
     def body(self) -> RowList:
@@ -210,34 +165,12 @@ class StreamsPane(Pane):
         key = self.lanes.cursor_key
         return None if key is None else Lane(None if key == ALL else Stream(str(key)))
 
-    def enter_messages(self) -> None:
-        """Go from the lanes to the messages; there is always room for them."""
-        self._read(True)
-        self.messages.focus()
-
-    def step_back(self) -> bool:
-        """Go from the messages to the lanes."""
-        if not self.messages.has_focus:
-            return False
-        self.lanes.focus()
-        return True
-
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """The person went to the lanes or to the messages, by key or by mouse."""
-        if event.widget in (self.lanes, self.messages):
-            self._read(event.widget is self.messages)
-
-    def _read(self, reading: bool) -> None:
-        if reading != self._reading:
-            self._reading = reading
-            self._arrange()
-
     def set_filter(self, text: str) -> None:
         """Show only the messages that a filter leaves, and go to them. Raises `FilterError`."""
         super().set_filter(text)
         if self.filter and self.is_attached:
             had_focus = self.lanes.has_focus
-            self._read(True)
+            self.read(True)
             if had_focus:
                 self.messages.focus()
 
@@ -266,7 +199,7 @@ class StreamsPane(Pane):
         if not self.lanes.display:
             line.append(Cell(f"  {self.lanes.cursor_key}  Esc: lanes", Tone.MUTED))
         elif not self.messages.display and self.channel:
-            line.append(Cell(f"  {key_of(self, 'open')}: messages", Tone.MUTED))
+            line.append(Cell(f"  {self.key_of('open')}: messages", Tone.MUTED))
         if unseen := self.messages.unseen:
             line.append(Cell(f"  +{unseen:,} new (End follows)", Tone.WARN))
         return tuple(line)
@@ -345,7 +278,7 @@ class StreamsPane(Pane):
         if len(activities) == 1 and not activities[0].subscribed:
             role = role_to_subscribe(activities[0].stream)
             if role not in membership.asked:
-                there = f"It needs the role {role}: {key_of(self, 'pane-channels')} goes to the channels."
+                there = f"It needs the role {role}: {self.key_of('pane-channels')} goes to the channels."
                 return "This node does not hear what is said here.", there
         return ("Nothing was said here yet.",)
 

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from textual.message import Message
 
 from kachery_tui.tui import present
-from kachery_tui.tui.actions import BY_ID, available
 from kachery_tui.tui.cells import Cell, width_of
 from kachery_tui.tui.widgets.cell_line import CellLine
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual import events
 
-    from kachery_tui.tui.here import Here
-
-LAST: Final = ("help", "quit")
-"""Always offered, and at the end."""
-
 _GAP: Final = Cell("  ")
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A key that does something here: which action it stands for, how the key is printed, what it does in a word."""
+
+    action_id: str
+    key: str
+    label: str
 
 
 class Footer(CellLine):
@@ -40,19 +46,16 @@ class Footer(CellLine):
         super().__init__(id="footer")
         self._spans: list[tuple[range, str]] = []
 
-    def offer(self, here: Here) -> None:
-        """Show what can be done here."""
-        last = [BY_ID[id_] for id_ in LAST]
-        keys = [
-            (action.id, present.key_hint(here.key_of(action.id), action.label_at(here))) for action in last
-        ]
+    def offer(self, offers: Sequence[Offer], last: Sequence[Offer]) -> None:
+        """Show what can be done, as far as there is room; `last` in any case, at the end."""
+        keys = [(offer.action_id, present.key_hint(offer.key, offer.label)) for offer in last]
         room = self.size.width - 1 - sum(width_of(hint) + 2 for _, hint in keys)
         fitting = []
-        for action in available(here):
-            hint = present.key_hint(here.key_of(action.id), action.label_at(here))
-            if action.id not in LAST and width_of(hint) + 2 <= room:
+        for offer in offers:
+            hint = present.key_hint(offer.key, offer.label)
+            if width_of(hint) + 2 <= room:
                 room -= width_of(hint) + 2
-                fitting.append((action.id, hint))
+                fitting.append((offer.action_id, hint))
         line, at = [Cell(" ")], 1
         self._spans = []
         for id_, hint in fitting + keys:

@@ -14,8 +14,8 @@ from textual.events import InputEvent
 from textual.messages import InBandWindowResize
 
 from kachery_tui.tui import FRAMES_PER_SECOND, OVER_SSH
-from kachery_tui.tui.mirror import Mirror, is_aside
-from kachery_tui.tui.thrift import BYTES_PER_SECOND, Thrift
+from kachery_tui.tui.terminal.mirror import Mirror, is_aside
+from kachery_tui.tui.terminal.thrift import BYTES_PER_SECOND, Thrift
 
 if TYPE_CHECKING:
     from asyncio import TimerHandle

@@ -1,0 +1,1 @@
+"""What touches the terminal itself, below Textual's widgets."""
