@@ -104,7 +104,7 @@ class Desk(ServingScreen):
 
     def clear_marks(self) -> None:
         """Unmark all rows of the current pane, after they were acted on."""
-        raise NotImplementedError
+        self.pane.clear_marks()
 
     def leave(self) -> None:
         """Close the node, then the screen."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys
 
 from kachery_tui.errors import UsageError
-from kachery_tui.tui.actions import ACTIONS, BY_ID
+from kachery_tui.tui.actions import ACTIONS, BY_ID, available
+from kachery_tui.tui.widgets.footer import Offer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from textual.events import Key
 
     from kachery_tui.tui.actions import Action
-    from kachery_tui.tui.here import PaneName
+    from kachery_tui.tui.here import Here, PaneName
 
 TAKEN: Final = {
     "ctrl+s": "it stops a terminal",
@@ -34,6 +35,9 @@ TAKEN: Final = {
     "tab": "it goes to the next list",
 }
 """Keys that cannot be mapped, and why."""
+
+ALWAYS_OFFERED: Final = ("help", "quit")
+"""Actions that the footer offers in any case, at its end."""
 
 _SHOWN: Final = {"enter": "Enter", "space": "Space", "left": "←", "right": "→", "ctrl+p": "Ctrl+P"}
 
@@ -56,6 +60,16 @@ class Keymap:
         """How an action's key is printed; empty where it has none, and for what is no action."""
         key = self._keys.get(action if isinstance(action, str) else action.id, "")
         return _SHOWN.get(key, key if len(key) == 1 else key.capitalize())
+
+    def offers(self, here: Here) -> tuple[list[Offer], list[Offer]]:
+        """The keys for the footer: those that do something here and now, and those that it always offers."""
+        offered = [action for action in available(here) if action.id not in ALWAYS_OFFERED]
+        always = [BY_ID[id_] for id_ in ALWAYS_OFFERED]
+        first, last = (
+            [Offer(action.id, self.key_of(action), action.label_at(here)) for action in actions]
+            for actions in (offered, always)
+        )
+        return first, last
 
     def action_at(self, event: Key, pane: PaneName) -> Action | None:
         """The action of a pressed key in a pane; one that works there goes before one that works elsewhere."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 
 from kachery_tui.errors import KacheryError
-from kachery_tui.tui.actions import ACTIONS, BY_ID, available
+from kachery_tui.tui.actions import ACTIONS, BY_ID
 from kachery_tui.tui.actions.help import help_lines
 from kachery_tui.tui.actions.requests import ask_for_uri
 from kachery_tui.tui.cells import Cell, Tone
@@ -29,7 +29,7 @@ from kachery_tui.tui.panes.streams import StreamsPane
 from kachery_tui.tui.watch import Watch
 from kachery_tui.tui.widgets.banner import Banner
 from kachery_tui.tui.widgets.cell_line import CellLine, CellLines
-from kachery_tui.tui.widgets.footer import Footer, Offer
+from kachery_tui.tui.widgets.footer import Footer
 from kachery_tui.tui.widgets.prompt import Prompt
 from kachery_tui.tui.widgets.row_list import RowList
 
@@ -45,9 +45,6 @@ if TYPE_CHECKING:
     from kachery_tui.tui.tour import Tour
 
 _log = logging.getLogger(__name__)
-
-LAST_OFFERS: Final = ("help", "quit")
-"""Actions that the footer always offers, and at the end."""
 
 
 class MainScreen(Desk):
@@ -79,6 +76,7 @@ class MainScreen(Desk):
         self._channel = ""
         self._leaving = False
         self._last_act = ""
+        self._acting = False
         kinds = (ChannelsPane, StreamsPane, RequestsPane, CachePane, FeedsPane, LogPane)
         self._panes: dict[PaneName, Pane] = {kind.NAME: kind(node, keymap.key_of) for kind in kinds}
         for pane in self._panes.values():
@@ -186,10 +184,6 @@ class MainScreen(Desk):
             feeds.choose(key, self.now)
         self.look()
 
-    def clear_marks(self) -> None:
-        """Unmark all rows of the current pane, after they were acted on."""
-        self.pane.clear_marks()
-
     def _arrange(self) -> None:
         """Decide which panes show, and how large. Done directly, not by classes, so that focus can follow at once."""
         width, height = self.size
@@ -224,8 +218,8 @@ class MainScreen(Desk):
             self.look()
 
     def look(self) -> None:
-        """Paint what changed since the last look. Nothing under a dialog moves."""
-        if self.app.screen is not self or too_small(*self.size):
+        """Paint what changed since the last look. Nothing under a dialog moves; an act is looked at in the end."""
+        if self._acting or self.app.screen is not self or too_small(*self.size):
             return
         now = self.now
         self._settle_channel()
@@ -238,16 +232,7 @@ class MainScreen(Desk):
                 pane.look(now)
         here = self.here
         self.tour.follow(here, self._last_act)
-        self._offer(here)
-
-    def _offer(self, here: Here) -> None:
-        """Show in the footer which keys do something."""
-        offers = [
-            Offer(action.id, here.key_of(action.id), action.label_at(here)) for action in available(here)
-        ]
-        first = [offer for offer in offers if offer.action_id not in LAST_OFFERS]
-        last = [Offer(id_, here.key_of(id_), BY_ID[id_].label_at(here)) for id_ in LAST_OFFERS]
-        self.query_one(Footer).offer(first, last)
+        self.query_one(Footer).offer(*self._keymap.offers(here))
 
     def _look_at_frame(self, now: float) -> None:
         """Header, tabs, banners: what shows also while the panes are held still."""
@@ -326,16 +311,21 @@ class MainScreen(Desk):
 
     def action_act(self, action_id: str) -> None:
         """Do an action of the registry, or say why it cannot be done."""
-        # What is acted on is what stands there now, and under a dialog it stays as it is.
-        self.look()
+        # What is acted on is what stands there now.
+        self._settle_channel()
+        self.pane.look(self.now)
         action, here = BY_ID[action_id], self.here
         reason = action.reason(here)
         if reason:
             self.tell_why_not(reason, title=f"{here.key_of(action_id)} {action.label}: not now")
             return
         self._last_act = action_id
-        with self.told():
-            action.act(self, here)
+        self._acting = True
+        try:
+            with self.told():
+                action.act(self, here)
+        finally:
+            self._acting = False
         self.look()
 
     def press(self, event: events.Key) -> None:

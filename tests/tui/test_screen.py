@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from textual import events
+from textual.events import Key
 from textual.screen import Screen
 
 from kachery_tui.errors import UsageError
@@ -17,6 +19,7 @@ from kachery_tui.tui.app import KacheryApp
 from kachery_tui.tui.here import PaneName
 from kachery_tui.tui.screen import MainScreen
 from kachery_tui.tui.widgets.cell_line import CellLine
+from kachery_tui.tui.widgets.footer import Footer, Offer
 from tests.nodes import until
 from tests.tui.screens import NARROW, WIDE, Person, at_the_screen, unstarted_node
 
@@ -224,3 +227,23 @@ async def test_without_a_node_there_is_the_first_start() -> None:
     async with app.run_test() as pilot:
         await pilot.press("q")
         assert not any(isinstance(screen, MainScreen) for screen in app.screen_stack)
+
+
+async def test_each_key_is_followed_by_one_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[str] = []
+    offer = Footer.offer
+
+    def count(self: Footer, *offers: Sequence[Offer]) -> None:
+        looks.append("look")
+        offer(self, *offers)
+
+    node = unstarted_node(tmp_path / "me", None)
+    async with at_the_screen(node, NARROW, wait=False) as me:
+        await until(lambda: node.is_started)
+        monkeypatch.setattr(Footer, "offer", count)
+        for key in "345612z-":
+            looks.clear()
+            action = me.main._keymap.action_at(Key(key, key), me.main.pane.NAME)
+            assert action is not None
+            me.main.action_act(action.id)
+            assert looks == ["look"], key
