@@ -104,13 +104,13 @@ class Bucket:
         `on_bytes` gets the cumulative count, in a worker thread, never again once this coroutine has ended. A URL
         that is signed for another length is refused: NotAllowed.
         """
-        await self._put(url, transfer.Source(path, start, end), on_bytes)
+        await self._put(url, transfer.UploadSource(path, start, end), on_bytes)
 
     async def upload_bytes(self, url: str, data: bytes) -> None:
         """PUT `data` to a URL that is signed for its length."""
-        await self._put(url, transfer.Source(data, 0, len(data)), lambda _: None)
+        await self._put(url, transfer.UploadSource(data, 0, len(data)), lambda _: None)
 
-    async def _put(self, url: str, source: transfer.Source, on_bytes: "Callable[[int], None]") -> None:
+    async def _put(self, url: str, source: transfer.UploadSource, on_bytes: "Callable[[int], None]") -> None:
         def work(job: Job) -> None:
             transfer.upload(job, self._wire, url, "cannot upload to the bucket", source, on_bytes)
 

@@ -30,7 +30,7 @@ Sink = Callable[[memoryview], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class UploadSource:
     """What an upload is read from: the bytes from `start` up to, not including, `end` of the file at `path`, or of `path`
     itself where that is bytes."""
 
@@ -106,7 +106,7 @@ def download(job: Job, wire: Wire, url: str, what: str, span: Span, sink: Sink) 
 
 
 def upload(
-    job: Job, wire: Wire, url: str, what: str, source: Source, on_bytes: Callable[[int], None]
+    job: Job, wire: Wire, url: str, what: str, source: UploadSource, on_bytes: Callable[[int], None]
 ) -> None:
     """PUT the bytes of `source` to a signed URL; `on_bytes` gets the cumulative count after every piece."""
     for fresh in (False, True):
@@ -211,7 +211,7 @@ def _receive(
 
 
 def _send_file(
-    job: Job, line: Line, target: str, what: str, source: Source, on_bytes: Callable[[int], None]
+    job: Job, line: Line, target: str, what: str, source: UploadSource, on_bytes: Callable[[int], None]
 ) -> None:
     size = source.end - source.start
     buffer = memoryview(bytearray(max(1, min(PIECE, size))))
@@ -229,7 +229,7 @@ def _send_file(
             job.call(on_bytes, sent)
 
 
-def _opened(what: str, source: Source) -> io.FileIO | io.BytesIO:
+def _opened(what: str, source: UploadSource) -> io.FileIO | io.BytesIO:
     if isinstance(source.path, bytes):
         return io.BytesIO(source.path[source.start : source.end])
     try:

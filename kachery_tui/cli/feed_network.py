@@ -57,7 +57,7 @@ async def _sync(place: Place, uri: SubfeedUri, channel: str | None) -> dict[str,
             for task in (syncing, watching):
                 task.cancel()
             await asyncio.gather(syncing, watching, return_exceptions=True)
-        state = node.feeds.book.state(key)
+        state = node.feeds.states.state(key)
         if state.fault is not None:
             raise state.fault
         return dict(state.in_bucket)
@@ -66,10 +66,10 @@ async def _sync(place: Place, uri: SubfeedUri, channel: str | None) -> dict[str,
 
 
 async def _watch_row(node: Node, key: SubfeedKey, progress: Progress) -> KacheryError:
-    row = node.feeds.book.state(key).row
+    row = node.feeds.states.state(key).row
     while row is None:
-        await node.feeds.book.wait_changed(node.feeds.book.version)
-        row = node.feeds.book.state(key).row
+        await node.feeds.states.wait_changed(node.feeds.states.version)
+        row = node.feeds.states.state(key).row
     return await watch(node, row, progress)
 
 
@@ -107,14 +107,14 @@ async def _print(node: Node, key: SubfeedKey, show: Show, start: int) -> None:
     here = await node.feeds.count(key)
     number = start if start >= 0 else max(here + start, 0)
     while True:
-        version = node.feeds.book.version
+        version = node.feeds.states.version
         some = await node.feeds.messages(key, number, AT_A_GO)
         if some:
             # Whoever reads may be slow, and the node goes on meanwhile.
             await asyncio.to_thread(show, some)
             number = some[-1].number + 1
-        elif node.feeds.book.state(key).here <= number:
-            await node.feeds.book.wait_changed(version)
+        elif node.feeds.states.state(key).here <= number:
+            await node.feeds.states.wait_changed(version)
 
 
 async def _tell(row: Request) -> None:

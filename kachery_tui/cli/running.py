@@ -52,7 +52,7 @@ def _theme_instead_of(name: str) -> str:
 def run_screen(app: "KacheryApp", screen: ScreenConfig) -> int:
     """Run the screen to its end. SIGINT, SIGTERM and SIGHUP leave it as the quit key does."""
     from kachery_tui.tui.glyphs import Glyphs
-    from kachery_tui.tui.terminal.stray import caught_output
+    from kachery_tui.tui.terminal.output_capture import caught_output
 
     Glyphs.only_ascii = screen.ascii
 

@@ -40,7 +40,7 @@ class ChannelFiles:
         self._join = join
         self._leave = leave
 
-    async def run(self) -> None:
+    async def follow_files(self) -> None:
         """Look again and again, for ever."""
         # The first look counts as a change: a file may have come since the node was given its channels.
         seen: _Stamp | None = None

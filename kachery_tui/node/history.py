@@ -17,7 +17,7 @@ SAVE_INTERVAL: Final = 1.0
 """Seconds between two writings, as long as something changes: so much of it a crash may take."""
 
 
-class Keeper:
+class HistoryWriter:
     """Keeps a ledger in step with the file that remembers it. What the file cannot do is logged, and stops nothing."""
 
     def __init__(self, history: History, ledger: Ledger) -> None:
@@ -41,7 +41,7 @@ class Keeper:
         else:
             self._ledger.count_on(highest)
 
-    async def run(self) -> None:
+    async def write_changes(self) -> None:
         """Bring the rows of earlier runs back, then write down what changes, until cancelled."""
         if self._is_off:
             return

@@ -75,14 +75,14 @@ class Inbox:
         self._queue: Turns[Arrival] = Turns(LONGEST_QUEUE)
         self._filled = asyncio.Event()
 
-    def put(self, stream: Stream, data: bytes | str, sender: str | None) -> None:
+    def put_message(self, stream: Stream, data: bytes | str, sender: str | None) -> None:
         """Take a message from the service. Of too many, some of the peer that sent most are refused and counted."""
         refused = self._queue.put(sender or "", Arrival(stream, data, sender))
         if refused is not None:
             self._activity[refused.stream].count_refused("more messages than this node can open")
         self._filled.set()
 
-    async def run(self) -> None:
+    async def process_messages(self) -> None:
         """Open messages as they come, for ever."""
         while True:
             await self._filled.wait()

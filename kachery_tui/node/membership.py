@@ -86,7 +86,7 @@ class Membership:
             config,
             node_id=key.node_id,
             label=label,
-            on_message=self._inbox.put,
+            on_message=self._inbox.put_message,
             on_change=self._look,
         )
         self._outbox = Outbox(self.channel.pubsub.publish, self.activity, key)
@@ -149,11 +149,13 @@ class Membership:
 
     async def start(self) -> None:
         """Begin to connect; returns without waiting for the service."""
-        self._services.append(self._supervisor.spawn(self._inbox.run(), f"{self.name}: inbox", service=True))
+        self._services.append(
+            self._supervisor.spawn(self._inbox.process_messages(), f"{self.name}: inbox", service=True)
+        )
         for stream in Stream:
             self._services.append(
                 self._supervisor.spawn(
-                    self._outbox.run(stream), f"{self.name}: {stream} outbox", service=True
+                    self._outbox.send_messages(stream), f"{self.name}: {stream} outbox", service=True
                 )
             )
         await self.channel.pubsub.set_roles(self.roles)
@@ -206,7 +208,7 @@ class Membership:
         Raises `NotAllowed` without the role, `TryAgain` while there is no connection.
         """
         self.require(role_to_publish(body.STREAM))
-        await self._outbox.put(body.STREAM, body, request=request)
+        await self._outbox.put_body(body.STREAM, body, request=request)
 
     async def publish_patiently(self, body: Body, *, request: int | None = None) -> None:
         """Publish, waiting for a lost connection to come back first.

@@ -16,7 +16,7 @@ from kachery_tui.node.channel_files import ChannelFiles
 from kachery_tui.node.eviction import Evictor
 from kachery_tui.node.feeds.exchange import FeedExchange
 from kachery_tui.node.files.exchange import FileExchange
-from kachery_tui.node.history import Keeper
+from kachery_tui.node.history import HistoryWriter
 from kachery_tui.node.ledger import Ledger, Request
 from kachery_tui.node.log import LogRing
 from kachery_tui.node.membership import Membership
@@ -91,7 +91,7 @@ class Node:
         self._exchanges: Mapping[Kind, Exchange] = {exchange.kind: exchange for exchange in exchanges}
         self._cache = Cache(storage, self.memberships)
         self._key: PrivateKey | None = None
-        self._keeper: Keeper | None = None
+        self._history: HistoryWriter | None = None
         self._stop_scan = threading.Event()
 
     @property
@@ -128,9 +128,9 @@ class Node:
         self._people.node_id = self._key.node_id
         history = self.storage.history() if self._provide else None
         if history is not None:
-            self._keeper = Keeper(history, self.ledger)
-            await self._keeper.begin()
-            self.supervisor.spawn(self._keeper.run(), "history of requests", service=True)
+            self._history = HistoryWriter(history, self.ledger)
+            await self._history.begin()
+            self.supervisor.spawn(self._history.write_changes(), "history of requests", service=True)
         for channel in self._to_join:
             await self.join(channel)
         self.is_started = True
@@ -139,9 +139,9 @@ class Node:
                 exchange.start()
             self.supervisor.spawn(self._follow_folder(), "storage scan", service=True)
             following = ChannelFiles(self.config.folder, self.memberships, self.join, self.leave)
-            self.supervisor.spawn(following.run(), "channel files", service=True)
+            self.supervisor.spawn(following.follow_files(), "channel files", service=True)
             status = StatusWriter(self.parts, self.config.folder)
-            self.supervisor.spawn(status.run(), "status file", service=True)
+            self.supervisor.spawn(status.write_changes(), "status file", service=True)
 
     async def close(self) -> None:
         """End everything: requests are cancelled (verified chunks stay), channels left, threads waited for."""
@@ -149,8 +149,8 @@ class Node:
         for exchange in self._exchanges.values():
             exchange.end()
         await self.supervisor.close()
-        if self._keeper is not None:
-            await self._keeper.close()
+        if self._history is not None:
+            await self._history.close()
         await asyncio.gather(*(membership.close() for membership in self._memberships.values()))
         await in_thread(self.storage.close)
 

@@ -46,7 +46,7 @@ class Outbox:
         self._filled: dict[Stream, asyncio.Event] = {stream: asyncio.Event() for stream in Stream}
         self._is_closed = False
 
-    async def put(self, stream: Stream, body: Body, *, request: int | None = None) -> None:
+    async def put_body(self, stream: Stream, body: Body, *, request: int | None = None) -> None:
         """Publish `body` and wait until the service has it.
 
         Raises `NotAllowed`, `TryAgain` (not connected, or too much waits already), `ProtocolError` for a body that is too
@@ -64,7 +64,7 @@ class Outbox:
         self._filled[stream].set()
         await outgoing.sent
 
-    async def run(self, stream: Stream) -> None:
+    async def send_messages(self, stream: Stream) -> None:
         """Send what is put on `stream`, for ever."""
         while True:
             await self._filled[stream].wait()

@@ -52,7 +52,7 @@ class StatusWriter:
         self._written: NodeStatus | None = None
         self._is_trouble = False
 
-    async def run(self) -> None:
+    async def write_changes(self) -> None:
         """Look again and again, until cancelled."""
         try:
             while True:

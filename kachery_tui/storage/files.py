@@ -27,7 +27,7 @@ from kachery_tui.storage.values import ByteSource, Found, Progress, Stored
 MAX_MANIFEST_BYTES = 64_000_000
 
 
-class Files:
+class FileStore:
     """The files and links below sha1/."""
 
     def __init__(self, layout: Layout, index: Index) -> None:

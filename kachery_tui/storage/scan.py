@@ -71,7 +71,7 @@ class Scan:
         self._ticks = 0
         self._stretch_began = time.monotonic()
 
-    def run(self) -> ScanResult:
+    def scan(self) -> ScanResult:
         """Go through the whole folder; what was found before `stop` is in the index, too."""
         complete = True
         try:

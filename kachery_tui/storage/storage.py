@@ -15,7 +15,7 @@ from kachery_tui.storage import cleanup, eviction, identity
 from kachery_tui.storage.atomic import make_folders
 from kachery_tui.storage.feed_notes import FeedNotes
 from kachery_tui.storage.feeds import FeedStore
-from kachery_tui.storage.files import Files
+from kachery_tui.storage.files import FileStore
 from kachery_tui.storage.history import History
 from kachery_tui.storage.incoming import Incoming
 from kachery_tui.storage.index import Index
@@ -50,7 +50,7 @@ class Storage:
         self._layout = layout
         self.folder = layout.folder
         self.index = Index(layout.database, layout.modes)
-        self._files = Files(self._layout, self.index)
+        self._files = FileStore(self._layout, self.index)
         self._trash = Trash(self._layout, self.index)
         self._pins = Pins(layout.pins, layout.tmp, layout.modes)
         self._settings = Settings(self._layout.settings)
@@ -205,7 +205,7 @@ class Storage:
         """Move a file or link to the trash. UsageError if it is pinned or not here."""
         if sha1 in self._pins.all():
             raise UsageError(f"{sha1} is pinned", "pinned files stay", "Unpin it first")
-        self._trash.put(sha1)
+        self._trash.move_there(sha1)
 
     def restore(self, sha1: str) -> None:
         """Bring a file or link back from the trash, as it was. UsageError if it is not there."""
@@ -269,7 +269,7 @@ class Storage:
 
     def scan(self, stop: threading.Event) -> ScanResult:
         """Go through the folder once and bring the index up to date; gentle, and ends soon after `stop` is set."""
-        return Scan(self._layout, self.index, self._pins.all(), stop).run()
+        return Scan(self._layout, self.index, self._pins.all(), stop).scan()
 
     def clean_tmp(self) -> None:
         """Remove what killed processes left in tmp/; what can be resumed stays. For the start of a node."""

@@ -27,7 +27,7 @@ class Trash:
         self._layout = layout
         self._index = index
 
-    def put(self, sha1: str) -> None:
+    def move_there(self, sha1: str) -> None:
         """Move a file and its link, whichever are there, to the trash; UsageError if neither is."""
         with explained(f"cannot move {sha1} to the trash"):
             size = self._move(self._layout.file(sha1), self._layout.trashed_file(sha1))

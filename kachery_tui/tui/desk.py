@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from kachery_tui.protocol.uris import SubfeedKey
     from kachery_tui.tui.here import Here, PaneName
-    from kachery_tui.tui.pace import Pace
     from kachery_tui.tui.panes.pane import Pane
+    from kachery_tui.tui.refresh_timer import RefreshTimer
     from kachery_tui.tui.tour import Tour
 
 
@@ -42,7 +42,7 @@ class Desk(ServingScreen):
 
     program: Program
     tour: Tour
-    pace: Pace
+    refresh_timer: RefreshTimer
 
     @property
     def pane(self) -> Pane:

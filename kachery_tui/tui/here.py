@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from kachery_tui.node.activity import StreamMessage
-from kachery_tui.node.feeds.book import SubfeedState
+from kachery_tui.node.feeds.states import SubfeedState
 from kachery_tui.node.files.subject import FileSubject
 from kachery_tui.node.ledger import Request
 from kachery_tui.node.log import LogLine

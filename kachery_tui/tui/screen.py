@@ -18,7 +18,7 @@ from kachery_tui.tui.desk import Desk
 from kachery_tui.tui.header import header_line, tab_at, tabs_line, title
 from kachery_tui.tui.here import ChannelRow, Here, PaneName
 from kachery_tui.tui.layout import LEAST_HEIGHT, LEAST_WIDTH, LEFT, arrange, too_small
-from kachery_tui.tui.pace import Pace
+from kachery_tui.tui.node_notices import NodeNotices
 from kachery_tui.tui.panes.cache import CachePane
 from kachery_tui.tui.panes.channels import ChannelsPane
 from kachery_tui.tui.panes.feeds import FeedsPane
@@ -26,7 +26,7 @@ from kachery_tui.tui.panes.log import LogPane
 from kachery_tui.tui.panes.pane import Pane
 from kachery_tui.tui.panes.requests import RequestsPane
 from kachery_tui.tui.panes.streams import StreamsPane
-from kachery_tui.tui.watch import Watch
+from kachery_tui.tui.refresh_timer import RefreshTimer
 from kachery_tui.tui.widgets.banner import Banner
 from kachery_tui.tui.widgets.cell_line import CellLine, CellLines
 from kachery_tui.tui.widgets.footer import Footer
@@ -66,11 +66,11 @@ class MainScreen(Desk):
         super().__init__(node)
         self.program = program
         self.tour = tour
-        self.pace = Pace(self, self.look_in_time)
+        self.refresh_timer = RefreshTimer(self, self.look_in_time)
         self.notice = ""
         self._keymap = keymap
         self._memory = memory
-        self._watch = Watch(node, self.notices, ring=program.ring, key_of=keymap.key_of)
+        self._node_notices = NodeNotices(node, self.notices, ring=program.ring, key_of=keymap.key_of)
         self._current = self._before = PaneName.REQUESTS
         self._zoomed = False
         self._channel = ""
@@ -104,7 +104,7 @@ class MainScreen(Desk):
         for row_list in self.query(RowList):
             row_list.moved = self.follow_cursor
         self.go(self._current)
-        self.pace.start()
+        self.refresh_timer.start()
         self.call_after_refresh(self._start_node)
 
     # Where the person is
@@ -127,7 +127,7 @@ class MainScreen(Desk):
             can=pane.can,
             doing=self.jobs[-1].verb if self.jobs else "",
             hinting=self.tour.hint is not None,
-            held=self.pace.is_held,
+            held=self.refresh_timer.is_held,
             read_only=self.node.config.screen.read_only,
             undoes=self.undo.next_words,
             key_of=self._keymap.key_of,
@@ -212,7 +212,7 @@ class MainScreen(Desk):
         """The look that comes by itself: not while the screen is held still, nor while the line is busy."""
         if not self.program.may_look:
             return
-        if self.pace.is_held:
+        if self.refresh_timer.is_held:
             self._look_at_frame(self.now)
         else:
             self.look()
@@ -241,16 +241,16 @@ class MainScreen(Desk):
                 self.node,
                 now,
                 self.size.width,
-                totals=self._watch.totals,
+                totals=self._node_notices.totals,
                 notice=self.notice,
-                held=self.pace.words(self._watch.seen, self._keymap.key_of("hold")),
+                held=self.refresh_timer.words(self._node_notices.seen, self._keymap.key_of("hold")),
             )
         )
         if self._leaving:
             return
         self.program.set_terminal_title(title(self.node))
         self.query_one("#tabs", CellLine).show(tabs_line(self.node, self._current, self._keymap.key_of))
-        self._watch.look(now)
+        self._node_notices.update(now)
         self.query_one("#trouble", Banner).tell(self.notices.line)
         self.query_one("#tour", Banner).tell(self.tour.line(self._keymap.key_of))
         jobs = self.query_one("#jobs", CellLine)
@@ -268,7 +268,7 @@ class MainScreen(Desk):
 
     def toggle_hold(self) -> None:
         """Hold the panes still while a person reads, or let them go on."""
-        self.pace.toggle_hold(self._watch.seen)
+        self.refresh_timer.toggle_hold(self._node_notices.seen)
         self.look()
 
     # Starting and leaving
@@ -303,7 +303,7 @@ class MainScreen(Desk):
 
     def set_filter(self, text: str, pane: Pane | None = None) -> None:
         """Show only the rows of a pane (the current one) that a filter leaves."""
-        with self.told():
+        with self.reporting_errors():
             (pane or self.pane).set_filter(text)
         self.look()
 
@@ -322,7 +322,7 @@ class MainScreen(Desk):
         self._last_act = action_id
         self._acting = True
         try:
-            with self.told():
+            with self.reporting_errors():
                 action.act(self, here)
         finally:
             self._acting = False
@@ -360,7 +360,7 @@ class MainScreen(Desk):
 
     def follow_cursor(self) -> None:
         """Tell of the row under the cursor at once, in the frame in which it got there."""
-        if not self.pace.is_held:
+        if not self.refresh_timer.is_held:
             self.look()
 
     def on_row_list_opened(self) -> None:

@@ -43,17 +43,17 @@ class ServingScreen(Screen[None]):
         """Unix time in seconds."""
         return time.time()
 
-    def run(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    def run_work(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run what an act takes time for; a `KacheryError` of it is told to the person."""
 
         async def guarded() -> None:
-            with self.told():
+            with self.reporting_errors():
                 await work
 
         return self.node.supervisor.spawn(guarded(), name)
 
     @contextmanager
-    def told(self) -> Iterator[None]:
+    def reporting_errors(self) -> Iterator[None]:
         """Tell the person of a `KacheryError`, which then goes no further."""
         try:
             yield
@@ -93,4 +93,4 @@ class ServingScreen(Screen[None]):
             await step.take_back()
             self.tell("taken back", title=step.done)
 
-        self.run(undo(), "screen: undo")
+        self.run_work(undo(), "screen: undo")

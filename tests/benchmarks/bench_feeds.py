@@ -65,13 +65,13 @@ async def append_in_a_node(node: Node, uri: SubfeedUri, about: str) -> None:
 async def see(owner: Node, reader: Node, uri: SubfeedUri) -> None:
     """From the call that appends on one node until the follower on another has it on disk."""
     key, seconds = uri.key(""), []
-    state = reader.feeds.book.state(key)
+    state = reader.feeds.states.state(key)
     for number in range(LIVE):
         count = state.here + 1
         began = time.perf_counter()
         await owner.feeds.append(uri, [message(number)])
         while state.here < count:
-            await reader.feeds.book.wait_changed(reader.feeds.book.version)
+            await reader.feeds.states.wait_changed(reader.feeds.states.version)
         seconds.append(time.perf_counter() - began)
         await asyncio.sleep(0.02)
     middle, worst = statistics.median(seconds), statistics.quantiles(seconds, n=20)[-1]
@@ -101,7 +101,7 @@ async def read_bucket(folder: Path, lab: Path, uri: SubfeedUri) -> None:
             began = time.perf_counter()
             await reader.feeds.sync(uri)
             ours.append(time.perf_counter() - began)
-            assert reader.feeds.book.state(key).here >= IN_BUCKET
+            assert reader.feeds.states.state(key).here >= IN_BUCKET
     us, them = statistics.median(ours), statistics.median(theirs)
     print(
         f"read {IN_BUCKET:,} of a bucket {us:7.2f} s, bare GETs {them:.2f} s, {READ_AT_ONCE} at once:"
@@ -127,9 +127,9 @@ async def exchange(folder: Path) -> None:
             await owner.feeds.append(large, [message(number) for number in range(IN_BUCKET)])
             await reader.feeds.follow(large)
             key = large.key("")
-            await until(lambda: owner.feeds.book.state(key).in_bucket.get("lab") == IN_BUCKET, 120)
-            await until(lambda: reader.feeds.book.state(key).here == IN_BUCKET, 120)
-            reader.cancel(reader.feeds.book.state(key).row or row)
+            await until(lambda: owner.feeds.states.state(key).in_bucket.get("lab") == IN_BUCKET, 120)
+            await until(lambda: reader.feeds.states.state(key).here == IN_BUCKET, 120)
+            reader.cancel(reader.feeds.states.state(key).row or row)
             await read_bucket(folder, lab, large)
 
 

@@ -75,7 +75,7 @@ class Peer:
         async with asyncio.timeout(30):
             while not self._channel.pubsub.in_force[self._stream].may_publish:
                 await asyncio.sleep(0.01)
-        self._service = asyncio.create_task(self._outbox.run(self._stream))
+        self._service = asyncio.create_task(self._outbox.send_messages(self._stream))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -97,7 +97,7 @@ class Peer:
         await asyncio.gather(*self._due)
 
     async def _put(self, number: int) -> None:
-        await self._outbox.put(self._stream, self._body(self._key.node_id, number))
+        await self._outbox.put_body(self._stream, self._body(self._key.node_id, number))
 
 
 async def main(file: Path, role: Role, peers: int, rate: float) -> None:

@@ -56,7 +56,7 @@ class Service:
 def frames(link: Link) -> list[dict[str, Any]]:
     """What waits to be sent."""
     found = []
-    while (encoded := link.take()) is not None:
+    while (encoded := link.next_frame()) is not None:
         found.append(msgpack.unpackb(encoded) if isinstance(encoded, bytes) else json.loads(encoded))
     return found
 
@@ -309,7 +309,7 @@ def test_what_is_shared_is_written_once_for_each_format() -> None:
     for listener in listeners:
         frames(listener)
     service.say(service.open(), **message(0))
-    encoded = [listener.take() for listener in listeners]
+    encoded = [listener.next_frame() for listener in listeners]
     assert encoded[0] is encoded[1]
     assert encoded[2] is encoded[3]
     assert isinstance(encoded[0], str)

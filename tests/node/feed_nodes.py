@@ -8,8 +8,8 @@ from typing import Any
 
 from kachery_tui.errors import UsageError
 from kachery_tui.hub.bucket import BUCKET
-from kachery_tui.node.feeds.book import SubfeedState
 from kachery_tui.node.feeds.bucket import PAUSES
+from kachery_tui.node.feeds.states import SubfeedState
 from kachery_tui.node.node import Node
 from kachery_tui.node.retries import with_retries
 from kachery_tui.protocol.objects import subfeed_object
@@ -46,7 +46,7 @@ async def reader_of_feeds(
 
 def state_of(node: Node, uri: SubfeedUri) -> SubfeedState:
     """What a node knows of a subfeed."""
-    return node.feeds.book.state(uri.key(""))
+    return node.feeds.states.state(uri.key(""))
 
 
 async def add(node: Node, uri: SubfeedUri, start: int, end: int) -> None:

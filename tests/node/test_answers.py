@@ -179,7 +179,7 @@ async def test_an_answer_that_got_lost_costs_seconds(
         running_node(tmp_path / "ana", lab, roles=REQUEST) as ana,
     ):
         uri = (await ben.store(put_file(tmp_path, "a.bin", b"it is here"))).uri
-        monkeypatch.setattr(ana.files._asker, "hear", lambda *_: None)
+        monkeypatch.setattr(ana.files._asker, "hear_announcement", lambda *_: None)
         began = time.monotonic()
         assert await asyncio.wait_for(ana.files.request(uri).outcome(), 20) is not None
         assert time.monotonic() - began < 10
@@ -194,7 +194,7 @@ async def test_a_question_that_got_lost_is_asked_again(
         running_node(tmp_path / "ana", lab, roles=REQUEST) as ana,
     ):
         uri = (await ben.store(put_file(tmp_path, "a.bin", b"it is here"))).uri
-        hear, lost = ben.files._provider.hear, 0
+        hear, lost = ben.files._provider.hear_request, 0
 
         def sometimes(*arguments: Any) -> None:
             nonlocal lost
@@ -202,7 +202,7 @@ async def test_a_question_that_got_lost_is_asked_again(
             if lost > 1:
                 hear(*arguments)
 
-        monkeypatch.setattr(ben.files._provider, "hear", sometimes)
+        monkeypatch.setattr(ben.files._provider, "hear_request", sometimes)
         assert await asyncio.wait_for(ana.files.request(uri).outcome(), 20) is not None
         assert lost == 2
 
@@ -211,19 +211,19 @@ def test_one_nodes_words_never_push_out_anothers_and_all_are_bounded() -> None:
     waiter = Waiter(1)
     key = FileKey("ab" * 20)
     finished = UploadFileStatus(key, UploadStatus.FINISHED)
-    waiter.put(Heard(finished, "honest"))
+    waiter.put_announcement(Heard(finished, "honest"))
     for number in range(1_000):
-        waiter.put(Heard(UploadFileProgress(key, number, 10**6), "loud"))
+        waiter.put_announcement(Heard(UploadFileProgress(key, number, 10**6), "loud"))
     assert len(waiter._waiting) == 1 + WAITING_OF_ONE
     for number in range(10_000):
-        waiter.put(Heard(UploadFileProgress(key, 0, 10), f"{number}"))
+        waiter.put_announcement(Heard(UploadFileProgress(key, 0, 10), f"{number}"))
     assert len(waiter._waiting) == MOST_WAITING
-    waiter.put(Heard(finished, "late"))
+    waiter.put_announcement(Heard(finished, "late"))
     for number in range(10_000):
-        waiter.put(Heard(finished, f"liar {number}"))
+        waiter.put_announcement(Heard(finished, f"liar {number}"))
     assert len(waiter._waiting) == 4 * MOST_WAITING
     heard = []
-    while (one := waiter.take()) is not None:
+    while (one := waiter.next_announcement()) is not None:
         heard.append(one.node_id)
     assert heard[0] == "honest"
     assert "late" in heard

@@ -280,7 +280,7 @@ async def test_subfeeds_that_do_not_exist_leave_nothing_behind(
             await stranger.memberships["lab"].publish(body)
         await until(lambda: len(theirs(owner)) == 20)
         await until(lambda: not any(row.is_active for row in theirs(owner)))
-        known = {state.key.subfeed_hash for state in owner.feeds.book if state.key.feed_id == uri.feed_id}
+        known = {state.key.subfeed_hash for state in owner.feeds.states if state.key.feed_id == uri.feed_id}
         assert known <= {uri.subfeed_hash, ""}
 
 

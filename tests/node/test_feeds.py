@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kachery_tui.errors import NobodyHasIt, NotAllowed, UsageError
-from kachery_tui.node.feeds.book import Listener
+from kachery_tui.node.feeds.states import Listener
 from kachery_tui.node.steps import Side, Step
 from kachery_tui.protocol.feeds import MAX_SIGNED_BYTES
 from kachery_tui.protocol.keys import verify
@@ -290,7 +290,7 @@ async def test_a_feed_is_deleted_with_its_key(tmp_path: Path, lab: Path) -> None
     async with owner_of_feed(tmp_path, lab) as (owner, uri):
         await add(owner, uri, 0, 2)
         await owner.feeds.delete(uri)
-        assert not [state for state in owner.feeds.book if state.key.feed_id == uri.feed_id]
+        assert not [state for state in owner.feeds.states if state.key.feed_id == uri.feed_id]
         with pytest.raises(NotAllowed):
             await add(owner, uri, 2, 3)
         assert not FeedStore(owner.storage.folder).is_own(uri.feed_id)

@@ -32,7 +32,7 @@ async def hearing(rate: float = 1_000) -> AsyncIterator[tuple[Inbox, StreamActiv
         heard.append(envelope.from_node_id)
 
     inbox = Inbox(activity, deliver, requests_per_second=rate)
-    running = asyncio.create_task(inbox.run())
+    running = asyncio.create_task(inbox.process_messages())
     try:
         yield inbox, activity[STREAM], heard
     finally:
@@ -45,9 +45,9 @@ async def test_a_flood_over_one_connection_starves_no_other_whatever_name_it_cla
         for number in range(400):
             # Signed by the one, and in the name of the other, whose signature it lacks.
             claims = json.loads(message(eve, number)) | {"fromNodeId": ann.node_id}
-            inbox.put(STREAM, json.dumps(claims), "connection of eve")
+            inbox.put_message(STREAM, json.dumps(claims), "connection of eve")
         for number in range(20):
-            inbox.put(STREAM, message(ann, number), "connection of ann")
+            inbox.put_message(STREAM, message(ann, number), "connection of ann")
         await until(lambda: len(heard) == 20)
         await until(lambda: activity.refused == 400)
     assert set(heard) == {ann.node_id}
@@ -58,8 +58,8 @@ async def test_a_share_is_of_bytes() -> None:
     long = json.dumps({"messages": [], "padding": "x" * 60_000})
     async with hearing(rate=10) as (inbox, activity, heard):
         for _ in range(100):
-            inbox.put(STREAM, long, "loud")
-        inbox.put(STREAM, message(ann, 1), "quiet")
+            inbox.put_message(STREAM, long, "loud")
+        inbox.put_message(STREAM, message(ann, 1), "quiet")
         await until(lambda: activity.refused > 95 and len(heard) == 1)
         # They are looked at until the share is used up, and the one that goes beyond it.
         assert (
@@ -71,7 +71,7 @@ async def test_envelopes_in_one_message_count_each() -> None:
     ann = PrivateKey.generate()
     many = json.dumps({"messages": [json.loads(message(ann, number)) for number in range(100)]})
     async with hearing(rate=4) as (inbox, activity, heard):
-        inbox.put(STREAM, many, "loud")
+        inbox.put_message(STREAM, many, "loud")
         await until(lambda: activity.refused + len(heard) == 100)
         assert 20 <= len(heard) <= 20 + len(many) / MESSAGE_BYTES
 
@@ -86,7 +86,7 @@ async def test_what_takes_long_to_read_holds_nobody_up() -> None:
     async with hearing() as (inbox, _activity, heard):
         turns = 0
         # Each hop into a thread gives the loop its turn.
-        inbox.put(Stream.REQUEST_TASKS, said, "ann")
+        inbox.put_message(Stream.REQUEST_TASKS, said, "ann")
         while not heard:
             await asyncio.sleep(0.001)
             turns += 1
@@ -104,11 +104,11 @@ async def test_who_asks_once_is_heard_at_once_while_another_asks_without_end() -
     loud, quiet = PrivateKey.generate(), PrivateKey.generate()
     said = message(loud, 1)
     for _ in range(LONGEST_QUEUE + 20):
-        inbox.put(STREAM, said, loud.node_id)
-    inbox.put(STREAM, message(quiet, 2), quiet.node_id)
+        inbox.put_message(STREAM, said, loud.node_id)
+    inbox.put_message(STREAM, message(quiet, 2), quiet.node_id)
     assert activity[STREAM].refused == 21
     assert "more messages than this node can open" in activity[STREAM].last_refusal
-    running = asyncio.create_task(inbox.run())
+    running = asyncio.create_task(inbox.process_messages())
     async with asyncio.timeout(20):
         while len(heard) < LONGEST_QUEUE:
             await asyncio.sleep(0)

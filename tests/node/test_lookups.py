@@ -42,7 +42,7 @@ class Desk:
         return key
 
     def ask(self, asker: str, sha1: str = "a" * 40) -> None:
-        self.lookups.put(Question(self.membership, FileKey(sha1), asker, 1))
+        self.lookups.put_question(Question(self.membership, FileKey(sha1), asker, 1))
 
     @property
     def refused(self) -> int:
@@ -89,6 +89,6 @@ async def test_slow_lookups_are_answered_one_by_one(desk: Desk) -> None:
         desk.supervisor, slow, lambda question, _: desk.answers.append(question.asker), lambda _: None
     )
     for number in range(6):
-        asked.put(Question(desk.membership, FileKey("a" * 40), f"asker {number}", 1))
+        asked.put_question(Question(desk.membership, FileKey("a" * 40), f"asker {number}", 1))
     await desk.supervisor.wait_idle()
     assert sorted(desk.answers) == [f"asker {number}" for number in range(6)]

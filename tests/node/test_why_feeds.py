@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kachery_tui.node.feeds.book import SubfeedState
+from kachery_tui.node.feeds.states import SubfeedState
 from kachery_tui.node.feeds.subject import SubfeedSubject
 from kachery_tui.node.ledger import Request
 from kachery_tui.node.node import Node

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kachery_tui.filters import FieldKind, matches, parse_filter
-from kachery_tui.node.feeds.book import Listener, SubfeedState
+from kachery_tui.node.feeds.states import Listener, SubfeedState
 from kachery_tui.node.feeds.subject import SubfeedSubject
 from kachery_tui.node.ledger import Ledger, Request
 from kachery_tui.node.steps import Side, Step

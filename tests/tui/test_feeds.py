@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from textual.widgets import TextArea
 
-from kachery_tui.node.feeds.book import SubfeedState
+from kachery_tui.node.feeds.states import SubfeedState
 from kachery_tui.node.node import Node
 from kachery_tui.node.steps import Step
 from kachery_tui.node.threads import in_thread
@@ -60,7 +60,7 @@ async def with_own_feed(
         feed = await me.node.feeds.create("mine")
         uri = SubfeedUri(feed.feed_id, "log")
         await me.node.feeds.append(uri, messages)
-        await me.node.feeds.look()
+        await me.node.feeds.reload()
         await me.press("5")
         yield me, uri
 
@@ -172,7 +172,7 @@ async def test_who_waits_is_answered_among_the_feeds(tmp_path: Path, lab: Path) 
         uris = [SubfeedUri(feed.feed_id, name) for name in ("log", "other")]
         for uri in uris:
             await add(node, uri, 0, 2)
-        await node.feeds.look()
+        await node.feeds.reload()
         await me.press("5")
         await me.reads("· nobody listens")
         await ana.feeds.follow(uris[0])
@@ -492,7 +492,7 @@ async def _three_feeds(node: Node) -> None:
     for name, count in (("beta", 5), ("alpha", 3), ("gamma", 1)):
         feed = await node.feeds.create(name)
         await add(node, SubfeedUri(feed.feed_id, "log"), 0, count)
-    await node.feeds.look()
+    await node.feeds.reload()
 
 
 def _feeds(me: Person) -> list[str]:
@@ -514,9 +514,9 @@ async def test_messages_follow_the_cursor(tmp_path: Path) -> None:
 async def test_a_fault_shows_and_is_one_key_away(tmp_path: Path) -> None:
     async with at_the_screen(unstarted_node(tmp_path / "me", None), NARROW) as me:
         await _three_feeds(me.node)
-        state = next(one for one in me.node.feeds.book if one.feed_name == "beta" and one.name)
+        state = next(one for one in me.node.feeds.states if one.feed_name == "beta" and one.name)
         state.fault = BadMessage(Fault.FORK, 3)
-        me.node.feeds.book.touch(state)
+        me.node.feeds.states.touch(state)
         await me.press("5", "e")
         await me.reads("/fault", "1 of 3 subfeeds", "✗ #3 has a fork", "the owner signed another message")
         await me.press("w")
@@ -585,11 +585,11 @@ async def test_a_subfeed_of_which_only_the_hash_is_known(tmp_path: Path) -> None
     async with at_the_screen(unstarted_node(tmp_path / "me", None), WIDE) as me:
         feed = await me.node.feeds.create("mine")
         await me.node.feeds.append(SubfeedUri(feed.feed_id, "~" + "ab" * 20), [{"n": 0}])
-        await me.node.feeds.look()
+        await me.node.feeds.reload()
         await me.press("5")
         await me.reads("mine/~abababab…", '{"n": 0}')
         await me.press("A")
         await me.reads("~" + "ab" * 20)
         await me.press(*'{"n": 1}', "ctrl+o")
         key = SubfeedKey(feed.feed_id, "ab" * 20)
-        await until(lambda: me.node.feeds.book.state(key).here == 2)
+        await until(lambda: me.node.feeds.states.state(key).here == 2)

@@ -55,7 +55,7 @@ def fill(ledger: Ledger) -> None:
 def know_feeds(node: Node) -> None:
     """An own subfeed, one that is followed and behind, one of which a message was refused."""
     own, followed, refused = (
-        node.feeds.book.state(SubfeedKey(letters * 32, "12" * 20)) for letters in ("ab", "cd", "ef")
+        node.feeds.states.state(SubfeedKey(letters * 32, "12" * 20)) for letters in ("ab", "cd", "ef")
     )
     own.own, own.feed_name, own.name = True, "a diary", "messages"
     followed.name, followed.follows, followed.here, followed.announced = "losses", True, 1_200, 1_234
@@ -65,7 +65,7 @@ def know_feeds(node: Node) -> None:
     SubfeedSubject.of(followed.row).messages = 1_200
     refused.name, refused.here, refused.fault = "spikes", 7, BadMessage(Fault.FORK, 7)
     for state in (own, followed, refused):
-        node.feeds.book.touch(state)
+        node.feeds.states.touch(state)
 
 
 def masked(text: str) -> str:

@@ -71,7 +71,7 @@ def fits(frame: Sequence[Piece]) -> bool:
 def test_the_terminal_shows_the_same(all_frames: list[list[Piece]], sends: list[bool]) -> None:
     seen, direct, mirrored = mirror(), terminal(), terminal()
     for number, frame in enumerate([frame for frame in all_frames if fits(frame)]):
-        assert seen.take(painted(frame))
+        assert seen.take_output(painted(frame))
         direct.feed(painted(frame).replace("\n", "\r\n").encode())
         if number < len(sends) and sends[number]:
             mirrored.feed(seen.changes().encode())
@@ -86,7 +86,7 @@ def test_after_a_new_size_everything_that_fits_is_sent_again(all_frames: list[li
     seen, before, after = mirror(), terminal(), Emulator(COLUMNS - 3, ROWS - 1)
     for frame in filter(fits, all_frames):
         if "中" not in painted(frame):
-            seen.take(painted(frame))
+            seen.take_output(painted(frame))
     before.feed(seen.changes().encode())
     seen.resize(COLUMNS - 3, ROWS - 1)
     after.feed(seen.changes().encode())
@@ -99,45 +99,45 @@ def row(text: str, style: str = "38;5;7;48;5;1") -> str:
 
 def test_only_what_differs_is_sent() -> None:
     seen = mirror(40, 5)
-    seen.take(row("12:00:01 requestFiles 17 of 20"))
+    seen.take_output(row("12:00:01 requestFiles 17 of 20"))
     seen.changes()
-    seen.take(row("12:00:02 requestFiles 18 of 20"))
+    seen.take_output(row("12:00:02 requestFiles 18 of 20"))
     assert seen.changes() == "\x1b[3;8H\x1b[38;5;7;48;5;1m2\x1b[15C8\x1b[m\x1b[H"
-    seen.take(row("12:00:02 requestFiles 18 of 20"))
+    seen.take_output(row("12:00:02 requestFiles 18 of 20"))
     assert seen.changes() == ""
 
 
 def test_what_was_painted_over_meanwhile_is_never_sent() -> None:
     seen = mirror()
     for number in range(100):
-        seen.take(row(f"number {number}"))
+        seen.take_output(row(f"number {number}"))
     assert "number 99" in (sent := seen.changes())
     assert len(sent) < 50
 
 
 def test_a_line_with_wide_characters_is_sent_whole() -> None:
     seen = mirror()
-    seen.take(row("中中 a 1"))
+    seen.take_output(row("中中 a 1"))
     seen.changes()
-    seen.take(row("中中 a 2"))
+    seen.take_output(row("中中 a 2"))
     assert "中中 a 2" in seen.changes()
 
 
 def test_marks_for_one_step_are_kept_around_what_is_sent_and_sent_for_nothing_else() -> None:
     seen = mirror()
     for data in (SYNC_START, row("text"), SYNC_END):
-        assert seen.take(data)
+        assert seen.take_output(data)
     sent = seen.changes()
     assert sent.startswith(SYNC_START)
     assert sent.endswith(SYNC_END)
     for data in (SYNC_START, row("text"), SYNC_END):
-        seen.take(data)
+        seen.take_output(data)
     assert seen.changes() == ""
 
 
 def test_everything_can_be_sent_again() -> None:
     seen, shows = mirror(), terminal()
-    seen.take(row("text"))
+    seen.take_output(row("text"))
     seen.changes()
     seen.forget_sent()
     shows.feed(seen.changes().encode())
@@ -153,16 +153,16 @@ def test_everything_can_be_sent_again() -> None:
 )  # fmt: skip
 def test_what_paints_nothing_goes_past_the_mirror(data: str) -> None:
     assert is_aside(data)
-    assert not mirror().take(data)
+    assert not mirror().take_output(data)
 
 
 @pytest.mark.parametrize("data", ["\x1b[?1049h", "\x1b[2J", "\x1b[?1049l", "\x1bc", "\x1b[5S"])
 def test_what_the_mirror_does_not_know_is_not_taken_for_harmless(data: str) -> None:
     assert not is_aside(data)
-    assert not mirror().take(data)
+    assert not mirror().take_output(data)
 
 
 def test_long_text_with_something_unknown_at_its_end_is_told_at_once() -> None:
     data = "x" * 100_000 + "\x1b[2J"
-    assert not mirror().take(data)
+    assert not mirror().take_output(data)
     assert not is_aside(data)

@@ -112,7 +112,7 @@ class PubSubServer:
             while True:
                 await wake.wait()
                 wake.clear()
-                while (encoded := link.take()) is not None:
+                while (encoded := link.next_frame()) is not None:
                     await socket.send(encoded)
                 if link.closing is not None:
                     _log.info("closing a connection: %s", link.closing)

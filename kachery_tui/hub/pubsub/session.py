@@ -83,7 +83,7 @@ class Link:
         self.spoke = now
         self._changed.add(self)
 
-    def take(self) -> Encoded | None:
+    def next_frame(self) -> Encoded | None:
         """The next frame to send, if there is one."""
         if not self._waiting:
             return None

@@ -8,11 +8,11 @@ from typing import ClassVar, Final
 
 from kachery_tui.errors import KacheryError, NobodyHasIt, UsageError
 from kachery_tui.node.exchange import Exchange, must_be_active, must_have_ended
-from kachery_tui.node.feeds.book import FeedBook
 from kachery_tui.node.feeds.bucket import SubfeedObjects
+from kachery_tui.node.feeds.disk import FeedDisk
 from kachery_tui.node.feeds.follow import Follow
 from kachery_tui.node.feeds.providing import FeedProvider
-from kachery_tui.node.feeds.shelf import Shelf
+from kachery_tui.node.feeds.states import SubfeedStates
 from kachery_tui.node.feeds.subject import SubfeedSubject
 from kachery_tui.node.ledger import Cancelled, Request, broken_off
 from kachery_tui.node.membership import Membership, joined
@@ -44,19 +44,19 @@ MOST_FOLLOWS: Final = 200
 class FeedExchange(Exchange):
     """What the node does with feeds, and the commands that a person has for it.
 
-    `book` is what is known of each subfeed. `own` and `follow` may be called before any channel is joined.
+    `states` is what is known of each subfeed. `own` and `follow` may be called before any channel is joined.
     """
 
     kind: ClassVar[Kind] = Kind.FEEDS
 
     def __init__(self, parts: Parts) -> None:
-        self.book = FeedBook()
+        self.states = SubfeedStates()
         self._parts = parts
         self._ledger = parts.ledger
         self._supervisor = parts.supervisor
         self._memberships = parts.memberships
-        self._shelf = Shelf(parts.storage.feeds, parts.storage.feed_notes, self.book)
-        self._provider = FeedProvider(self._shelf, self.book, parts, self._uri_of)
+        self._disk = FeedDisk(parts.storage.feeds, parts.storage.feed_notes, self.states)
+        self._provider = FeedProvider(self._disk, self.states, parts, self._uri_of)
         self._follows: dict[SubfeedKey, Follow] = {}
         self._is_ending = False
 
@@ -64,7 +64,7 @@ class FeedExchange(Exchange):
 
     async def create(self, name: str = "") -> SubfeedUri:
         """Make a feed of this node's own. `UsageError` for a name that is taken or cannot be one."""
-        return SubfeedUri(await self._shelf.create(name))
+        return SubfeedUri(await self._disk.create(name))
 
     async def append(self, uri: SubfeedUri | str, messages: Sequence[JsonObject]) -> list[SignedMessage]:
         """Sign messages and add them to a subfeed of an own feed; on disk once this returns, then told to who listens.
@@ -72,7 +72,7 @@ class FeedExchange(Exchange):
         Raises `NotAllowed` if the feed is another's, `ProtocolError` for a message that cannot be one.
         """
         key = await self.key(uri)
-        added = await self._shelf.append(key, messages)
+        added = await self._disk.append(key, messages)
         self._provider.appended(key)
         return added
 
@@ -81,7 +81,7 @@ class FeedExchange(Exchange):
         wanted = await self.parse(uri)
         for key in [key for key in self._follows if key.feed_id == wanted.feed_id]:
             await self.unfollow(key)
-        await self._shelf.delete(wanted.feed_id)
+        await self._disk.delete(wanted.feed_id)
 
     # -- reading ----------------------------------------------------------------------------------------------
 
@@ -90,35 +90,35 @@ class FeedExchange(Exchange):
 
         Raises `UsageError`.
         """
-        return uri if isinstance(uri, SubfeedUri) else await self._shelf.resolve(uri)
+        return uri if isinstance(uri, SubfeedUri) else await self._disk.resolve(uri)
 
     async def key(self, uri: SubfeedUri | str) -> SubfeedKey:
         """The subfeed that a person named; `messages` where only a feed was. Its name is remembered."""
         wanted = await self.parse(uri)
         name = wanted.subfeed_name or DEFAULT_SUBFEED
         key = wanted.key(DEFAULT_SUBFEED)
-        state = self.book.state(key)
+        state = self.states.state(key)
         if not state.name and not is_hash_name(name):
             state.name = name
             with suppress(KacheryError):
-                await self._shelf.learn(name)
+                await self._disk.learn(name)
         return key
 
     async def messages(self, key: SubfeedKey, start: int, limit: int) -> list[SignedMessage]:
         """Up to `limit` messages that are here, from number `start` on; verified when they came."""
-        return await self._shelf.read(key, start, limit)
+        return await self._disk.read(key, start, limit)
 
     async def count(self, key: SubfeedKey) -> int:
         """How many messages are here."""
-        return await self._shelf.count(key)
+        return await self._disk.count(key)
 
     async def check(self, key: SubfeedKey) -> BadMessage | None:
         """Verify every message that is here; what is wrong with the first bad one, None if all hold."""
-        return await self._shelf.check(key)
+        return await self._disk.check(key)
 
     async def is_own(self, key: SubfeedKey) -> bool:
         """Whether the feed's private key is here, so that this node can append."""
-        return await self._shelf.is_own(key.feed_id)
+        return await self._disk.is_own(key.feed_id)
 
     async def bucket_counts(self, key: SubfeedKey, channel: str | None = None) -> dict[str, int]:
         """By channel, how many messages its bucket says to have."""
@@ -128,9 +128,9 @@ class FeedExchange(Exchange):
             counts[name] = await SubfeedObjects(joined(self._memberships, name), key, _log.info).count()
         return counts
 
-    async def look(self) -> None:
-        """Bring the book in step with the disk."""
-        await self._shelf.look()
+    async def reload(self) -> None:
+        """Bring the states in step with the disk."""
+        await self._disk.reload()
 
     # -- following --------------------------------------------------------------------------------------------
 
@@ -145,7 +145,7 @@ class FeedExchange(Exchange):
         if channel is not None:
             joined(self._memberships, channel)
         key = await self.key(uri)
-        if await self._shelf.is_own(key.feed_id):
+        if await self._disk.is_own(key.feed_id):
             raise UsageError(
                 "this feed is this node's own",
                 "its private key is here, so nobody else can know more of it",
@@ -157,11 +157,11 @@ class FeedExchange(Exchange):
         if len(self._follows) >= MOST_FOLLOWS:
             raise UsageError("too many feeds are followed", f"{MOST_FOLLOWS} may be", "Stop following some")
         if remember:
-            await self._shelf.follow(key, channel)
+            await self._disk.follow(key, channel)
         return self._begin(key, channel, remember=remember)
 
     def _begin(self, key: SubfeedKey, channel: str | None, *, remember: bool) -> Request:
-        state = self.book.state(key)
+        state = self.states.state(key)
         row = state.row
         if row is not None and self._ledger.get(row.number) is row and not row.is_active:
             self._ledger.reopen(row, Step.STORAGE)
@@ -170,10 +170,10 @@ class FeedExchange(Exchange):
             row = self._ledger.open(Side.MINE, channel or "", subject, Step.STORAGE)
         row.only_channel = channel
         state.row, state.follows, state.fault, state.silent_since = row, remember, None, None
-        self.book.touch(state)
-        follow = Follow(row, SubfeedSubject.of(row), channel, self._parts, self._shelf, self.book)
+        self.states.touch(state)
+        follow = Follow(row, SubfeedSubject.of(row), channel, self._parts, self._disk, self.states)
         self._follows[key] = follow
-        task = self._supervisor.spawn(follow.run(), f"follow {row.name}", service=True)
+        task = self._supervisor.spawn(follow.follow_channels(), f"follow {row.name}", service=True)
         task.add_done_callback(lambda _: self._has_ended(key, follow))
         follow.task = task
         return row
@@ -181,10 +181,10 @@ class FeedExchange(Exchange):
     async def unfollow(self, key: SubfeedKey) -> None:
         """Follow a subfeed no more; what came of it stays."""
         follow = self._follows.get(key)
-        state = self.book.state(key)
+        state = self.states.state(key)
         state.follows = False
-        self.book.touch(state)
-        await self._shelf.unfollow(key)
+        self.states.touch(state)
+        await self._disk.unfollow(key)
         if follow is not None:
             await follow.stop()
 
@@ -194,24 +194,24 @@ class FeedExchange(Exchange):
         Raises `NobodyHasIt` where nothing is found anywhere, or what was wrong with what is there.
         """
         key = await self.key(uri)
-        if await self._shelf.is_own(key.feed_id):
-            await self._shelf.count(key)
+        if await self._disk.is_own(key.feed_id):
+            await self._disk.count(key)
             return key
         row = await self.follow(uri, channel, remember=False)
         follow = self._follows[key]
         try:
             await follow.wait_caught_up()
         finally:
-            if not self.book.state(key).follows:
+            if not self.states.state(key).follows:
                 await follow.stop()
         if isinstance(row.failure, BadMessage):
             raise row.failure
-        if not self.book.state(key).here:
+        if not self.states.state(key).here:
             raise self._nothing(key, row)
         return key
 
     def _nothing(self, key: SubfeedKey, row: Request) -> KacheryError:
-        fault = self.book.state(key).fault
+        fault = self.states.state(key).fault
         if fault is not None:
             return fault
         where = f"on {row.only_channel}" if row.only_channel else "on any channel"
@@ -232,9 +232,9 @@ class FeedExchange(Exchange):
             ended = Cancelled(f"{follow.row.name} is followed no more")
             why = broken_off(Side.MINE) if self._is_ending else ended
             self._ledger.end(follow.row, Step.CANCELLED, failure=why)
-        state = self.book.find(key)
+        state = self.states.find(key)
         if state is not None:
-            self.book.touch(state)
+            self.states.touch(state)
 
     # -- rows of the ledger -----------------------------------------------------------------------------------
 
@@ -260,7 +260,7 @@ class FeedExchange(Exchange):
                 "Who listens asks again by itself",
             )
         key, channel = SubfeedSubject.of(row).key, row.only_channel
-        self._supervisor.spawn(self._shelf.follow(key, channel), f"remember to follow {row.name}")
+        self._supervisor.spawn(self._disk.follow(key, channel), f"remember to follow {row.name}")
         return self._begin(key, channel, remember=True)
 
     # -- the node's side --------------------------------------------------------------------------------------
@@ -271,10 +271,10 @@ class FeedExchange(Exchange):
             return
         match envelope.body:
             case SubscribeToSubfeed() as body:
-                self._provider.hear(membership, body, envelope.from_node_id, message)
+                self._provider.hear_subscription(membership, body, envelope.from_node_id, message)
             case NewSubfeedMessages() | NumSubfeedMessagesUploaded() as body:
                 follow = self._follows.get(SubfeedKey(body.feed_id, body.subfeed_hash))
-                if follow is not None and follow.hear(membership, body, envelope.from_node_id):
+                if follow is not None and follow.hear_announcement(membership, body, envelope.from_node_id):
                     membership.activity[body.STREAM].belongs_to(message, follow.row.number)
 
     def start(self) -> None:
@@ -289,8 +289,8 @@ class FeedExchange(Exchange):
     async def _take_up(self) -> None:
         """Follow again what was followed. What cannot be read is logged."""
         try:
-            await self._shelf.look()
-            follows = await self._shelf.follows()
+            await self._disk.reload()
+            follows = await self._disk.follows()
         except KacheryError as error:
             _log.warning("%s", error)
             return
@@ -305,13 +305,13 @@ class FeedExchange(Exchange):
         loop = asyncio.get_running_loop()
         while True:
             try:
-                stamp = await self._shelf.stamp()
+                stamp = await self._disk.stamp()
                 if stamp != seen:
                     seen = stamp
                     self._provider.appended()
                     if loop.time() - looked >= LOOK_INTERVAL:
                         looked = loop.time()
-                        await self._shelf.look()
+                        await self._disk.reload()
                 trouble = ""
             except KacheryError as error:
                 if str(error) != trouble:
@@ -338,4 +338,4 @@ class FeedExchange(Exchange):
         self._provider.end()
 
     def _uri_of(self, key: SubfeedKey) -> SubfeedUri:
-        return self.book.state(key).uri
+        return self.states.state(key).uri

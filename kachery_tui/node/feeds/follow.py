@@ -4,9 +4,9 @@ import asyncio
 import logging
 from contextlib import suppress
 
-from kachery_tui.node.feeds.book import FeedBook
+from kachery_tui.node.feeds.disk import FeedDisk
 from kachery_tui.node.feeds.following import Announcement, FollowOnChannel
-from kachery_tui.node.feeds.shelf import Shelf
+from kachery_tui.node.feeds.states import SubfeedStates
 from kachery_tui.node.feeds.subject import SubfeedSubject
 from kachery_tui.node.ledger import Request
 from kachery_tui.node.membership import Membership
@@ -26,8 +26,8 @@ class Follow:
         subject: SubfeedSubject,
         channel: str | None,
         parts: Parts,
-        shelf: Shelf,
-        book: FeedBook,
+        disk: FeedDisk,
+        states: SubfeedStates,
     ) -> None:
         self.row = row
         self._subject = subject
@@ -37,17 +37,17 @@ class Follow:
         self._key = subject.key
         self._channel = channel
         self._memberships = parts.memberships
-        self._shelf = shelf
-        self._book = book
+        self._disk = disk
+        self._states = states
         self._ledger = parts.ledger
         self._on: dict[str, tuple[FollowOnChannel, asyncio.Task[None]]] = {}
         self._is_spread = asyncio.Event()
 
-    def hear(self, membership: Membership, announcement: Announcement, node_id: str) -> bool:
+    def hear_announcement(self, membership: Membership, announcement: Announcement, node_id: str) -> bool:
         """Take what was said of the subfeed on a channel; False where it is not followed there."""
         if membership.name not in self._on:
             return False
-        self._on[membership.name][0].hear(announcement, node_id)
+        self._on[membership.name][0].hear_announcement(announcement, node_id)
         return True
 
     async def stop(self) -> None:
@@ -70,7 +70,7 @@ class Follow:
             for wait in waits:
                 wait.cancel()
 
-    async def run(self) -> None:
+    async def follow_channels(self) -> None:
         """Follow until cancelled, or until the owner has to mend something: then the row says what."""
         try:
             while True:
@@ -78,9 +78,9 @@ class Follow:
                 self._spread()
                 await self._wait_for_change()
         except BadMessage as bad:
-            state = self._book.state(self._key)
+            state = self._states.state(self._key)
             state.fault = bad
-            self._book.touch(state)
+            self._states.touch(state)
             _log.warning("%s: %s", self.row.name, bad)
             self._ledger.end(self.row, Step.FAILED, failure=bad)
         finally:
@@ -96,8 +96,8 @@ class Follow:
             membership = self._memberships.get(name)
             if membership is None or (name in self._on and self._on[name][0].membership is membership):
                 continue
-            one = FollowOnChannel(membership, self.row, self._subject, self._parts, self._shelf, self._book)
-            self._on[name] = (one, asyncio.create_task(one.run(), name=f"{self.row.name}: {name}"))
+            one = FollowOnChannel(membership, self.row, self._subject, self._parts, self._disk, self._states)
+            self._on[name] = (one, asyncio.create_task(one.follow_channel(), name=f"{self.row.name}: {name}"))
         if not self._on:
             self._ledger.note(self.row, "no channel is joined that it could come over")
         self._is_spread.set()

@@ -8,9 +8,9 @@ from contextlib import suppress
 from typing import Final
 
 from kachery_tui.errors import KacheryError, NotAllowed, TryAgain
-from kachery_tui.node.feeds.book import FeedBook, SubfeedState
 from kachery_tui.node.feeds.bucket import SubfeedObjects
-from kachery_tui.node.feeds.shelf import Shelf
+from kachery_tui.node.feeds.disk import FeedDisk
+from kachery_tui.node.feeds.states import SubfeedState, SubfeedStates
 from kachery_tui.node.feeds.subject import SubfeedSubject
 from kachery_tui.node.ledger import Ask, Origin, Request
 from kachery_tui.node.membership import ChannelLeft, Membership
@@ -49,7 +49,7 @@ Announcement = NewSubfeedMessages | NumSubfeedMessagesUploaded
 
 
 class FollowOnChannel:
-    """One subfeed, followed over one channel. `run` ends by being cancelled, or by `BadMessage`."""
+    """One subfeed, followed over one channel. `follow_channel` ends by being cancelled, or by `BadMessage`."""
 
     def __init__(
         self,
@@ -57,19 +57,19 @@ class FollowOnChannel:
         row: Request,
         subject: SubfeedSubject,
         parts: Parts,
-        shelf: Shelf,
-        book: FeedBook,
+        disk: FeedDisk,
+        states: SubfeedStates,
     ) -> None:
         ledger, key = parts.ledger, subject.key
         self.membership = membership
         self._key = key
         self._row = row
         self._subject = subject
-        self._shelf = shelf
-        self._book = book
+        self._disk = disk
+        self._states = states
         self._ledger = ledger
         self._label_of = parts.people.label_of
-        self._state: SubfeedState = book.state(key)
+        self._state: SubfeedState = states.state(key)
         self._objects = SubfeedObjects(membership, key, lambda text: ledger.note(row, text))
         self._heard: asyncio.Queue[tuple[Announcement, str]] = asyncio.Queue(LONGEST_QUEUE)
         self._subscribed_at = 0.0
@@ -80,12 +80,12 @@ class FollowOnChannel:
         self.caught_up = asyncio.Event()
         """Set once the bucket was read and the owner's node has spoken, or cannot be asked."""
 
-    def hear(self, announcement: Announcement, node_id: str) -> None:
+    def hear_announcement(self, announcement: Announcement, node_id: str) -> None:
         """Take what was said of the subfeed on this channel."""
         if not self._heard.full():
             self._heard.put_nowait((announcement, node_id))
 
-    async def run(self) -> None:
+    async def follow_channel(self) -> None:
         """Follow until cancelled or the channel is left. Raises `BadMessage` for what the owner must mend."""
         while True:
             try:
@@ -124,17 +124,17 @@ class FollowOnChannel:
                 raise
             self._state.fault = bad
             self._ledger.note(self._row, bad.line)
-            self._book.touch(self._state)
+            self._states.touch(self._state)
 
     async def _read_all_of_bucket(self) -> None:
         self._looked_at = asyncio.get_running_loop().time()
-        here = await self._shelf.count(self._key)
+        here = await self._disk.count(self._key)
         if self._row.step is not Step.LIVE:
             self._ledger.enter(self._row, Step.BUCKET)
         count = await self._objects.count()
         if self._state.in_bucket.get(self.membership.name) != count:
             self._state.in_bucket[self.membership.name] = count
-            self._book.touch(self._state)
+            self._states.touch(self._state)
         if count > here:
             await self._objects.read(here, count, self._take)
         self._well()
@@ -144,7 +144,7 @@ class FollowOnChannel:
             return
         if self._row.step is not Step.LIVE:
             self._ledger.enter(self._row, Step.DOWNLOADING)
-        new = await self._shelf.keep_texts(self._key, start, texts)
+        new = await self._disk.keep_texts(self._key, start, texts)
         self._came(new, sum(map(len, texts)), Origin.BUCKET)
 
     async def _subscribe(self) -> None:
@@ -233,7 +233,7 @@ class FollowOnChannel:
                 told = max(told, await self._take_messages(announcement, node_id))
         if told > self._state.announced:
             self._state.announced = told
-            self._book.touch(self._state)
+            self._states.touch(self._state)
         if told > self._state.here:
             await self._catch_up()
         self.caught_up.set()
@@ -249,7 +249,7 @@ class FollowOnChannel:
             if messages and messages[0].number > self._state.here:
                 # Those in between come from the bucket, where all of them go.
                 return messages[-1].number + 1 if messages[0].is_signed_by(self._key.feed_id) else 0
-            new = await self._shelf.keep(self._key, messages)
+            new = await self._disk.keep(self._key, messages)
         except BadMessage as bad:
             if bad.fault in (Fault.FORK, Fault.CHAIN) and _is_signed(messages, bad.number, self._key.feed_id):
                 raise
@@ -279,14 +279,14 @@ class FollowOnChannel:
             if self._state.announced > there:
                 # What nobody can get does not make this node behind.
                 self._state.announced = there
-                self._book.touch(self._state)
+                self._states.touch(self._state)
 
     def _answered(self, node_id: str) -> None:
         state = self._state
         state.heard_at = time.time()
         if state.silent_since is not None:
             state.silent_since = None
-            self._book.touch(state)
+            self._states.touch(state)
         if self._row.answered_by != node_id:
             self._row.answered_by = node_id
             self._ledger.touch(self._row)
@@ -309,7 +309,7 @@ class FollowOnChannel:
             is_silent = state.heard_at is None or now - state.heard_at > SILENT_AFTER
         if is_silent:
             state.silent_since = state.heard_at or now
-            self._book.touch(state)
+            self._states.touch(state)
             self._ledger.enter(self._row, Step.ASKING)
             self.caught_up.set()
 
@@ -321,7 +321,7 @@ class FollowOnChannel:
     def _well(self) -> None:
         if self._state.fault is not None:
             self._state.fault = None
-            self._book.touch(self._state)
+            self._states.touch(self._state)
 
 
 def _is_signed(messages: Sequence[SignedMessage], number: int, feed_id: str) -> bool:

@@ -22,13 +22,15 @@ class Asker:
         self._people = people
         self._waiters: dict[tuple[str, str], set[Waiter]] = {}
 
-    def hear(self, membership: Membership, envelope: Envelope, announcement: Announcement) -> int | None:
+    def hear_announcement(
+        self, membership: Membership, envelope: Envelope, announcement: Announcement
+    ) -> int | None:
         """Take an announcement; the ledger number of a row that waits for it, if there is one."""
         waiters = self._waiters.get((membership.name, announcement.file_key.sha1), set())
         number = None
         for waiter in waiters:
             number = waiter.request
-            waiter.put(Heard(announcement, envelope.from_node_id))
+            waiter.put_announcement(Heard(announcement, envelope.from_node_id))
         return number
 
     @asynccontextmanager

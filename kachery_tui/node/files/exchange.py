@@ -122,9 +122,9 @@ class FileExchange(Exchange):
         match envelope.body:
             case RequestFile(key):
                 if envelope.from_node_id != self._parts.people.node_id:
-                    self._provider.hear(membership, key, envelope.from_node_id, message)
+                    self._provider.hear_request(membership, key, envelope.from_node_id, message)
             case UploadFileStatus() | UploadFileProgress() | UploadFileFailed() as announcement:
-                number = self._asker.hear(membership, envelope, announcement)
+                number = self._asker.hear_announcement(membership, envelope, announcement)
                 if number is not None:
                     membership.activity[announcement.STREAM].belongs_to(message, number)
 
@@ -149,7 +149,7 @@ class FileExchange(Exchange):
         parts = self._parts
         names = [row.only_channel] if row.only_channel is not None else list(parts.memberships)
         candidates = [parts.memberships[name] for name in names]
-        found = await Fetch(row, file, candidates, parts, self._asker).run()
+        found = await Fetch(row, file, candidates, parts, self._asker).fetch()
         await in_thread(lambda: parts.storage.touch(found.sha1))
         self._ledger.end(row, Step.DONE, path=found.path)
         parts.evictor.evict_soon()

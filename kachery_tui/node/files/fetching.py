@@ -55,7 +55,7 @@ class Fetch:
         self._obtainer = Obtainer(row, file, candidates, parts, asker)
         self._came_from: dict[int, Origin] = {}
 
-    async def run(self) -> Found:
+    async def fetch(self) -> Found:
         """Walk to the end; the file in own storage.
 
         Raises `NobodyHasIt`, `NotAllowed`, `TryAgain`, or another `KacheryError` that says what is wrong.

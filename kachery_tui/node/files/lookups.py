@@ -54,7 +54,7 @@ class Lookups(Generic[Found]):
         self._waiting: Turns[Question] = Turns(MOST_LOOKUPS)
         self._at_work = 0
 
-    def put(self, question: Question) -> None:
+    def put_question(self, question: Question) -> None:
         """Take a question; of too many, some are refused."""
         refused = self._waiting.put(question.asker, question)
         if refused is not None:

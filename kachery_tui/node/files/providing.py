@@ -78,11 +78,11 @@ class Provider:
         self._verifying = asyncio.Lock()
         self._refusals = PeerLimit(REFUSALS_PER_SECOND, burst=REFUSALS_PER_SECOND * 5)
 
-    def hear(self, membership: Membership, key: FileKey, asker: str, message: int) -> None:
+    def hear_request(self, membership: Membership, key: FileKey, asker: str, message: int) -> None:
         """Take a request for one object. Whether it is here is found out in the background; if not, nothing is said."""
         if Role.PROVIDE_FILES not in membership.roles:
             return
-        self._lookups.put(Question(membership, key, asker, message))
+        self._lookups.put_question(Question(membership, key, asker, message))
 
     # -- taking up ------------------------------------------------------------------------------------------
 
@@ -133,7 +133,7 @@ class Provider:
             questions = self._unvouched.pop(wanted.linked)
         if is_right:
             for question in questions:
-                self._lookups.put(question)
+                self._lookups.put_question(question)
 
     def _serving(self, question: Question, wanted: Wanted) -> Serving | None:
         """The row's bookkeeping for a file; a row that ended lately is taken up again for the next chunk."""

@@ -92,7 +92,7 @@ class Question:
         """
         talk = self._talk or await self._begin()
         while True:
-            heard = self._waiter.take()
+            heard = self._waiter.next_announcement()
             if heard is not None:
                 if self._hear(talk, heard, self._now):
                     self._peer_has_sent(self._key.sha1, None)

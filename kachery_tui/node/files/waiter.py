@@ -46,7 +46,7 @@ class Waiter:
     _waiting: deque[Heard] = field(default_factory=deque)
     _of_one: Counter[str] = field(default_factory=Counter)
 
-    def put(self, heard: Heard) -> None:
+    def put_announcement(self, heard: Heard) -> None:
         """Take an announcement. One node's words never push out another's."""
         if self._of_one[heard.node_id] >= WAITING_OF_ONE:
             self._waiting.remove(next(one for one in self._waiting if one.node_id == heard.node_id))
@@ -57,7 +57,7 @@ class Waiter:
         self._waiting.append(heard)
         self.filled.set()
 
-    def take(self) -> Heard | None:
+    def next_announcement(self) -> Heard | None:
         """The next announcement, if there is one."""
         if self._waiting:
             heard = self._waiting.popleft()

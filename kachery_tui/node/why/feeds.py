@@ -15,7 +15,7 @@ from kachery_tui.words import count, duration
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from kachery_tui.node.feeds.book import SubfeedState
+    from kachery_tui.node.feeds.states import SubfeedState
     from kachery_tui.node.ledger import Request
     from kachery_tui.node.membership import Membership
     from kachery_tui.node.node import Node
@@ -44,7 +44,7 @@ def why_subfeed(node: Node, state: SubfeedState, now: float) -> tuple[Link, ...]
 
 def why_feed_request(node: Node, row: Request, now: float) -> tuple[Link, ...]:
     """The chain of a row of the ledger that is about a subfeed. `now` is Unix time."""
-    state = node.feeds.book.find(SubfeedSubject.of(row).key)
+    state = node.feeds.states.find(SubfeedSubject.of(row).key)
     if row.side is Side.THEIRS:
         return tuple(_told(node, row, now))
     return tuple(_followed(node, row, state if state is not None and state.row is row else None, now))
@@ -204,7 +204,7 @@ def _told(node: Node, row: Request, now: float) -> Iterator[Link]:
         yield from _told_no_more(row, now)
         return
     subject = SubfeedSubject.of(row)
-    state = node.feeds.book.find(subject.key)
+    state = node.feeds.states.find(subject.key)
     if state is not None and row.step is not Step.WAITING:
         there = state.in_bucket.get(row.channel, 0)
         if there < state.here:

@@ -66,7 +66,7 @@ def _run(
         finally:
             desk.jobs.remove(job)
 
-    job.task = desk.run(run(), f"screen: {job.verb}")
+    job.task = desk.run_work(run(), f"screen: {job.verb}")
 
 
 async def _each(job: Job, files: Sequence[File], act: Callable[[str], Awaitable[None]]) -> None:
@@ -267,14 +267,14 @@ def _empty(desk: Desk, _here: Here) -> None:
 
     def answered(yes: bool | None) -> None:
         if yes:
-            desk.run(empty(), "screen: empty the trash")
+            desk.run_work(empty(), "screen: empty the trash")
 
     async def empty() -> None:
         freed = await desk.node.cache.empty_trash()
         _pane(desk).show_view(CacheView.TRASH)
         desk.tell(f"{present.size(freed)} freed", title="The trash is empty")
 
-    desk.run(ask(), "screen: look into the trash")
+    desk.run_work(ask(), "screen: look into the trash")
 
 
 # Where a file is
@@ -291,7 +291,7 @@ def _path(desk: Desk, here: Here) -> None:
             raise KacheryError(f"{_name(file)} is not on this disk", "it was moved or removed meanwhile")
         desk.app.push_screen(PathView(_name(file), path))
 
-    desk.run(show(), "screen: find a file")
+    desk.run_work(show(), "screen: find a file")
 
 
 def _path_unavailable(here: Here) -> str:

@@ -43,7 +43,7 @@ def _role(desk: Desk, here: Here) -> None:
     row = here.selection
     if isinstance(row, ChannelRow) and row.role is not None:
         asked = row.role not in desk.node.memberships[row.channel].asked
-        desk.run(_set_role(desk, row.channel, row.role, asked=asked), "screen: set a role")
+        desk.run_work(_set_role(desk, row.channel, row.role, asked=asked), "screen: set a role")
 
 
 async def _set_role(desk: Desk, channel: str, role: Role, *, asked: bool) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from textual.suggester import SuggestFromList
 
 from kachery_tui.errors import KacheryError
-from kachery_tui.node.feeds.book import SubfeedState
+from kachery_tui.node.feeds.states import SubfeedState
 from kachery_tui.node.threads import in_thread
 from kachery_tui.protocol.feeds import DEFAULT_SUBFEED
 from kachery_tui.protocol.uris import SubfeedKey, SubfeedUri
@@ -43,7 +43,7 @@ def open_message(desk: Desk, chosen: FeedMessage) -> None:
         for message in await desk.node.feeds.messages(subfeed.key, chosen.number, 1):
             await _view(desk, subfeed, message)
 
-    desk.run(show(), "screen: read a message")
+    desk.run_work(show(), "screen: read a message")
 
 
 async def _view(desk: Desk, subfeed: SubfeedState, message: SignedMessage) -> None:
@@ -114,7 +114,7 @@ def _append(desk: Desk, here: Here) -> None:
         key = uri.key(DEFAULT_SUBFEED)
         if key != state.key:
             # So that its row has the feed's name from the first moment on.
-            await desk.node.feeds.look()
+            await desk.node.feeds.reload()
         appended.append((key, added[-1].number))
         return ""
 
@@ -156,7 +156,7 @@ def _feeds(here: Here) -> dict[str, SubfeedState]:
 
 def _delete(desk: Desk, here: Here) -> None:
     feeds = _feeds(here)
-    states = [state for state in desk.node.feeds.book if state.key.feed_id in feeds]
+    states = [state for state in desk.node.feeds.states if state.key.feed_id in feeds]
     what = present.count(len(feeds), "feed")
     if len(feeds) == 1:
         what = f"the feed {clip(feed_title(next(iter(feeds.values()))), 40)}"
@@ -180,7 +180,7 @@ def _delete(desk: Desk, here: Here) -> None:
 
     def answered(yes: bool | None) -> None:
         if yes:
-            desk.run(delete(), "screen: delete feeds")
+            desk.run_work(delete(), "screen: delete feeds")
 
     desk.app.push_screen(
         Confirm(f"Delete {what} with {messages} in {subfeeds}?", about=about, grave=True), answered
@@ -205,7 +205,7 @@ def _plot(desk: Desk, here: Here) -> None:
     state = _subfeed(here)
     if state is not None:
         number = here.selection.number if isinstance(here.selection, FeedMessage) else state.here - 1
-        desk.run(_ask_for_path(desk, state, number), "screen: read a message")
+        desk.run_work(_ask_for_path(desk, state, number), "screen: read a message")
 
 
 async def _ask_for_path(desk: Desk, state: SubfeedState, number: int) -> None:

@@ -90,7 +90,7 @@ def _export(desk: Desk, _here: Here) -> None:
 
     def go_on(text: str | None) -> None:
         if text is not None:
-            desk.run(_export_to(desk, pane, target(text)), "screen: export")
+            desk.run_work(_export_to(desk, pane, target(text)), "screen: export")
 
     desk.app.push_screen(
         Ask(
@@ -113,7 +113,7 @@ async def _export_to(desk: Desk, pane: Pane, path: Path) -> None:
 
     def go_on(yes: bool | None) -> None:
         if yes:
-            desk.run(_write(desk, pane, path), "screen: export")
+            desk.run_work(_write(desk, pane, path), "screen: export")
 
     desk.app.push_screen(Confirm(f"{path} is there already. Overwrite it?"), go_on)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kachery_tui.node.activity import StreamMessage
-from kachery_tui.node.feeds.book import SubfeedState
+from kachery_tui.node.feeds.states import SubfeedState
 from kachery_tui.node.ledger import Request
 from kachery_tui.node.log import LogLine
 from kachery_tui.node.values import BucketFile, Entry, TrashedFile

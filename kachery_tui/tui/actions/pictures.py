@@ -56,7 +56,7 @@ def _draw_anew(desk: Desk) -> None:
 
 def _shoot(desk: Desk, _here: Here, *, masked: bool) -> None:
     # From the palette it is called while that is still closing.
-    desk.call_after_refresh(lambda: desk.run(_save(desk, masked=masked), "screen: save a picture"))
+    desk.call_after_refresh(lambda: desk.run_work(_save(desk, masked=masked), "screen: save a picture"))
 
 
 async def _save(desk: Desk, *, masked: bool) -> None:

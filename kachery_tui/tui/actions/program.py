@@ -43,7 +43,9 @@ def _help(desk: Desk, here: Here) -> None:
 
 
 def _pace(desk: Desk, _here: Here, *, by: float) -> None:
-    desk.tell("keys are answered at once all the same", title=f"{desk.pace.change(by):g} looks a second")
+    desk.tell(
+        "keys are answered at once all the same", title=f"{desk.refresh_timer.change(by):g} looks a second"
+    )
 
 
 def _theme(desk: Desk, _here: Here) -> None:
@@ -57,7 +59,7 @@ def _edit_settings(desk: Desk, here: Here) -> None:
         await desk.program.lend_terminal(("VISUAL", "EDITOR"), "vi", file)
         desk.tell("what you changed is in force after the next start", title=file.name)
 
-    desk.run(edit(), "screen: edit the settings")
+    desk.run_work(edit(), "screen: edit the settings")
 
 
 def _palette(desk: Desk, _here: Here) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kachery_tui.node.feeds.book import SubfeedState
+from kachery_tui.node.feeds.states import SubfeedState
 from kachery_tui.node.feeds.subject import SubfeedSubject
 from kachery_tui.node.ledger import Request
 from kachery_tui.node.steps import Side, Step
@@ -40,7 +40,7 @@ def _pushable(here: Here) -> list[tuple[FileUri, str]]:
 def _push(desk: Desk, here: Here) -> None:
     rows: list[Request] = []
     for uri, channel in _pushable(here):
-        with desk.told():
+        with desk.reporting_errors():
             rows.append(desk.node.files.push(uri, channel))
     desk.clear_marks()
     if len(rows) == 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kachery_tui.node.feeds.book import SubfeedState
+from kachery_tui.node.feeds.states import SubfeedState
 from kachery_tui.node.feeds.subject import SubfeedSubject
 from kachery_tui.node.files.subject import FileSubject
 from kachery_tui.node.ledger import Request
@@ -47,7 +47,7 @@ def ask_for_uri(desk: Desk, value: str = "") -> None:
     def go_on(uri: str | None) -> None:
         if uri is None:
             return
-        with desk.told():
+        with desk.reporting_errors():
             if followed:
                 desk.show_subfeed(followed[-1])
             else:
@@ -125,7 +125,7 @@ def _with_each(desk: Desk, rows: Sequence[Request], act: Callable[[Request], obj
     """Act on all rows, also where one of them refuses; with several, say how many it was done to."""
     count = 0
     for row in rows:
-        with desk.told():
+        with desk.reporting_errors():
             act(row)
             count += 1
     if len(rows) > 1:
@@ -250,7 +250,7 @@ def _is_past(row: Request) -> bool:
 def _retry(desk: Desk, here: Here) -> None:
     rows = _retryable_rows(here)
     for state in _unfollowed(here):
-        desk.run(_follow_again(desk, state), "screen: follow a feed")
+        desk.run_work(_follow_again(desk, state), "screen: follow a feed")
     _with_each(desk, rows, desk.node.retry, "tried again")
     if len(rows) == 1 and here.pane is PaneName.REQUESTS:
         desk.show_request(rows[0].number)

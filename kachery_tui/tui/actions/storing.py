@@ -82,14 +82,14 @@ def path_of(text: str) -> Path:
 def _take_in(desk: Desk, here: Here, text: str | None, *, copy: bool) -> None:
     if text is None:
         return
-    with desk.told():
+    with desk.reporting_errors():
         path = path_of(text)
         job = Job(
             "storing" if copy else "linking",
             path.name,
             stop=f"{here.key_of('cancel')} stops it",
         )
-        job.task = desk.run(_take_in_path(desk, job, path, copy=copy), "screen: take in a file")
+        job.task = desk.run_work(_take_in_path(desk, job, path, copy=copy), "screen: take in a file")
 
 
 async def _take_in_path(desk: Desk, job: Job, path: Path, *, copy: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kachery_tui.node.activity import StreamMessage
-from kachery_tui.node.feeds.book import SubfeedState
+from kachery_tui.node.feeds.states import SubfeedState
 from kachery_tui.node.ledger import Request
 from kachery_tui.node.values import Entry
 from kachery_tui.node.why import (
@@ -62,7 +62,7 @@ def _why(desk: Desk, here: Here) -> None:
                 title = "Why this message had the effect that it had"
                 _view(desk, here, title, lambda: why_message(node, channel, on, message))
         case Entry() as entry:
-            desk.run(_why_entry(desk, here, entry), "screen: say why a file is here")
+            desk.run_work(_why_entry(desk, here, entry), "screen: say why a file is here")
 
 
 def _why_subfeed(desk: Desk, here: Here, state: SubfeedState) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from kachery_tui.filters import Fact
-    from kachery_tui.node.feeds.book import SubfeedState
+    from kachery_tui.node.feeds.states import SubfeedState
     from kachery_tui.protocol.canonical import JsonValue
     from kachery_tui.protocol.feeds import SignedMessage
 

@@ -8,7 +8,7 @@ from kachery_tui.tui.describe.feeds import is_followed
 from kachery_tui.tui.describe.request_table import iso
 
 if TYPE_CHECKING:
-    from kachery_tui.node.feeds.book import SubfeedState
+    from kachery_tui.node.feeds.states import SubfeedState
     from kachery_tui.tui.describe.feed_messages import Said
 
 TITLES: Final = (

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from kachery_tui.filters import Fact
-    from kachery_tui.node.feeds.book import SubfeedState
+    from kachery_tui.node.feeds.states import SubfeedState
     from kachery_tui.node.ledger import Request
     from kachery_tui.protocol.uris import SubfeedKey
     from kachery_tui.tui.describe import LabelOf

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from textual.widget import Widget
 
-    from kachery_tui.node.feeds.book import SubfeedState
+    from kachery_tui.node.feeds.states import SubfeedState
     from kachery_tui.tui.feed_reading import Read
 
     Spawn = Callable[[Coroutine[Any, Any, None], str], "asyncio.Task[None]"]

@@ -147,16 +147,16 @@ class CachePane(Pane):
         match self.view:
             case CacheView.STORAGE:
                 self._storage.ask(self._wish)
-                self._storage.look()
+                self._storage.read_anew()
             case CacheView.BUCKET:
                 self._bucket.ask(self.channel)
-                self._bucket.look()
+                self._bucket.read_anew()
             case CacheView.TRASH:
-                self._trash.look()
+                self._trash.read_anew()
             case CacheView.HORIZON:
-                self._horizon.look()
+                self._horizon.read_anew()
         if self._to_choose:
-            self._storage.look()
+            self._storage.read_anew()
         body = self.body
         return self.view, self._revision, self._storage.is_answered, len(body.marked), self.channel, body.size
 

@@ -57,7 +57,7 @@ class Reader:
         self._in_a_hurry = True
         self._task: asyncio.Task[None] | None = None
 
-    def look(self) -> None:
+    def read_anew(self) -> None:
         """Begin to read, if what was read is out of date, and it is time."""
         is_time = self._in_a_hurry or time.monotonic() >= self._due
         if self._task is None and is_time and self._is_behind():
@@ -338,4 +338,4 @@ class BucketListing(Reader):
             self._wants_more = True
             if self.problem is None:
                 self.read_at_once()
-                self.look()
+                self.read_anew()

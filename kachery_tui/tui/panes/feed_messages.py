@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kachery_tui.filters import Filter
-    from kachery_tui.node.feeds.book import SubfeedState
+    from kachery_tui.node.feeds.states import SubfeedState
     from kachery_tui.tui.cells import Row
     from kachery_tui.tui.feed_reading import Read
 
@@ -74,7 +74,7 @@ class Messages:
         if self._task is not None:
             self._task.cancel()
 
-    def look(self, now: float, *, all_of_window: bool = False) -> None:
+    def read_more(self, now: float, *, all_of_window: bool = False) -> None:
         """Read what is new and what is wanted; with `all_of_window`, all that a filter looks through."""
         here = self.subfeed.here
         if here < self.count:
@@ -92,7 +92,7 @@ class Messages:
     async def read_window(self) -> None:
         """Read all that a filter looks through, and wait until that is done, or failed."""
         self._retry_at = 0.0
-        self.look(time.time(), all_of_window=True)
+        self.read_more(time.time(), all_of_window=True)
         if self._task is not None:
             await asyncio.wait([self._task])
 

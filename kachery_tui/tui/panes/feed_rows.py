@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kachery_tui.filters import Filter
-    from kachery_tui.node.feeds.book import FeedBook, SubfeedState
+    from kachery_tui.node.feeds.states import SubfeedState, SubfeedStates
     from kachery_tui.node.ledger import Request
     from kachery_tui.node.node import Node
     from kachery_tui.protocol.uris import SubfeedKey
@@ -48,17 +48,17 @@ def message_columns(count: int) -> tuple[Column, ...]:
     )
 
 
-def book_of(node: Node) -> FeedBook | None:
+def states_of(node: Node) -> SubfeedStates | None:
     """What a node knows of subfeeds; None as long as it has not got so far as to know of any."""
     try:
-        return node.feeds.book
+        return node.feeds.states
     except UsageError:
         return None
 
 
 def subfeeds(node: Node) -> list[SubfeedState]:
     """All subfeeds that a node knows of, and the feeds that have none yet."""
-    states = list(book_of(node) or ())
+    states = list(states_of(node) or ())
     have_subfeeds = {state.key.feed_id for state in states if state.key.subfeed_hash}
     return [state for state in states if state.key.subfeed_hash or state.key.feed_id not in have_subfeeds]
 
@@ -76,7 +76,7 @@ class SubfeedOrder:
 
     def is_due(self, now: float) -> bool:
         """Whether rows may be sorted anew because something changed since."""
-        return self._still.is_due(self._node.feeds.book.version, now)
+        return self._still.is_due(self._node.feeds.states.version, now)
 
     def shown(
         self,
@@ -104,4 +104,4 @@ class SubfeedOrder:
         if column not in MOVING_ORDERS:
             self._still.forget()
             return found()
-        return self._still.sorted(left, by, self._node.feeds.book.version, now, found)
+        return self._still.sorted(left, by, self._node.feeds.states.version, now, found)

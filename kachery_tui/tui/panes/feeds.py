@@ -27,8 +27,8 @@ from kachery_tui.tui.panes.feed_rows import (
     EMPTY,
     NOTHING_LEFT,
     SubfeedOrder,
-    book_of,
     message_columns,
+    states_of,
     subfeeds,
 )
 from kachery_tui.tui.panes.pane import tick
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from kachery_tui.filters import Filter
-    from kachery_tui.node.feeds.book import SubfeedState
+    from kachery_tui.node.feeds.states import SubfeedState
     from kachery_tui.node.ledger import Request
     from kachery_tui.node.node import Node
     from kachery_tui.protocol.uris import SubfeedKey
@@ -175,15 +175,15 @@ class FeedsPane(TwoListPane):
 
     def stamp(self, now: float) -> Hashable:
         """Versions of what is known of subfeeds and of what was read; what is busy only now and then."""
-        book = book_of(self.node)
-        if book is None:
+        states = states_of(self.node)
+        if states is None:
             return None
         self._look_for_messages(now)
         messages = self._messages
-        rate = max((state.meter.rate(now, 2) for state in book if state.meter.last_at), default=0.0)
-        behind = max((state.behind_since for state in book if state.behind_since), default=None)
+        rate = max((state.meter.rate(now, 2) for state in states if state.meter.last_at), default=0.0)
+        behind = max((state.behind_since for state in states if state.behind_since), default=None)
         terms = (*self.filter.terms, *self._other_filter.terms)
-        versions = (book.version, self.node.ledger.version, messages.version if messages else 0)
+        versions = (states.version, self.node.ledger.version, messages.version if messages else 0)
         return (
             self.channel,
             self.feeds.cursor_key,
@@ -206,7 +206,7 @@ class FeedsPane(TwoListPane):
             return
         if self._messages is None:
             self._messages = Messages(state, reader(self.node, state.key), self.node.supervisor.spawn)
-        self._messages.look(now, all_of_window=bool(self.message_filter))
+        self._messages.read_more(now, all_of_window=bool(self.message_filter))
 
     def status(self, now: float) -> Line:
         """How many there are, how to get to the messages, what a held list has not shown."""

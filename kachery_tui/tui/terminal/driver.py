@@ -15,7 +15,7 @@ from textual.messages import InBandWindowResize
 
 from kachery_tui.tui import FRAMES_PER_SECOND, OVER_SSH
 from kachery_tui.tui.terminal.mirror import Mirror, is_aside
-from kachery_tui.tui.terminal.thrift import BYTES_PER_SECOND, Thrift
+from kachery_tui.tui.terminal.output_budget import BYTES_PER_SECOND, OutputBudget
 
 if TYPE_CHECKING:
     from asyncio import TimerHandle
@@ -34,9 +34,9 @@ PIECE: Final = 256
 """Bytes that a terminal which takes anything at all takes without blocking."""
 
 
-def thrift(frames: int) -> Thrift:
+def thrift(frames: int) -> OutputBudget:
     """What this terminal may be sent, at so many frames a second."""
-    return Thrift(frames, BYTES_PER_SECOND if OVER_SSH else None)
+    return OutputBudget(frames, BYTES_PER_SECOND if OVER_SSH else None)
 
 
 class MirrorDriver(LinuxDriver):
@@ -55,7 +55,7 @@ class MirrorDriver(LinuxDriver):
         size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
-        self._thrift = thrift(FRAMES_PER_SECOND)
+        self._budget = thrift(FRAMES_PER_SECOND)
         self._mirror = Mirror()
         assert self._file is not None, "stderr is a terminal, or there would be no screen"
         self._outlet = Outlet(self._file, self._was_taken)
@@ -70,16 +70,16 @@ class MirrorDriver(LinuxDriver):
     @property
     def may_look(self) -> bool:
         """Whether a look that comes by itself would be painted soon, and may cost what it costs."""
-        return not self._on_the_way and self._thrift.may_look(time.monotonic())
+        return not self._on_the_way and self._budget.may_look(time.monotonic())
 
     def limit_frames(self, frames: int) -> None:
         """Paint at most so many frames a second from now on."""
-        self._thrift = thrift(frames)
+        self._budget = thrift(frames)
 
     def write(self, data: str) -> None:
         """Take what Textual paints, and hand on what else it tells the terminal."""
         self._heed_size()
-        if self._mirror.take(data):
+        if self._mirror.take_output(data):
             self._send_soon()
             return
         if not is_aside(data):
@@ -156,7 +156,7 @@ class MirrorDriver(LinuxDriver):
     def _send_soon(self) -> None:
         if not self._is_painting:
             return
-        pause = self._thrift.pause(time.monotonic(), for_key=self._key_waits)
+        pause = self._budget.pause(time.monotonic(), for_key=self._key_waits)
         at = self._loop.time() + max(GATHER_SECONDS, pause)
         if self._timer is not None:
             if self._timer.when() <= at:
@@ -173,7 +173,7 @@ class MirrorDriver(LinuxDriver):
         if data:
             self._key_waits = False
             self._hand_over(data)
-            self._thrift.wrote(len(data.encode("utf-8", "replace")), time.monotonic())
+            self._budget.wrote(len(data.encode("utf-8", "replace")), time.monotonic())
 
     def _hand_over(self, data: str) -> None:
         # To a terminal that was given back, nothing is said.

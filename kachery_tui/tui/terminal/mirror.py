@@ -88,7 +88,7 @@ class Mirror:
         self._changed = set(range(self._rows))
         self._cursor = None
 
-    def take(self, data: str) -> bool:
+    def take_output(self, data: str) -> bool:
         """Put a frame into the picture; False, and nothing is done, if there is more in it than painting."""
         if _FRAME.fullmatch(data) is None:
             return False

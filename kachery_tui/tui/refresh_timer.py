@@ -18,7 +18,7 @@ SLOWEST, FASTEST = 0.25, 16.0
 NOT_HELD: Final = -1
 
 
-class Pace:
+class RefreshTimer:
     """Calls `look` some times a second on a screen, from `start` on."""
 
     def __init__(self, screen: Screen[None], look: Callable[[], None]) -> None:

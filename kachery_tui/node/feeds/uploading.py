@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-from kachery_tui.node.feeds.book import FeedBook
 from kachery_tui.node.feeds.bucket import SubfeedObjects
-from kachery_tui.node.feeds.shelf import Shelf
+from kachery_tui.node.feeds.disk import FeedDisk
+from kachery_tui.node.feeds.states import SubfeedStates
 from kachery_tui.node.ledger import Ledger, Origin, Request
 from kachery_tui.node.membership import Membership
 from kachery_tui.node.steps import Step
@@ -16,7 +16,7 @@ AT_A_GO: Final = 500
 """Messages that are read from disk and put into the bucket together."""
 
 
-class Filling:
+class SubfeedUploader:
     """One own subfeed, and what one channel's bucket has of it."""
 
     def __init__(
@@ -24,8 +24,8 @@ class Filling:
         membership: Membership,
         key: SubfeedKey,
         row: Request,
-        shelf: Shelf,
-        book: FeedBook,
+        disk: FeedDisk,
+        states: SubfeedStates,
         ledger: Ledger,
     ) -> None:
         self.uploaded = -1
@@ -37,12 +37,12 @@ class Filling:
         self._channel = membership.name
         self._key = key
         self._row = row
-        self._shelf = shelf
-        self._book = book
+        self._disk = disk
+        self._states = states
         self._ledger = ledger
         self._objects = SubfeedObjects(membership, key, lambda text: ledger.note(row, text))
 
-    async def fill(self) -> bool:
+    async def upload_missing(self) -> bool:
         """Put into the bucket what it lacks; whether there was anything.
 
         The first time the bucket is looked at, and what it has and this disk has lost is taken back.
@@ -50,8 +50,8 @@ class Filling:
         """
         if self.uploaded < 0:
             await self._look()
-        # Counted on the disk: what another program has appended stands in no book yet.
-        count = await self._shelf.count(self._key)
+        # Counted on the disk: what another program has appended is not known of yet.
+        count = await self._disk.count(self._key)
         if self.uploaded >= count:
             return False
         await self._send(count)
@@ -59,7 +59,7 @@ class Filling:
 
     async def _look(self) -> None:
         """Find out how much of what is here the bucket has."""
-        here, there = await self._shelf.count(self._key), await self._objects.count()
+        here, there = await self._disk.count(self._key), await self._objects.count()
         if there > here:
             here = await self._take_back(here, there)
             there = min(there, here)
@@ -77,7 +77,7 @@ class Filling:
 
         async def take(start: int, texts: Sequence[bytes]) -> None:
             if texts:
-                new = await self._shelf.keep_texts(key, start, texts)
+                new = await self._disk.keep_texts(key, start, texts)
                 self._ledger.note(row, f"this disk lacked {new:,} messages that the bucket has: brought back")
 
         try:
@@ -88,14 +88,14 @@ class Filling:
                 if found is not None and found.is_signed_by(key.feed_id):
                     raise
             self._ledger.note(row, f"the bucket claims {there:,} messages: {bad.line}")
-        self.taken_back = await self._shelf.count(key)
+        self.taken_back = await self._disk.count(key)
         return self.taken_back
 
     async def _is_same(self, count: int) -> bool:
         """Whether the last of the bucket's `count` messages is the one that is here. Raises `BadMessage` for a fork."""
         if not count:
             return True
-        here = await self._shelf.read(self._key, count - 1, 1)
+        here = await self._disk.read(self._key, count - 1, 1)
         there = await self._objects.message(count - 1)
         if not here or there is None:
             return False
@@ -110,7 +110,7 @@ class Filling:
             self._ledger.enter(self._row, Step.UPLOADING)
         start = self.uploaded
         while start < count:
-            messages = await self._shelf.read(self._key, start, min(AT_A_GO, count - start))
+            messages = await self._disk.read(self._key, start, min(AT_A_GO, count - start))
             if not messages:
                 break
             await self._objects.write(messages, look=self._looks)
@@ -122,6 +122,6 @@ class Filling:
 
     def _know(self, uploaded: int) -> None:
         self.uploaded = uploaded
-        state = self._book.state(self._key)
+        state = self._states.state(self._key)
         state.in_bucket[self._channel] = uploaded
-        self._book.touch(state)
+        self._states.touch(state)

@@ -2,11 +2,11 @@
 
 import pytest
 
-from kachery_tui.tui.terminal.thrift import BURST_BYTES, BYTES_PER_SECOND, Thrift
+from kachery_tui.tui.terminal.output_budget import BURST_BYTES, BYTES_PER_SECOND, OutputBudget
 
 
 def frames_of(
-    thrift: Thrift, asked_each: float, seconds: float, size: int = 100, *, for_keys: bool = True
+    thrift: OutputBudget, asked_each: float, seconds: float, size: int = 100, *, for_keys: bool = True
 ) -> list[float]:
     """When frames go out if there is something new to paint so often."""
     sent: list[float] = []
@@ -22,14 +22,14 @@ def frames_of(
 @pytest.mark.parametrize("for_keys", [True, False])
 @pytest.mark.parametrize("frames", [1, 2, 3, 10, 30])
 def test_no_second_has_more_frames_than_allowed(frames: int, for_keys: bool) -> None:
-    sent = frames_of(Thrift(frames), 0.001, 10.0, for_keys=for_keys)
+    sent = frames_of(OutputBudget(frames), 0.001, 10.0, for_keys=for_keys)
     most = max(sum(1 for one in sent if start <= one < start + 1.0) for start in sent)
     assert most <= frames
     assert len(sent) >= 10 * frames * 0.6
 
 
 def test_a_frame_after_a_rest_goes_at_once() -> None:
-    thrift = Thrift(10)
+    thrift = OutputBudget(10)
     last = frames_of(thrift, 0.001, 3.0)[-1]
     assert thrift.pause(last + 0.01, for_key=True) > 0
     assert thrift.pause(last + 0.2, for_key=True) == 0
@@ -37,7 +37,7 @@ def test_a_frame_after_a_rest_goes_at_once() -> None:
 
 @pytest.mark.parametrize("frames", [10, 30])
 def test_however_much_comes_a_key_is_answered_at_once(frames: int) -> None:
-    thrift = Thrift(frames)
+    thrift = OutputBudget(frames)
     last = frames_of(thrift, 0.001, 3.0, for_keys=False)[-1]
     assert not thrift.may_look(last)
     assert thrift.pause(last) > 0
@@ -45,7 +45,7 @@ def test_however_much_comes_a_key_is_answered_at_once(frames: int) -> None:
 
 
 def test_looks_are_spaced_once_they_cost_more_than_the_line_has() -> None:
-    thrift, looks, sent = Thrift(10, BYTES_PER_SECOND), 0, 0
+    thrift, looks, sent = OutputBudget(10, BYTES_PER_SECOND), 0, 0
     for tick in range(240):
         now = tick / 4
         if thrift.may_look(now):
@@ -56,7 +56,7 @@ def test_looks_are_spaced_once_they_cost_more_than_the_line_has() -> None:
 
 
 def test_keys_are_answered_whatever_was_spent() -> None:
-    thrift = Thrift(10, BYTES_PER_SECOND)
+    thrift = OutputBudget(10, BYTES_PER_SECOND)
     thrift.wrote(10 * BURST_BYTES, 0.0)
     assert not thrift.may_look(1.0)
     assert thrift.pause(1.0) == 0
@@ -64,13 +64,13 @@ def test_keys_are_answered_whatever_was_spent() -> None:
 
 
 def test_without_a_slow_line_only_frames_count() -> None:
-    thrift = Thrift(30)
+    thrift = OutputBudget(30)
     thrift.wrote(10_000_000, 0.0)
     assert thrift.may_look(1.0)
 
 
 def test_a_clock_that_stands_still_or_steps_back_is_no_reason_to_stop() -> None:
-    thrift = Thrift(10, BYTES_PER_SECOND)
+    thrift = OutputBudget(10, BYTES_PER_SECOND)
     frames_of(thrift, 0.001, 2.0)
     thrift.wrote(1, 1.0)
     assert thrift.pause(1.0) < 2.0

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from textual.app import App
 
-from kachery_tui.tui.terminal.stray import LONGEST_LINE, Stray, caught_output
+from kachery_tui.tui.terminal.output_capture import LONGEST_LINE, OutputCapture, caught_output
 
 NOISE = """
 import logging, os, subprocess, sys, threading, warnings
 from pathlib import Path
 from textual.app import App
-from kachery_tui.tui.terminal.stray import caught_output
+from kachery_tui.tui.terminal.output_capture import caught_output
 
 lines = []
 
@@ -95,25 +95,25 @@ async def test_what_is_printed_while_the_app_runs(caplog: pytest.LogCaptureFixtu
 
 
 def test_lines_are_bounded_and_empty_ones_left_out(caplog: pytest.LogCaptureFixture) -> None:
-    stray = Stray()
-    stray.take("stdout", "\n \nx")
-    stray.take("stdout", "y" * LONGEST_LINE * 2)
-    stray.take("stdout", "\nz\n")
+    stray = OutputCapture()
+    stray.take_text("stdout", "\n \nx")
+    stray.take_text("stdout", "y" * LONGEST_LINE * 2)
+    stray.take_text("stdout", "\nz\n")
     said = [record.getMessage().removeprefix("printed to stdout: ") for record in caplog.records]
     assert [len(line) for line in said] == [LONGEST_LINE, 1]
 
 
 def test_logging_that_prints_does_not_go_round() -> None:
-    stray = Stray()
-    logger = logging.getLogger("kachery_tui.tui.terminal.stray")
+    stray = OutputCapture()
+    logger = logging.getLogger("kachery_tui.tui.terminal.output_capture")
 
     class Printing(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            stray.take("stderr", f"{record.getMessage()}\n")
+            stray.take_text("stderr", f"{record.getMessage()}\n")
 
     handler = Printing()
     logger.addHandler(handler)
     try:
-        stray.take("stderr", "once\n")
+        stray.take_text("stderr", "once\n")
     finally:
         logger.removeHandler(handler)

@@ -27,7 +27,7 @@ LAST_WORDS_SECONDS: Final = 0.5
 """How long leaving waits for what is still in the pipe. A child that lives on may hold it open."""
 
 
-class Stray:
+class OutputCapture:
     """Lines that were printed, as lines of the log.
 
     Where logging itself prints (it does so as long as it has no handler), that is dropped: else it would go round.
@@ -38,7 +38,7 @@ class Stray:
         self._lock = threading.Lock()
         self._logging = threading.local()
 
-    def take(self, source: str, text: str) -> None:
+    def take_text(self, source: str, text: str) -> None:
         """Log the lines that `text` completes."""
         if getattr(self._logging, "now", False):
             return
@@ -60,7 +60,7 @@ class Stray:
     def post_message(self, message: Message) -> bool:
         """Take what was printed while the app runs: Textual keeps `print` from the terminal by itself."""
         if isinstance(message, events.Print):
-            self.take("stderr" if message.stderr else "stdout", message.text)
+            self.take_text("stderr" if message.stderr else "stdout", message.text)
         return True
 
     async def _post_message(self, message: Message) -> bool:
@@ -74,25 +74,27 @@ def caught_output(app: App[Any]) -> Iterator[None]:
     That is what is written to the file descriptors of stdout and stderr, by whomever, what is printed, warnings, and
     exceptions in threads and in finalizers. `sys.__stderr__`, on which the app paints, stays the terminal.
     """
-    stray = Stray()
-    app.begin_capture_print(stray)
+    capture = OutputCapture()
+    app.begin_capture_print(capture)
     with ExitStack() as stack:
         stack.enter_context(_hooks())
         for number, name in ((1, "stdout"), (2, "stderr")):
             if os.isatty(number):
-                stack.enter_context(_diverted(number, name, stray))
+                stack.enter_context(_diverted(number, name, capture))
         yield
 
 
 @contextmanager
-def _diverted(number: int, name: str, stray: Stray) -> Iterator[None]:
+def _diverted(number: int, name: str, capture: OutputCapture) -> Iterator[None]:
     """Let a file descriptor lead to the log, and Python's own streams still to the terminal that it led to."""
     before = {key: getattr(sys, key) for key in (name, f"__{name}__")}
     terminal = os.dup(number)
     reading, writing = os.pipe()
     os.dup2(writing, number)
     os.close(writing)
-    reader = threading.Thread(target=_read, args=(reading, name, stray), name=f"stray {name}", daemon=True)
+    reader = threading.Thread(
+        target=_read, args=(reading, name, capture), name=f"capture {name}", daemon=True
+    )
     reader.start()
     stream = io.TextIOWrapper(io.FileIO(terminal, "w", closefd=False), write_through=True, errors="replace")
     for key in before:
@@ -108,10 +110,10 @@ def _diverted(number: int, name: str, stray: Stray) -> Iterator[None]:
         reader.join(LAST_WORDS_SECONDS)
 
 
-def _read(reading: int, name: str, stray: Stray) -> None:
+def _read(reading: int, name: str, capture: OutputCapture) -> None:
     with io.FileIO(reading) as pipe:
         while data := pipe.read(65_536):
-            stray.take(name, data.decode(errors="replace"))
+            capture.take_text(name, data.decode(errors="replace"))
 
 
 @contextmanager

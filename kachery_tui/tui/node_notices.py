@@ -22,7 +22,7 @@ LOST_SECONDS: Final = 2.0
 """A connection that is made anew within this time is not worth a word."""
 
 
-class Watch:
+class NodeNotices:
     """Keeps the notices that follow from the node's state true. `ring` is called for each new question to the person."""
 
     def __init__(
@@ -49,7 +49,7 @@ class Watch:
         )
         return messages + self._node.ledger.version
 
-    def look(self, now: float) -> None:
+    def update(self, now: float) -> None:
         """Look at the node once."""
         if self._node.is_started:
             self._look_for_questions()

@@ -80,7 +80,7 @@ class SubfeedState:
         return self.exists - self.here
 
 
-class FeedBook:
+class SubfeedStates:
     """The states of all subfeeds. `version` grows with every change of any."""
 
     def __init__(self) -> None:
@@ -117,7 +117,7 @@ class FeedBook:
         self._count_change()
 
     async def wait_changed(self, version: int) -> None:
-        """Wait until `version` is not that of the book any more."""
+        """Wait until `version` is not that of the states any more."""
         while self.version == version:
             await self._changed.wait()
 

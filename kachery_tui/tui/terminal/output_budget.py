@@ -9,7 +9,7 @@ BURST_BYTES: Final = 24_000
 """What may be sent at once before looks are spaced: some switches of panes on a wide monitor."""
 
 
-class Thrift:
+class OutputBudget:
     """Spaces what is painted. Keys are answered whatever was spent; looks that come by themselves wait.
 
     At most `frames` are painted in any second: a few at once, then evenly. `rate` are the bytes a second that looks may

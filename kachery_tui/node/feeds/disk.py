@@ -1,9 +1,9 @@
-"""Subfeeds on this node's disk, for coroutines: each write goes into the book of what is known, too."""
+"""Subfeeds on this node's disk, for coroutines: each write goes into the states of what is known, too."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
-from kachery_tui.node.feeds.book import FeedBook, SubfeedState
+from kachery_tui.node.feeds.states import SubfeedState, SubfeedStates
 from kachery_tui.node.threads import in_thread
 from kachery_tui.protocol.canonical import JsonObject
 from kachery_tui.protocol.feeds import BadMessage, Fault, SignedMessage
@@ -13,19 +13,19 @@ from kachery_tui.storage.feeds import FeedStore
 from kachery_tui.storage.values import FeedInfo, Followed, SubfeedInfo
 
 
-class Shelf:
+class FeedDisk:
     """Reads and writes of subfeeds. Methods raise what `FeedStore` raises."""
 
-    def __init__(self, store: FeedStore, notes: FeedNotes, book: FeedBook) -> None:
+    def __init__(self, store: FeedStore, notes: FeedNotes, states: SubfeedStates) -> None:
         self._store = store
         self._notes = notes
-        self._book = book
+        self._states = states
         self._keeping: dict[SubfeedKey, asyncio.Lock] = {}
 
     async def count(self, key: SubfeedKey) -> int:
-        """How many messages are here; the book says so from then on."""
+        """How many messages are here; the states says so from then on."""
         head = await in_thread(lambda: self._store.head(key.feed_id, key.subfeed_hash))
-        self._book.has(self._book.state(key), head.count)
+        self._states.has(self._states.state(key), head.count)
         return head.count
 
     async def read(self, key: SubfeedKey, start: int, limit: int) -> list[SignedMessage]:
@@ -40,7 +40,7 @@ class Shelf:
         """Sign messages and add them; on disk once this returns."""
         added = await in_thread(lambda: self._store.append(key.feed_id, key.subfeed_hash, messages))
         if added:
-            self._book.has(self._own(key), added[-1].number + 1, len(added))
+            self._states.has(self._own(key), added[-1].number + 1, len(added))
         return added
 
     async def keep(self, key: SubfeedKey, messages: Sequence[SignedMessage]) -> int:
@@ -61,10 +61,10 @@ class Shelf:
             good, bad = self._store.keep(key.feed_id, key.subfeed_hash, messages)
             return good, bad or broken, self._store.head(key.feed_id, key.subfeed_hash).count
 
-        # One at a time, so that the numbers in the book only grow.
+        # One at a time, so that the numbers in the states only grow.
         async with self._keeping.setdefault(key, asyncio.Lock()):
             good, bad, count = await in_thread(work)
-            self._book.has(self._book.state(key), count, len(good))
+            self._states.has(self._states.state(key), count, len(good))
         if bad is not None:
             raise bad
         return len(good)
@@ -72,17 +72,17 @@ class Shelf:
     async def create(self, name: str) -> str:
         """Make an own feed; its id."""
         feed_id = await in_thread(lambda: self._store.create(name))
-        state = self._book.state(SubfeedKey(feed_id, ""))
+        state = self._states.state(SubfeedKey(feed_id, ""))
         state.own, state.feed_name = True, name
-        self._book.touch(state)
+        self._states.touch(state)
         return feed_id
 
     async def delete(self, feed_id: str) -> None:
         """Remove a feed for good."""
         await in_thread(lambda: self._store.delete(feed_id))
-        for state in self._book:
+        for state in self._states:
             if state.key.feed_id == feed_id:
-                self._book.drop(state.key)
+                self._states.drop(state.key)
 
     async def is_own(self, feed_id: str) -> bool:
         """Whether this node can write to it."""
@@ -112,8 +112,8 @@ class Shelf:
         """What differs once another program has written."""
         return await in_thread(self._store.stamp)
 
-    async def look(self) -> None:
-        """Bring the book in step with the disk, into which other programs write at any time."""
+    async def reload(self) -> None:
+        """Bring the states in step with the disk, into which other programs write at any time."""
 
         def work() -> tuple[list[FeedInfo], list[SubfeedInfo], Mapping[str, str]]:
             return self._store.feeds(), self._store.subfeeds(), self._notes.names()
@@ -122,24 +122,24 @@ class Shelf:
         infos = {feed.feed_id: feed for feed in feeds}
         for subfeed in subfeeds:
             key = SubfeedKey(subfeed.feed_id, subfeed.subfeed_hash)
-            state = self._book.state(key)
+            state = self._states.state(key)
             self._name(state, infos.get(key.feed_id), names)
             # What was appended since this was read must not be taken back.
             if subfeed.messages > state.here:
-                self._book.has(state, subfeed.messages)
-        have_subfeeds = {state.key.feed_id for state in self._book if state.key.subfeed_hash}
+                self._states.has(state, subfeed.messages)
+        have_subfeeds = {state.key.feed_id for state in self._states if state.key.subfeed_hash}
         for feed in feeds:
             if feed.feed_id not in have_subfeeds:
-                self._name(self._book.state(SubfeedKey(feed.feed_id, "")), feed, names)
-        gone = [state for state in self._book if not state.key.subfeed_hash]
+                self._name(self._states.state(SubfeedKey(feed.feed_id, "")), feed, names)
+        gone = [state for state in self._states if not state.key.subfeed_hash]
         for state in gone:
             if state.key.feed_id in have_subfeeds or state.key.feed_id not in infos:
-                self._book.drop(state.key)
-        for state in self._book:
+                self._states.drop(state.key)
+        for state in self._states:
             self._name(state, infos.get(state.key.feed_id), names)
 
     def _own(self, key: SubfeedKey) -> SubfeedState:
-        state = self._book.state(key)
+        state = self._states.state(key)
         state.own = True
         return state
 
@@ -148,7 +148,7 @@ class Shelf:
         found = (name, feed.name if feed else state.feed_name, feed.own if feed else state.own)
         if found != (state.name, state.feed_name, state.own):
             state.name, state.feed_name, state.own = found
-            self._book.touch(state)
+            self._states.touch(state)
 
 
 class _Broken(Exception):
