@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kachery_tui.node.steps import Step
 from kachery_tui.protocol.roles import Role
-from tests.nodes import at_step, put_file, running_node, theirs
+from tests.nodes import at_step, put_file, running_node, theirs, until
 
 REQUEST = (Role.REQUEST_FILES,)
 PROVIDE = (Role.PROVIDE_FILES,)
@@ -32,6 +32,7 @@ async def test_a_channel_is_left_while_its_nodes_are_asked(tmp_path: Path, lab: 
     async with running_node(tmp_path / "ana", lab, roles=REQUEST) as ana:
         row = ana.files.request(NOWHERE)
         await at_step(row, Step.ASKING)
+        await until(lambda: bool(row.asks))
         await ana.leave("lab")
         async with asyncio.timeout(5):
             await row.finished.wait()

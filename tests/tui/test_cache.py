@@ -381,6 +381,7 @@ async def test_a_search_is_given_up_for_a_newer_one(many: Path) -> None:
         await me.press("slash")
         await me.type("name:0")
         await me.reads("filtering…", "file-000000.dat")
+        await until(lambda: asked == ["name:0"])
         await me.type("name:012345")
         # The search for what is no longer asked for is given up, not waited for.
         await me.reads("storage: 1 of 100,000 files", "file-012345.dat")

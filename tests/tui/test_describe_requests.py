@@ -89,7 +89,8 @@ def test_under_the_list_stands_what_matters_most() -> None:
 def test_the_bar_of_an_ended_request_takes_no_room_from_names() -> None:
     ledger, row = a_download()
     ledger.end(row, Step.CANCELLED)
-    assert cells_of(row)[BAR : STEP + 1] == ["", "", "○ cancelled after 0 ms"]
+    row.ended = row.started + 2
+    assert cells_of(row)[BAR : STEP + 1] == ["", "", "○ cancelled after 2.0 s"]
     assert cells_of(row, roomy=True)[BAR : PERCENT + 1] == ["▓▓██░░░░", "50 %"]
     assert cells_of(row)[RATE : LEFT + 1] == ["", ""]
 
