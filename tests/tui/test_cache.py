@@ -176,9 +176,10 @@ async def test_the_bucket_pushed_files_and_what_is_here(
             await me.reads("storage: 2 files")
             await store(me.node, tmp_path, "four.dat")
             await me.reads("storage: 3 files")
-            pane.body.choose(hashlib.sha1(b"four.dat" * 1_000).hexdigest())
+            four = hashlib.sha1(b"four.dat" * 1_000).hexdigest()
+            await until(lambda: pane.body.choose(four))
             await me.press("u")
-            await until(lambda: all(row.step is Step.DONE for row in me.node.ledger))
+            await until(lambda: [row.step for row in me.node.ledger] == [Step.DONE] * 2)
             await me.press("4", "b")
             await me.reads("bucket of lab: 4 files", "four.dat")
 
