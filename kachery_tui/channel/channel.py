@@ -39,9 +39,10 @@ class Channel:
             config, self.authority, node_id=node_id, label=label, on_message=on_message, on_change=on_change
         )
 
-    async def start(self) -> None:
-        """Begin to connect, and return at once."""
-        await self.pubsub.start()
+    async def start(self, *, connects: bool = True) -> None:
+        """Begin to connect, and return at once. Without `connects`, the pub-sub waits for `PubSub.start`."""
+        if connects:
+            await self.pubsub.start()
         self._preparing = asyncio.create_task(self._prepare(), name=f"bucket of {self.config.name}")
 
     async def _prepare(self) -> None:

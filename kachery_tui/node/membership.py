@@ -31,6 +31,10 @@ ROLE_PATIENCE: Final = 10.0
 PUBLISH_PAUSE: Final = 1.0
 """Seconds before a message that the service did not take is published again over the same connection."""
 
+BUCKET_HEAD_START: Final = 0.2
+"""Seconds that a bucket has to answer before a node that connects late connects all the same: loading the pub-sub's SDK
+takes longer than most buckets do, and holds them up."""
+
 Deliver = Callable[["Membership", Envelope, int], None]
 
 
@@ -66,7 +70,9 @@ class Membership:
         deliver: Deliver,
         *,
         mask: frozenset[Role] = frozenset(Role),
+        connects_late: bool = False,
     ) -> None:
+        """`connects_late`: only when the pub-sub is needed, or soon. What the bucket has costs no connection then."""
         self.config = config
         self.version = 0
         self.reconnects = 0
@@ -91,6 +97,8 @@ class Membership:
         )
         self._outbox = Outbox(self.channel.pubsub.publish, self.activity, key)
         self._services: list[asyncio.Task[None]] = []
+        self._connects_late = connects_late
+        self._needed = asyncio.Event()
         self.has_left = False
 
     @property
@@ -159,7 +167,16 @@ class Membership:
                 )
             )
         await self.channel.pubsub.set_roles(self.roles)
-        await self.channel.start()
+        await self.channel.start(connects=not self._connects_late)
+        if self._connects_late:
+            late = self._supervisor.spawn(self._connect_late(), f"{self.name}: connect", service=True)
+            self._services.append(late)
+
+    async def _connect_late(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BUCKET_HEAD_START):
+                await self._needed.wait()
+        await self.channel.pubsub.start()
 
     async def close(self) -> None:
         """Leave the channel: presence, connection, queues."""
@@ -228,6 +245,7 @@ class Membership:
 
     async def wait_connected(self) -> None:
         """Wait until the pub-sub service is reached. Raises `TryAgain` after `RECONNECT_PATIENCE` seconds."""
+        self._needed.set()
         try:
             async with asyncio.timeout(RECONNECT_PATIENCE):
                 self._require_joined()

@@ -174,6 +174,7 @@ class Node:
             self.supervisor,
             self._deliver,
             mask=frozenset(Role) if self._provide else REQUEST_ROLES,
+            connects_late=not self._provide,
         )
         self._memberships[config.name] = membership
         self.version += 1

@@ -7,7 +7,8 @@ from textual.app import App, ComposeResult
 from textual.events import Key
 from textual.widgets import Input, TextArea
 
-from kachery_tui.tui.widgets.typing_in_order import TypedArea, TypedInput
+from kachery_tui.tui.widgets.typed_area import TypedArea
+from kachery_tui.tui.widgets.typing_in_order import TypedInput
 
 
 class Field(App[None]):

@@ -15,7 +15,8 @@ from kachery_tui.tui.describe.json_text import object_problem
 from kachery_tui.tui.dialogs.popup import Popup
 from kachery_tui.tui.dialogs.text_view import CellText
 from kachery_tui.tui.present import key_hint
-from kachery_tui.tui.widgets.typing_in_order import TypedArea, TypedInput
+from kachery_tui.tui.widgets.typed_area import TypedArea
+from kachery_tui.tui.widgets.typing_in_order import TypedInput
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from textual import events
-from textual.widgets import Input, TextArea
+from textual.widgets import Input
 
 if TYPE_CHECKING:
     from textual.widget import Widget as Base
@@ -29,7 +29,3 @@ class TypingInOrder(Base):
 
 class TypedInput(TypingInOrder, Input):
     """A line."""
-
-
-class TypedArea(TypingInOrder, TextArea):
-    """Several lines."""
