@@ -5,13 +5,15 @@ first run, which warms the disk's cache, does not count.
 """
 
 import os
+import shutil
 import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from kachery_tui.child import Child
@@ -45,9 +47,13 @@ def main() -> None:
         _run("channel", "join", hub.read_line(), "--roles", "request-files,provide-files")
         _report("first paint, on a channel", 0.8, _median(runs, first_paint))
         _report("first paint, demo", 0.8, _median(runs, lambda: first_paint("demo")))
+        with peer(folder, folder / "hub" / "channels" / "lab.toml") as stored:
+            from_peer, from_bucket = loads(runs, stored)
+        _report("load of 1 kB that a peer has", 0.9, from_peer)
+        _report("load of 1 kB in the bucket", 0.55, from_bucket)
         rss, pss = memory()
         hub.close()
-        print(f"memory of node with screen   {rss:6.1f} MB RSS, {pss:.1f} MB PSS (at most 120)")
+        print(f"memory of node with screen   {rss:6.1f} MB RSS, {pss:.1f} MB PSS (at most 95)")
 
 
 def _report(what: str, limit: float | None, seconds: float) -> None:
@@ -76,6 +82,49 @@ def first_paint(*arguments: str) -> float:
         seconds = terminal.wait_for(FIRST_FRAME)
         terminal.end(signal.SIGTERM)
     return seconds
+
+
+@contextmanager
+def peer(folder: Path, channel_file: Path) -> Iterator[Callable[[], str]]:
+    """A node of its own on the channel; what it yields stores a new file there and returns the URI."""
+    environment = {
+        **os.environ,
+        "KACHERY_TUI_CONFIG_DIR": str(folder / "peer" / "config"),
+        "KACHERY_STORAGE_DIR": str(folder / "peer" / "storage"),
+    }
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(
+            [*COMMAND, *arguments], check=True, env=environment, text=True, stdout=subprocess.PIPE
+        )
+        return done.stdout.strip()
+
+    def stored() -> str:
+        file = folder / "peer" / "file.bin"
+        file.write_bytes(os.urandom(1_000))
+        return run("store", str(file))
+
+    run("init", "--label", "peer")
+    run("channel", "join", str(channel_file), "--roles", "request-files,provide-files")
+    with (folder / "peer" / "log").open("wb") as log:
+        node = subprocess.Popen([*COMMAND, "node"], env=environment, stdout=log, stderr=log)
+    try:
+        time.sleep(SETTLED_SECONDS)
+        yield stored
+    finally:
+        node.terminate()
+        node.wait(60)
+
+
+def loads(runs: int, stored: Callable[[], str]) -> tuple[float, float]:
+    """Seconds for a file that only a peer has, and for one that is in the bucket: medians of whole processes."""
+    from_peer, from_bucket = [], []
+    for _ in range(runs + 1):
+        uri = stored()
+        from_peer.append(_timed("load", uri))
+        shutil.rmtree(Path(os.environ["KACHERY_STORAGE_DIR"]) / "sha1")
+        from_bucket.append(_timed("load", uri))
+    return statistics.median(from_peer[1:]), statistics.median(from_bucket[1:])
 
 
 def memory() -> tuple[float, float]:
