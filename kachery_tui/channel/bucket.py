@@ -1,4 +1,4 @@
-"""The storage cache: objects by name in an S3 bucket (PROTOCOL.md, "The storage cache")."""
+"""The storage cache: objects by name in an S3 bucket (PROTOCOL.md § The bucket)."""
 
 import asyncio
 import time

@@ -1,4 +1,18 @@
-"""From pub-sub messages to verified envelopes: bounded, fair among peers, off the loop when it is much."""
+"""From pub-sub messages to verified envelopes: bounded, fair among peers, off the loop when it is much.
+
+Theory of operation. A message is queued under the connection over which it came, and connections take turns
+(`Turns`): one that floods waits for itself, not others for it. When too much waits, the newest of the connection with
+most is dropped.
+
+A message taken from the queue is opened in four steps, and what fails one of them is counted on its stream with the
+reason: it is weighed, by bytes, against the share of its connection (`PeerLimit`) before it is read; its JSON is
+split into envelopes, on the loop if it is short, else in a thread; what one message holds of others beyond its weight
+is weighed, too; form and signature of each envelope are checked (`open_envelope`). What is good goes to whoever was
+given as `deliver`.
+
+After `STRETCH` seconds of this the loop gets its turn for everything else, however much waits. So the cost of a flood
+is bounded in memory by the queue, in time by the share, and in what others notice by the turns.
+"""
 
 import asyncio
 import time

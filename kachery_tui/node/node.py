@@ -28,7 +28,7 @@ from kachery_tui.node.supervisor import Supervisor
 from kachery_tui.node.threads import in_thread, in_thread_with_progress
 from kachery_tui.node.values import Stored
 from kachery_tui.protocol.envelope import Envelope
-from kachery_tui.protocol.roles import Kind, Role
+from kachery_tui.protocol.roles import REQUEST_ROLES, Kind, Role
 from kachery_tui.storage.storage import Storage
 
 if TYPE_CHECKING:
@@ -43,8 +43,6 @@ SCAN_INTERVAL: Final = 60.0
 SCAN_SHARE: Final = 20
 """A look that took t seconds is followed by a pause of at least this many t: a folder of a million files must not keep
 a shared disk busy."""
-
-REQUEST_ROLES: Final = frozenset({Role.REQUEST_FILES, Role.REQUEST_FEEDS, Role.REQUEST_TASKS})
 
 
 class Node:

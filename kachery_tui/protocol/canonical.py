@@ -1,6 +1,6 @@
 """JSON from outside, and canonical JSON: what JavaScript's `JSON.stringify` prints, keys sorted by UTF-16 code unit.
 
-Source: PROTOCOL, Canonical JSON; the number format is ECMAScript's Number::toString.
+Source: PROTOCOL.md § Canonical JSON; the number format is ECMAScript's Number::toString.
 """
 
 import codecs

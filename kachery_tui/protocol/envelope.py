@@ -1,4 +1,4 @@
-"""Envelopes: who says what, signed; and their batches, which are what goes over pub-sub (PROTOCOL, The six streams)."""
+"""Envelopes: who says what, signed; and their batches, which are what goes over pub-sub (PROTOCOL.md § Envelopes)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

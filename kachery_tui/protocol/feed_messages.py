@@ -1,4 +1,4 @@
-"""Messages about feeds (PROTOCOL, The six streams; Feeds)."""
+"""Messages about feeds (PROTOCOL.md § Messages; § Feeds)."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar, Self, TypeGuard

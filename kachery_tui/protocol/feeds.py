@@ -1,4 +1,4 @@
-"""Feeds: signed messages and the chain that they make up (PROTOCOL, Feeds)."""
+"""Feeds: signed messages and the chain that they make up (PROTOCOL.md § Feeds)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

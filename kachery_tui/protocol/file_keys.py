@@ -1,4 +1,4 @@
-"""File keys: how messages name a file, or a chunk of one (PROTOCOL, The six streams)."""
+"""File keys: how messages name a file, or a chunk of one (PROTOCOL.md § Messages)."""
 
 from dataclasses import dataclass
 from typing import Final, Self

@@ -1,4 +1,4 @@
-"""Messages about files (PROTOCOL, The six streams)."""
+"""Messages about files (PROTOCOL.md § Messages; § Files)."""
 
 from dataclasses import dataclass
 from enum import StrEnum

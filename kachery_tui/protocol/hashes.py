@@ -24,5 +24,5 @@ def is_signature(value: object) -> TypeGuard[str]:
 
 
 def pathify(hash_: str) -> str:
-    """`ab/cd/ef/abcdef…` for `abcdef…`: where a hash's object lies, on disk and in a bucket (PROTOCOL, Names)."""
+    """`ab/cd/ef/abcdef…` for `abcdef…`: where a hash's object lies, on disk and in a bucket (PROTOCOL.md § Names)."""
     return f"{hash_[0:2]}/{hash_[2:4]}/{hash_[4:6]}/{hash_}"

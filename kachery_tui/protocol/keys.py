@@ -1,4 +1,4 @@
-"""A node's key pair, and signatures of objects (PROTOCOL, Canonical JSON, hashes, signatures)."""
+"""A node's key pair, and signatures of objects (PROTOCOL.md § Hashes and signatures)."""
 
 import hashlib
 from functools import cached_property, lru_cache

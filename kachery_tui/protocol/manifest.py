@@ -1,4 +1,4 @@
-"""Manifests: what a file over 20,000,000 bytes is made of (PROTOCOL, Files)."""
+"""Manifests: what a file over 20,000,000 bytes is made of (PROTOCOL.md § Files)."""
 
 import hashlib
 import json

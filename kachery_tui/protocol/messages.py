@@ -1,4 +1,4 @@
-"""What nodes say to each other: the bodies of messages, as values (PROTOCOL, The six streams)."""
+"""What nodes say to each other: the bodies of messages, as values (PROTOCOL.md § Messages)."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
@@ -76,8 +76,8 @@ _READERS: Final[Mapping[str, Callable[[JsonValue], Body]]] = {
 def parse_body(value: JsonValue) -> Body:
     """Read a message's body.
 
-    Raises `UnknownType` for a type that is not in PROTOCOL's table, `UnknownMember` for a known type with a member too
-    many, and `ProtocolError` for anything else that is not of its form.
+    Raises `UnknownType` for a type that is not in the table of PROTOCOL.md § Messages, `UnknownMember` for a known
+    type with a member too many, and `ProtocolError` for anything else that is not of its form.
     """
     if not isinstance(value, Mapping):
         raise ProtocolError("a message body that is not an object")

@@ -1,4 +1,4 @@
-"""Names of the objects in a channel's bucket (PROTOCOL, The storage cache)."""
+"""Names of the objects in a channel's bucket (PROTOCOL.md § The bucket)."""
 
 from kachery_tui.protocol.hashes import pathify
 

@@ -1,4 +1,4 @@
-"""The six roles, the six streams, and the table between them (PROTOCOL, The six streams).
+"""The six roles, the six streams, and the table between them (PROTOCOL.md § Streams and roles).
 
 Everything that asks "may I publish here, do I listen there, what does my token allow" is derived from `ROLE_TABLE`.
 """
@@ -71,6 +71,9 @@ ROLE_TABLE: Final[Mapping[Role, RoleRights]] = MappingProxyType(
         Role.PROVIDE_TASKS: RoleRights(Stream.PROVIDE_TASKS, Stream.REQUEST_TASKS),
     }
 )
+
+REQUEST_ROLES: Final = frozenset(role for role in Role if role.startswith("request-"))
+"""The roles of a node that provides nothing."""
 
 _TO_PUBLISH: Final = {rights.publishes: role for role, rights in ROLE_TABLE.items()}
 _TO_SUBSCRIBE: Final = {rights.subscribes: role for role, rights in ROLE_TABLE.items()}

@@ -1,4 +1,4 @@
-"""Messages about tasks (PROTOCOL, The six streams; Tasks)."""
+"""Messages about tasks (PROTOCOL.md § Messages; § Tasks)."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,7 +11,7 @@ from kachery_tui.protocol.roles import Stream, is_channel_name
 
 
 class TaskFunctionType(StrEnum):
-    """What kind of task a function does (PROTOCOL, Tasks)."""
+    """What kind of task a function does (PROTOCOL.md § Tasks)."""
 
     PURE_CALCULATION = "pure-calculation"
     QUERY = "query"

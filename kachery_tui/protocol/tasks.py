@@ -1,4 +1,4 @@
-"""The name of a task (PROTOCOL, Canonical JSON, hashes, signatures)."""
+"""The name of a task (PROTOCOL.md § Hashes and signatures)."""
 
 from kachery_tui.protocol.canonical import JsonObject, object_hash
 

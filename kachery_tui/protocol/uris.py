@@ -1,4 +1,4 @@
-"""Names that people pass on: `sha1://…` for files, `feed://…` for feeds (PROTOCOL, Names)."""
+"""Names that people pass on: `sha1://…` for files, `feed://…` for feeds (PROTOCOL.md § Names)."""
 
 import hashlib
 import re

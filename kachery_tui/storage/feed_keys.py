@@ -1,4 +1,4 @@
-"""The private keys and names of feeds, in the old daemon's `mutables.db` (PROTOCOL.md, A node's storage folder)."""
+"""The private keys and names of feeds, in the old daemon's `mutables.db` (PROTOCOL.md § The storage folder)."""
 
 import sqlite3
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The feeds of a storage folder: `feeds.db` as the old daemon has it (PROTOCOL.md, A node's storage folder)."""
+"""The feeds of a storage folder: `feeds.db` as the old daemon has it (PROTOCOL.md § The storage folder)."""
 
 import sqlite3
 import threading

@@ -1,4 +1,4 @@
-"""The feeds that a storage folder holds, by `feeds.db` and `mutables.db` (PROTOCOL.md, A node's storage folder).
+"""The feeds that a storage folder holds, by `feeds.db` and `mutables.db` (PROTOCOL.md § The storage folder).
 
 Read only: both belong to whoever owns the feeds, which may be another program that is at work in the folder.
 """

@@ -1,4 +1,4 @@
-"""Who this node is: the key pair, node id and owner in the storage folder (PROTOCOL.md, storage folder)."""
+"""Who this node is: the key pair, node id and owner in the storage folder (PROTOCOL.md § The storage folder)."""
 
 import os
 import stat

@@ -4,9 +4,16 @@
 while it is written; the hash of the whole file rolls on over the verified chunks from the beginning, read back from
 memory, so that little is left to do when the last one arrives. Only a file whose hash is right gets its name.
 
-Every byte is hashed twice, then, once for its chunk and once for the file. Over a network that costs nothing: hashing is
-faster. Where bytes come faster than that, two hashes would be what a download waits for; so above `OUTRUNS` a chunk is
-taken as verified when it is whole, and hashed by itself only if the file turns out to be wrong.
+Every byte is hashed twice, then, once for its chunk and once for the file. Over a network that costs nothing: hashing
+is faster. Where bytes come faster than that, two hashes would be what a download waits for; so above `OUTRUNS` a
+chunk is taken as verified when it is whole, and hashed by itself only if the file turns out to be wrong.
+
+Theory of operation, in the order that makes a crash harmless: the bytes of a chunk are written to the part file and
+flushed; then the record says that the chunk is verified, and is flushed; at the end the part file is renamed into its
+place, and the folder flushed. Whatever a crash takes, what the record names is on disk. One process at a time has a
+file in hand, by a lock on the part file; another that wants the same file waits (`StillArriving`), and finds it in
+storage, or goes on from the verified chunks. A part file that nobody has in hand is kept for a while, and then
+cleaned away.
 """
 
 import errno

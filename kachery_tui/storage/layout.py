@@ -1,4 +1,7 @@
-"""Where things stand in a storage folder (PROTOCOL.md, "A node's storage folder")."""
+"""Where things stand in a storage folder.
+
+Source: PROTOCOL.md § The storage folder; § What this program adds to a storage folder.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Link files: `sha1/…/<sha1>.link` says that a file's bytes stand elsewhere (PROTOCOL.md, storage folder)."""
+"""Link files: `sha1/…/<sha1>.link` says that a file's bytes stand elsewhere (PROTOCOL.md § The storage folder)."""
 
 import json
 import os

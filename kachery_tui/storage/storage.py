@@ -40,7 +40,7 @@ from kachery_tui.storage.values import (
 
 
 class Storage:
-    """A storage folder (PROTOCOL.md, "A node's storage folder").
+    """A storage folder (PROTOCOL.md § The storage folder).
 
     Every method blocks on the disk, is safe from any thread, and beside other processes on the same folder. Errors
     are KacheryErrors; a hash that is none raises UsageError.

@@ -1,6 +1,18 @@
 """The pub-sub service itself: frames and time in, frames out. No clock, no sockets, no randomness of its own.
 
 The front calls `open`, `receive`, `lost` and `tick`, and then sends what waits in the links that `changed` names.
+
+Theory of operation. A *session* is a client's connection as the client sees it: it outlives the socket for a while,
+so that a client that comes back with its resume key goes on where it was. A *link* is the socket that the session has
+at the moment, as a queue of encoded frames; a session without one collects nothing, and gets what it missed from the
+topics.
+
+A *topic* is a channel of the service: who is attached, who is present, and the last messages, bounded by bytes. A
+message is encoded once, whoever hears it. Each has a serial, which clients keep: on a resume they name the last one
+that they have, and what came after it is sent again, or the client is told that continuity is lost.
+
+Every frame is read against `Limits`, and every fault is answered in the service's own terms (`Code`), to the frame or
+to the channel it is about; a client that does not read is cut off when its link holds too much.
 """
 
 import hmac

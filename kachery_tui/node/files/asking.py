@@ -1,4 +1,16 @@
-"""Asking the nodes of a channel for one object: questions that are out, and who hears what is announced."""
+"""Asking the nodes of a channel for one object: questions that are out, and who hears what is announced.
+
+Theory of operation. A request needs objects: a file in one piece, or a manifest and chunks. For each object that no
+bucket has, `Obtainer` opens one question on every channel of the request, by `Asker.ask`.
+
+While a question is out, its `Waiter` stands in a table under the channel and the object's hash. Whatever is announced
+there about that hash is put into every such waiter, from which the question takes it: several requests for one object
+hear the same answers, and the answer to one of them serves all.
+
+A `Question` says when to publish, and when to publish again; its `Talk` says whom to believe and for how long to wait
+for whom. What is said is a claim: the object is got only when the bucket has it and its hash is right, and whoever
+said otherwise is not listened to on it any more.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

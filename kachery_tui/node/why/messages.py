@@ -5,20 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kachery_tui.node.activity import Direction, StreamMessage, Verdict
+from kachery_tui.node.kinds import SUBJECTS
 from kachery_tui.node.why.links import Link, Mark, bad, note, ok, pieces
 from kachery_tui.node.why.roles import not_joined
 from kachery_tui.protocol.envelope import RefusalReason
 from kachery_tui.protocol.messages import (
+    NewSubfeedMessages,
+    NumSubfeedMessagesUploaded,
     RequestFile,
     SubscribeToSubfeed,
     UploadFileFailed,
     UploadFileProgress,
     UploadFileStatus,
 )
-from kachery_tui.protocol.roles import Kind, Role, Stream
+from kachery_tui.protocol.roles import Role, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from kachery_tui.node.node import Node
 
@@ -31,7 +34,20 @@ _MEANINGS: Final = {
     RefusalReason.TOO_MANY: "it has more parts than are looked at",
 }
 
-_ANNOUNCEMENTS: Final = (UploadFileStatus.TYPE, UploadFileProgress.TYPE, UploadFileFailed.TYPE)
+_WISHES: Final[Mapping[str, tuple[Role, str]]] = {
+    RequestFile.TYPE: (Role.PROVIDE_FILES, "this node does not have the file, so it says nothing"),
+    SubscribeToSubfeed.TYPE: (Role.PROVIDE_FEEDS, "the feed is another's, so this node says nothing"),
+}
+"""By type of what asks for something, the role that it takes to answer, and why a node that has it does not."""
+
+_ANSWERS: Final[Mapping[str, str]] = {
+    UploadFileStatus.TYPE: "no request of this node waits for that file",
+    UploadFileProgress.TYPE: "no request of this node waits for that file",
+    UploadFileFailed.TYPE: "no request of this node waits for that file",
+    NewSubfeedMessages.TYPE: "this node does not follow that subfeed",
+    NumSubfeedMessagesUploaded.TYPE: "this node does not follow that subfeed",
+}
+"""By type of what answers something, why it led to nothing here."""
 
 
 def why_message(node: Node, channel: str, stream: Stream, message: StreamMessage) -> tuple[Link, ...]:
@@ -83,24 +99,12 @@ def _led_to(node: Node, channel: str, stream: Stream, message: StreamMessage) ->
 
 def _no_effect(node: Node, channel: str, stream: Stream, kind: str) -> str:
     """Why a verified message led to nothing here."""
-    if stream.kind is Kind.FEEDS:
-        return _no_effect_of_feeds(node, channel, kind)
-    if stream.kind is Kind.TASKS:
-        return "tasks are shown and not acted upon"
-    if kind == RequestFile.TYPE:
+    if stream.kind not in SUBJECTS:
+        return f"{stream.kind} are shown and not acted upon"
+    if kind in _WISHES:
+        role, has_not = _WISHES[kind]
         membership = node.memberships.get(channel)
-        if membership is not None and Role.PROVIDE_FILES not in membership.roles:
-            return "this node does not provide files here, so it says nothing"
-        return "this node does not have the file, so it says nothing, as the protocol asks"
-    if kind in _ANNOUNCEMENTS:
-        return "no request of this node waits for that file"
-    return "it led to nothing here"
-
-
-def _no_effect_of_feeds(node: Node, channel: str, kind: str) -> str:
-    if kind != SubscribeToSubfeed.TYPE:
-        return "this node does not follow that subfeed"
-    membership = node.memberships.get(channel)
-    if membership is not None and Role.PROVIDE_FEEDS not in membership.roles:
-        return "this node does not provide feeds here, so it says nothing"
-    return "the feed is another's, so this node says nothing, as the protocol asks"
+        if membership is not None and role not in membership.roles:
+            return f"this node does not provide {role.kind} here, so it says nothing"
+        return f"{has_not}, as the protocol asks"
+    return _ANSWERS.get(kind, "it led to nothing here")

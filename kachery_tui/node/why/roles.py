@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
+from kachery_tui.node.kinds import SUBJECTS
 from kachery_tui.node.values import ConnectionState
 from kachery_tui.node.why.links import Link, bad, clip, note, ok, wait
-from kachery_tui.protocol.roles import ROLE_TABLE, Kind, Role
+from kachery_tui.protocol.roles import ROLE_TABLE, Role
 from kachery_tui.words import duration
 
 if TYPE_CHECKING:
@@ -109,4 +110,4 @@ def _meaning(membership: Membership, role: Role) -> Link:
 
 
 def _use(role: Role) -> str:
-    return " (tasks are shown only)" if role.kind is Kind.TASKS else ""
+    return "" if role.kind in SUBJECTS else f" ({role.kind} are shown only)"

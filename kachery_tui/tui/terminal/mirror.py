@@ -1,8 +1,18 @@
 """What the terminal shows and what it is to show, so that only the difference is sent.
 
-Textual writes whole widgets anew: a row that scrolled by one, or a pane that is shown again, costs thousands of bytes of
-which the terminal has nearly all. Here every frame goes into a picture of the screen first, and out comes what differs
-from the picture of what was sent, with as few movements and changes of style as that takes.
+Textual writes whole widgets anew: a row that scrolled by one, or a pane that is shown again, costs thousands of bytes
+of which the terminal has nearly all. Here every frame goes into a picture of the screen first, and out comes what
+differs from the picture of what was sent, with as few movements and changes of style as that takes.
+
+Theory of operation. There are two pictures of cells, each cell a character with its style: what the terminal shows,
+and what the program wants shown. A frame of Textual's is movements, styles and text, and goes into the wanted
+picture. Whatever else is written is handed on to the terminal as it is; unless it is known to leave the picture alone
+(`is_aside`), what is shown counts as unknown from then on: a picture that may be wrong is worse than none.
+
+When the terminal has taken what was sent before, rows that changed are compared. Runs of cells that differ are
+written, with a movement before each; a gap of equal cells is written again where that takes fewer bytes than to move
+over it. A row with characters about whose width terminals disagree is written whole. Then the shown picture is the
+wanted one. After a resize, or when another program had the terminal, nothing is known of what it shows.
 """
 
 import re
@@ -56,8 +66,8 @@ def is_aside(data: str) -> bool:
 class Mirror:
     """Two pictures of a terminal: what is wanted, and what was sent.
 
-    `take` puts a frame into the first, `changes` returns what makes the second like it. Any number of frames can come
-    in between: what was overwritten is never sent.
+    `take_output` puts a frame into the first, `changes` returns what makes the second like it. Any number of frames can
+    come in between: what was overwritten is never sent.
     """
 
     def __init__(self) -> None:
