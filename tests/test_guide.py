@@ -1,4 +1,4 @@
-"""The guides say what is so: names that they mention exist, sections that are cited are there, drawings are the tables'."""
+"""The guides say what is so: names that they mention exist, cited sections are there, drawings are the tables'."""
 
 import ast
 import re
