@@ -22,7 +22,6 @@ from typing import Final
 
 from kachery_tui.node.activity import Direction, StreamActivity, Verdict
 from kachery_tui.node.limits import PeerLimit
-from kachery_tui.node.summaries import summary
 from kachery_tui.node.threads import in_thread
 from kachery_tui.node.turns import Turns
 from kachery_tui.protocol.canonical import canonical_json
@@ -156,7 +155,7 @@ class Inbox:
             direction=Direction.IN,
             verdict=Verdict.VERIFIED,
             type=result.body.TYPE,
-            summary=summary(result.body),
+            summary=result.body.summary(),
             from_node_id=result.from_node_id,
             raw=raw,
         )

@@ -8,7 +8,6 @@ from typing import Final
 
 from kachery_tui.errors import KacheryError, TryAgain
 from kachery_tui.node.activity import Direction, StreamActivity, Verdict
-from kachery_tui.node.summaries import summary
 from kachery_tui.protocol.canonical import JsonObject, canonical_json
 from kachery_tui.protocol.envelope import encode_batches, seal
 from kachery_tui.protocol.keys import PrivateKey
@@ -95,7 +94,7 @@ class Outbox:
             direction=Direction.OUT,
             verdict=Verdict.SENT,
             type=outgoing.body.TYPE,
-            summary=summary(outgoing.body),
+            summary=outgoing.body.summary(),
             from_node_id=self._key.node_id,
             raw=canonical_json(outgoing.envelope)[:4_000],
             request=outgoing.request,

@@ -28,6 +28,10 @@ class SubscribeToSubfeed:
             "position": self.position,
         }
 
+    def summary(self) -> str:
+        """What it says in a few words; parts that came from a peer are not cleaned for a terminal."""
+        return f"{_short(self.feed_id, self.subfeed_hash)} from {self.position}"
+
     @classmethod
     def read(cls, value: JsonValue) -> Self:
         """Read the body from JSON. Raises `ProtocolError`."""
@@ -58,6 +62,10 @@ class NewSubfeedMessages:
             "messages": list(self.messages),
         }
 
+    def summary(self) -> str:
+        """What it says in a few words; parts that came from a peer are not cleaned for a terminal."""
+        return f"{_short(self.feed_id, self.subfeed_hash)} {len(self.messages)} new"
+
     @classmethod
     def read(cls, value: JsonValue) -> Self:
         """Read the body from JSON. Raises `ProtocolError`."""
@@ -85,6 +93,10 @@ class NumSubfeedMessagesUploaded:
             "numMessages": self.num_messages,
         }
 
+    def summary(self) -> str:
+        """What it says in a few words; parts that came from a peer are not cleaned for a terminal."""
+        return f"{_short(self.feed_id, self.subfeed_hash)} {self.num_messages} in the bucket"
+
     @classmethod
     def read(cls, value: JsonValue) -> Self:
         """Read the body from JSON. Raises `ProtocolError`."""
@@ -94,6 +106,10 @@ class NumSubfeedMessagesUploaded:
             members.text("subfeedHash", is_sha1),
             members.number("numMessages"),
         )
+
+
+def _short(feed_id: str, subfeed_hash: str) -> str:
+    return f"{feed_id[:8]}…/{subfeed_hash[:8]}…"
 
 
 def _is_signed_message(value: object) -> TypeGuard[JsonObject]:

@@ -42,6 +42,13 @@ class FileKey:
             }
         return members
 
+    def summary(self) -> str:
+        """The key in a few words: the start of its hash, and of which file's bytes it is a chunk."""
+        if self.chunk_of is None:
+            return f"{self.sha1[:12]}…"
+        part = self.chunk_of
+        return f"{self.sha1[:12]}… (bytes {part.start_byte}–{part.end_byte} of {part.file_key.sha1[:12]}…)"
+
     @classmethod
     def parse(cls, value: JsonValue) -> Self:
         """Read a key from JSON. Raises `ProtocolError`."""

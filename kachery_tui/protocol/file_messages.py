@@ -30,6 +30,10 @@ class RequestFile:
         """The body as a JSON object."""
         return {"type": self.TYPE, "fileKey": self.file_key.to_json()}
 
+    def summary(self) -> str:
+        """What it says in a few words; parts that came from a peer are not cleaned for a terminal."""
+        return self.file_key.summary()
+
     @classmethod
     def read(cls, value: JsonValue) -> Self:
         """Read the body from JSON. Raises `ProtocolError`."""
@@ -48,6 +52,10 @@ class UploadFileStatus:
     def to_json(self) -> JsonObject:
         """The body as a JSON object."""
         return {"type": self.TYPE, "fileKey": self.file_key.to_json(), "status": self.status.value}
+
+    def summary(self) -> str:
+        """What it says in a few words; parts that came from a peer are not cleaned for a terminal."""
+        return f"{self.status} {self.file_key.summary()}"
 
     @classmethod
     def read(cls, value: JsonValue) -> Self:
@@ -78,6 +86,10 @@ class UploadFileProgress:
             "size": self.size,
         }
 
+    def summary(self) -> str:
+        """What it says in a few words; parts that came from a peer are not cleaned for a terminal."""
+        return f"{self.bytes_uploaded}/{self.size} B of {self.file_key.summary()}"
+
     @classmethod
     def read(cls, value: JsonValue) -> Self:
         """Read the body from JSON. Raises `ProtocolError`."""
@@ -102,6 +114,10 @@ class UploadFileFailed:
         # A reason may quote a path of any bytes and any length, and whoever reads it takes neither.
         reason = self.reason[:LONGEST_TEXT].encode("utf-8", "replace").decode()
         return {"type": self.TYPE, "fileKey": self.file_key.to_json(), "reason": reason}
+
+    def summary(self) -> str:
+        """What it says in a few words; parts that came from a peer are not cleaned for a terminal."""
+        return f"{self.file_key.summary()} failed: {self.reason[:200]}"
 
     @classmethod
     def read(cls, value: JsonValue) -> Self:

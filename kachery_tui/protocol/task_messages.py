@@ -54,6 +54,10 @@ class RequestTask:
             self.backend_id,
         )
 
+    def summary(self) -> str:
+        """What it says in a few words; parts that came from a peer are not cleaned for a terminal."""
+        return f"{self.task_function_id[:60]} ({self.task_id[:12]})"
+
     @classmethod
     def read(cls, value: JsonValue) -> Self:
         """Read the body from JSON. Raises `ProtocolError`."""
@@ -86,6 +90,10 @@ class ProbeTaskFunctions:
             {"type": self.TYPE, "taskFunctionIds": list(self.task_function_ids)}, self.backend_id
         )
 
+    def summary(self) -> str:
+        """What it says in a few words; parts that came from a peer are not cleaned for a terminal."""
+        return ", ".join(self.task_function_ids)[:200]
+
     @classmethod
     def read(cls, value: JsonValue) -> Self:
         """Read the body from JSON. Raises `ProtocolError`."""
@@ -113,6 +121,10 @@ class UpdateTaskStatus:
         if self.error_message is not None:
             members["errorMessage"] = self.error_message
         return members
+
+    def summary(self) -> str:
+        """What it says in a few words; parts that came from a peer are not cleaned for a terminal."""
+        return f"{self.task_id[:12]} {self.status}"
 
     @classmethod
     def read(cls, value: JsonValue) -> Self:
@@ -153,6 +165,10 @@ class ReportRegisteredTaskFunctions:
             "type": self.TYPE,
             "registeredTaskFunctions": [function.to_json() for function in self.registered_task_functions],
         }
+
+    def summary(self) -> str:
+        """What it says in a few words; parts that came from a peer are not cleaned for a terminal."""
+        return f"{len(self.registered_task_functions)} functions"
 
     @classmethod
     def read(cls, value: JsonValue) -> Self:
