@@ -1,16 +1,12 @@
 """Changing a channel file that a person wrote, comments and all."""
 
-import re
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from kachery_tui.config.reading import parse_toml, read_text
 from kachery_tui.protocol.roles import Role
-
-_ROLES_LINE: Final = re.compile(r"^roles[ \t]*=[ \t]*\[[^\]]*\]", re.MULTILINE)
-_FIRST_TABLE: Final = re.compile(r"^[ \t]*\[", re.MULTILINE)
 
 
 def with_roles(file: Path, roles: Iterable[Role]) -> bytes:
@@ -21,23 +17,26 @@ def with_roles(file: Path, roles: Iterable[Role]) -> bytes:
     text = read_text(file)
     values = parse_toml(file, text)
     values["roles"] = sorted(role.value for role in roles)
-    edited = _edit(text, values["roles"])
-    if _parsed(edited) == values:
+    edited = _edited(text, values["roles"])
+    if edited is not None and _parsed(edited) == values:
         return edited.encode()
     import tomli_w
 
     return tomli_w.dumps(values).encode()
 
 
-def _edit(text: str, roles: list[str]) -> str:
-    quoted = ", ".join(f'"{role}"' for role in roles)
-    line = f"roles = [{quoted}]"
-    table = _FIRST_TABLE.search(text)
-    head, rest = (text[: table.start()], text[table.start() :]) if table else (text, "")
-    if _ROLES_LINE.search(head):
-        return _ROLES_LINE.sub(line, head, count=1) + rest
-    separator = "" if not head or head.endswith("\n") else "\n"
-    return f"{head}{separator}{line}\n{rest}"
+def _edited(text: str, roles: list[str]) -> str | None:
+    """The text with other roles; None where it cannot be edited in place."""
+    # Takes long to import, and is needed only here.
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        document = tomlkit.parse(text)
+        document["roles"] = roles
+        return tomlkit.dumps(document)
+    except (TOMLKitError, ValueError, RecursionError):
+        return None
 
 
 def _parsed(text: str) -> dict[str, Any] | None:
