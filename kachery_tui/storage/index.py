@@ -17,7 +17,7 @@ from kachery_tui.storage.index_query import column, ids_to_go
 from kachery_tui.storage.links import Link
 from kachery_tui.storage.modes import PRIVATE, Modes
 from kachery_tui.storage.search import Search
-from kachery_tui.storage.values import Check, Entry, Kind, Order, Totals
+from kachery_tui.storage.values import Check, Entry, EntryKind, Order, Totals
 
 _COLUMNS = "sha1, size, name, added, used, origin, pinned, kind, manifest_sha1"
 # Names come from others, too; what is longer than a path can be is cut.
@@ -138,7 +138,7 @@ class Index:
         self,
         sha1: str,
         size: int,
-        kind: Kind,
+        kind: EntryKind,
         *,
         name: str = "",
         origin: str = "",
@@ -194,11 +194,11 @@ class Index:
         query = "SELECT sha1, name FROM trashed WHERE name != ''"
         return {str(sha1): str(name) for sha1, name in self._fetch(query, ())}
 
-    def known(self, sha1s: Sequence[str]) -> dict[str, tuple[str, Kind]]:
+    def known(self, sha1s: Sequence[str]) -> dict[str, tuple[str, EntryKind]]:
         """Name and kind of those of these files that have an entry; the name is empty where nobody gave one."""
         query = "SELECT name, kind FROM entries WHERE sha1 = ?"
 
-        def work(db: sqlite3.Connection) -> dict[str, tuple[str, Kind]]:
+        def work(db: sqlite3.Connection) -> dict[str, tuple[str, EntryKind]]:
             rows = ((sha1, db.execute(query, (sha1,)).fetchone()) for sha1 in sha1s)
             return {sha1: (str(row[0]), row[1]) for sha1, row in rows if row is not None}
 
@@ -269,7 +269,7 @@ class Index:
         query = "SELECT id, mtime_ns FROM folders WHERE id BETWEEN ? AND ?"
         return dict(self._db.read(lambda db: db.execute(query, (first, last)).fetchall()))
 
-    def below(self, prefix: str) -> dict[str, tuple[int, Kind]]:
+    def below(self, prefix: str) -> dict[str, tuple[int, EntryKind]]:
         """Size and kind of the entries whose hash begins with `prefix`."""
         query = "SELECT sha1, size, kind FROM entries WHERE sha1 >= ? AND sha1 < ?"
         rows = self._db.read(lambda db: db.execute(query, (prefix, prefix + "g")).fetchall())
@@ -281,7 +281,7 @@ class Index:
         rows = self._db.read(lambda db: db.execute(query, (length, prefix, prefix + "g")).fetchall())
         return {str(row[0]) for row in rows}
 
-    def linked(self) -> list[tuple[str, Kind]]:
+    def linked(self) -> list[tuple[str, EntryKind]]:
         """The hashes that stand for links, void or not."""
         query = "SELECT sha1, kind FROM entries WHERE kind != 'file'"
         return [(str(sha1), kind) for sha1, kind in self._db.read(lambda db: db.execute(query).fetchall())]

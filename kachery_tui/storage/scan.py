@@ -19,7 +19,7 @@ from kachery_tui.protocol.manifest import Manifest, needs_manifest
 from kachery_tui.storage.index import Index
 from kachery_tui.storage.layout import Layout
 from kachery_tui.storage.links import read_link
-from kachery_tui.storage.values import Entry, Kind, ScanResult
+from kachery_tui.storage.values import Entry, EntryKind, ScanResult
 
 # Work for this long, then rest as long: half of one core at most, and never long away from `stop`. In seconds.
 _STRETCH = 0.02
@@ -66,7 +66,7 @@ class Scan:
         self._stop = stop
         self._changes = _Changes()
         # What the index has in the second-level folder that is being looked at.
-        self._known: dict[str, tuple[int, Kind]] | None = None
+        self._known: dict[str, tuple[int, EntryKind]] | None = None
         self._added = self._removed = self._changed = 0
         self._ticks = 0
         self._stretch_began = time.monotonic()
@@ -191,7 +191,7 @@ class Scan:
             return None
         if link is None:
             return Entry(sha1, 0, "", added, added, "", sha1 in self._pinned, "void", None)
-        kind: Kind = "link" if link.holds() else "void"
+        kind: EntryKind = "link" if link.holds() else "void"
         return Entry(
             sha1,
             link.size,
@@ -216,7 +216,7 @@ class Scan:
 
     # -- what was found -------------------------------------------------------------------------------------
 
-    def _compare(self, entry: Entry, known: tuple[int, Kind] | None) -> None:
+    def _compare(self, entry: Entry, known: tuple[int, EntryKind] | None) -> None:
         if known == (entry.size, entry.kind):
             return
         if known is None:

@@ -15,7 +15,7 @@ Progress = Callable[[int], None]
 Check = Callable[[], None]
 
 # A file stands in the folder itself, a link points at one elsewhere, a void link at one that changed or went.
-Kind = Literal["file", "link", "void"]
+EntryKind = Literal["file", "link", "void"]
 Order = Literal["name", "size", "added", "used"]
 
 
@@ -63,7 +63,7 @@ class Entry:
     used: float
     origin: str
     pinned: bool
-    kind: Kind
+    kind: EntryKind
     manifest_sha1: str | None
 
 

@@ -1,6 +1,7 @@
 """`hub`, `node`, `load` and `cat` over a real hub."""
 
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -91,6 +92,22 @@ def test_a_file_travels_from_node_to_command_line(ana: Shell, ben: Shell) -> Non
     assert Path(value["path"]).read_bytes() == data
     assert ben.ok("load", uri).line == value["path"]
     assert list((ben.storage / "tmp").iterdir()) == []
+
+
+def test_the_program_of_the_readme_gets_a_file(ana: Shell, ben: Shell) -> None:
+    readme = Path(__file__).parents[2] / "README.md"
+    (program,) = re.findall(r"```python\n(.*?)```", readme.read_text(), flags=re.DOTALL)
+    data = os.urandom(5_000)
+    uri = store(ana, "spikes.npy", data)
+    with running_node(ana):
+        done = subprocess.run(
+            [sys.executable, "-c", program, uri],
+            env=ben.environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert Path(done.stdout.strip()).read_bytes() == data
 
 
 def test_a_file_in_chunks_is_written_to_stdout(ana: Shell, ben: Shell) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kachery_tui.errors import KacheryError
 from kachery_tui.filters import Fact, Filter, matches, parse_filter
-from kachery_tui.storage import Entry, Index, Kind, Order, Storage
+from kachery_tui.storage import Entry, EntryKind, Index, Order, Storage
 from kachery_tui.storage.index_query import ENTRY_FIELDS
 
 
@@ -120,7 +120,7 @@ def test_filters_leave_what_they_say(index: Index, text: str, left: set[str]) ->
     assert {entry.sha1[0] for entry in entries if matches(where, _facts(entry), now)} == left
 
 
-_KINDS: list[Kind] = ["file", "link"]
+_KINDS: list[EntryKind] = ["file", "link"]
 _PARTS = ["a", "B", "é", "É", "_", "%", "\\", "'", ",", "*", "ß"]
 
 
