@@ -349,3 +349,27 @@ def test_the_ledger_keeps_its_bound_and_its_order() -> None:
     assert len(numbers) == KEPT_ENDED
     assert numbers[-1] == 5_001
     assert numbers == sorted(numbers)
+
+
+def test_rows_of_an_earlier_version_come_back_as_they_were() -> None:
+    """Written by version 0.1.0 before a row said of which kind it is: done, failed, under way, pushed."""
+    rows = json.loads((Path(__file__).parents[1] / "vectors" / "history-rows.json").read_text())
+    done, failed, cut, pushed = (revived(Kept(*row)) for row in rows)
+    file = FileSubject.of(done)
+    assert str(file.uri) == f"sha1://{'ab' * 20}/spikes.dat?manifest={'cd' * 20}"
+    assert (done.side, done.step, done.channel, done.size) == (Side.MINE, Step.DONE, "lab", 40_000_000)
+    assert file.chunks == [ChunkState.DONE] * 2
+    assert done.origins == {Origin.BUCKET: 20_000_000, Origin.PEER: 20_000_000}
+    assert done.asks[0].heard == ["ben uploads it"]
+    assert [each.step for each in done.steps][:3] == [Step.STORAGE, Step.BUCKET, Step.ASKING]
+    assert (failed.step, failed.only_channel, failed.subject.known_name) == (Step.FAILED, "lab", "")
+    assert isinstance(failed.failure, NobodyHasIt)
+    assert failed.notes == ["the bucket of lab: ill; tried again"]
+    assert (cut.side, cut.step, cut.asked_by) == (Side.THEIRS, Step.CANCELLED, ["34" * 32])
+    assert (pushed.side, pushed.step, pushed.name) == (Side.PUSH, Step.DONE, "plot.png")
+    for row, (number, ended, _, data) in zip(
+        (done, failed, pushed), (rows[0], rows[1], rows[3]), strict=True
+    ):
+        again = json.loads(kept(row, 0.0).data)
+        assert again.pop("kind") == "files"
+        assert (row.number, row.ended, again) == (number, ended, json.loads(data))

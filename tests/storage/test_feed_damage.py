@@ -4,7 +4,7 @@ import os
 import random
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -25,23 +25,10 @@ from tests.storage.feed_helpers import (
     digests,
     everything,
     rows,
-    unpack_old,
 )
 from tests.users import as_somebody_else
 
 FOUR = chain(4)
-
-
-@pytest.fixture
-def old(tmp_path: Path) -> Path:
-    return unpack_old(tmp_path)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[FeedStore]:
-    opened = FeedStore(tmp_path)
-    yield opened
-    opened.close()
 
 
 def test_damage_on_disk_is_found(store: FeedStore, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -28,7 +27,6 @@ from tests.storage.feed_helpers import (
     everything,
     put_mutable,
     rows,
-    unpack_old,
 )
 
 NAMES = [
@@ -43,18 +41,6 @@ NAMES = [
     "'; --",
 ]
 CONFIG = "feedConfig"
-
-
-@pytest.fixture
-def old(tmp_path: Path) -> Path:
-    return unpack_old(tmp_path)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[FeedStore]:
-    opened = FeedStore(tmp_path)
-    yield opened
-    opened.close()
 
 
 def mutables(folder: Path) -> dict[str, tuple[str, str]]:

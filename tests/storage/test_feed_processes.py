@@ -2,11 +2,8 @@
 
 import random
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-
-import pytest
 
 from kachery_tui.storage.feeds import FeedStore
 from tests.storage.feed_helpers import FEED, LOG, appending, assert_chain, chain, promised
@@ -14,13 +11,6 @@ from tests.storage.feed_helpers import FEED, LOG, appending, assert_chain, chain
 ROUNDS = 8
 # So often at most, until a kill has met a commit.
 MOST_ROUNDS = 60
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[FeedStore]:
-    opened = FeedStore(tmp_path)
-    yield opened
-    opened.close()
 
 
 def test_two_processes_append_to_one_subfeed(store: FeedStore, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -31,20 +30,7 @@ from tests.storage.feed_helpers import (
     everything,
     head_of,
     rows,
-    unpack_old,
 )
-
-
-@pytest.fixture
-def old(tmp_path: Path) -> Path:
-    return unpack_old(tmp_path)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[FeedStore]:
-    opened = FeedStore(tmp_path)
-    yield opened
-    opened.close()
 
 
 def schema(folder: Path, name: str = "feeds.db") -> list[tuple[str, str]]:
