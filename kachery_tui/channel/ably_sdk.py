@@ -11,6 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any, Final
 
 from kachery_tui.channel.errors import plain
@@ -53,9 +54,36 @@ def _import_sdk() -> Any:
 async def load_sdk() -> Any:
     """The SDK's module. Importing it takes a quarter of a second, which the event loop must not lose."""
     sdk = await asyncio.to_thread(_import_sdk)
+    _defer_http()
     _tame_logging()
     keep_loopback_direct()
     return sdk
+
+
+class _DeferredClient:
+    """In the place of the HTTP client that the SDK makes for each of its own: made only when it is used.
+
+    That is never: tokens come from the channel's authority, and all else goes over the WebSocket. To make one takes a
+    quarter of a second, for HTTP/2 and two TLS contexts.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self._options = options
+        self._client: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        if self._client is None:
+            self._client = import_module("httpx").AsyncClient(**self._options)
+        return getattr(self._client, name)
+
+    async def aclose(self) -> None:
+        if self._client is not None:
+            await self._client.aclose()
+
+
+def _defer_http() -> None:
+    http: Any = import_module("ably.http.http")
+    http.httpx = SimpleNamespace(**{**vars(import_module("httpx")), "AsyncClient": _DeferredClient})
 
 
 async def make_client(
@@ -69,9 +97,7 @@ async def make_client(
 ) -> Any:
     """A realtime client that is not connected yet."""
     options: dict[str, Any] = {} if endpoint is None else {"endpoint": endpoint}
-    client = await asyncio.to_thread(
-        # In a thread, because the SDK makes a TLS context for its REST calls, though none is made.
-        sdk.AblyRealtime,
+    client = sdk.AblyRealtime(
         loop=asyncio.get_running_loop(),
         auth_callback=token,
         client_id=client_id,
