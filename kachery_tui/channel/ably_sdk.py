@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -40,15 +41,20 @@ HTTPX_COMMAND_LINE: Final = "httpx._main"
 Textual. That takes longer than the rest of it, and httpx does without where it cannot be imported."""
 
 
+_importing: Final = threading.Lock()
+"""Channels import the SDK at the same time, each in a thread."""
+
+
 def _import_sdk() -> Any:
-    is_blocked = HTTPX_COMMAND_LINE not in sys.modules
-    if is_blocked:
-        sys.modules[HTTPX_COMMAND_LINE] = None  # type: ignore[assignment]
-    try:
-        return import_module("ably")
-    finally:
+    with _importing:
+        is_blocked = HTTPX_COMMAND_LINE not in sys.modules
         if is_blocked:
-            del sys.modules[HTTPX_COMMAND_LINE]
+            sys.modules[HTTPX_COMMAND_LINE] = None  # type: ignore[assignment]
+        try:
+            return import_module("ably")
+        finally:
+            if is_blocked:
+                del sys.modules[HTTPX_COMMAND_LINE]
 
 
 async def load_sdk() -> Any:

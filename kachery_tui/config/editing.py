@@ -29,13 +29,12 @@ def _edited(text: str, roles: list[str]) -> str | None:
     """The text with other roles; None where it cannot be edited in place."""
     # Takes long to import, and is needed only here.
     import tomlkit
-    from tomlkit.exceptions import TOMLKitError
 
     try:
         document = tomlkit.parse(text)
         document["roles"] = roles
         return tomlkit.dumps(document)
-    except (TOMLKitError, ValueError, RecursionError):
+    except Exception:  # noqa: BLE001 - whatever it stumbles over, the file can be written anew
         return None
 
 

@@ -23,7 +23,7 @@ from kachery_tui.node.ledger import (
     StepTime,
     broken_off,
 )
-from kachery_tui.node.steps import ENDS, Side, Step
+from kachery_tui.node.steps import ENDS, TRANSITIONS, Side, Step
 from kachery_tui.protocol.roles import Kind, Stream
 from kachery_tui.storage.history import LONGEST_DATA, Kept
 
@@ -138,6 +138,8 @@ def _revived(number: int, value: Any) -> Request:
     row.only_channel = read.perhaps(read.text, value["only"])
     row.asked_by = [read.node_id(each) for each in read.items(value["askedBy"], MOST_ASKERS)]
     row.step = Step(value["step"])
+    if row.step not in TRANSITIONS[row.side]:
+        raise ValueError(f"a step that {row.side} has none of")
     row.steps = [StepTime(Step(step), read.time(at)) for step, at in read.items(value["steps"], KEPT_STEPS)]
     row.size = read.perhaps(read.amount, value["size"])
     row.done = read.amount(value["done"])

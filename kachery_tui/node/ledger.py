@@ -11,7 +11,7 @@ from typing import Final
 
 from kachery_tui.errors import KacheryError
 from kachery_tui.node.rates import RateMeter
-from kachery_tui.node.steps import ENDS, Side, Step, check_move
+from kachery_tui.node.steps import ENDS, Side, Step, check_again, check_move
 from kachery_tui.node.subject import Subject
 from kachery_tui.protocol.roles import Stream
 
@@ -218,7 +218,7 @@ class Ledger:
 
     def reopen(self, row: Request, step: Step) -> None:
         """Start an ended row anew, for another try. Its notes stay; what was counted starts from zero."""
-        check_move(row.side, row.step, step)
+        check_again(row.side, row.step, step)
         row.failure, row.path, row.ended, row.answered_by = None, None, None, ""
         row.subject.start_anew()
         row.done, row.origins, row.steps, row.asks = 0, {}, [], []
@@ -229,18 +229,23 @@ class Ledger:
 
     def resume(self, row: Request, step: Step) -> None:
         """Take up a row that was done, for more of the same: what it counted stays."""
+        check_again(row.side, row.step, step)
         row.ended = None
         row.finished.clear()
-        self.enter(row, step)
+        self._set_step(row, step)
 
     def enter(self, row: Request, step: Step) -> None:
         """Move a row to a step; to the step that it is in already, nothing happens.
 
-        Raises `NoSuchMove` for a step that may not follow the one that it is in.
+        Raises `NoSuchMove` for a step that may not follow the one that it is in, and of a row that has ended for any:
+        that goes on by `reopen` and `resume` alone.
         """
         if row.steps and row.step is step:
             return
         check_move(row.side, row.step if row.steps else None, step)
+        self._set_step(row, step)
+
+    def _set_step(self, row: Request, step: Step) -> None:
         row.step = step
         row.steps.append(StepTime(step, time.time()))
         del row.steps[:-KEPT_STEPS]
@@ -294,9 +299,12 @@ class Ledger:
     def end(
         self, row: Request, step: Step, *, failure: KacheryError | None = None, path: Path | None = None
     ) -> None:
-        """Close a row."""
+        """Close a row. One that has ended already stays as it is: the first reason is the one."""
+        if row.steps and not row.is_active:
+            return
+        check_move(row.side, row.step if row.steps else None, step)
         row.failure, row.path, row.ended = failure, path, time.time()
-        self.enter(row, step)
+        self._set_step(row, step)
         row.finished.set()
 
     def touch(self, row: Request) -> None:

@@ -83,7 +83,7 @@ class Outbox:
                 _fail(waiting, _closed(stream))
 
     def close(self) -> None:
-        """Take nothing more, and let those go that wait for what is not sent. For after `run` was ended."""
+        """Take nothing more, and let those go that wait for what is not sent. For after `send_messages` was ended."""
         self._is_closed = True
         for stream, waiting in self._queues.items():
             _fail(waiting, _closed(stream))

@@ -104,9 +104,15 @@ class NoSuchMove(Exception):
 
 
 def check_move(side: Side, before: Step | None, after: Step) -> None:
-    """Raise `NoSuchMove` if `after` may not follow `before`; None is before the first step."""
+    """Raise `NoSuchMove` if `after` may not follow `before`, or that is an end; None is before the first step."""
     table = TRANSITIONS[side]
-    if after not in (table if before is None else table.get(before, ())):
+    if before in ENDS or after not in (table if before is None else table.get(before, ())):
+        raise NoSuchMove(side, before, after)
+
+
+def check_again(side: Side, before: Step, after: Step) -> None:
+    """Raise `NoSuchMove` unless a row that has ended with `before` can begin anew with `after`."""
+    if before not in ENDS or after not in TRANSITIONS[side].get(before, ()):
         raise NoSuchMove(side, before, after)
 
 

@@ -313,7 +313,9 @@ class MainScreen(Desk):
         """Do an action of the registry, or say why it cannot be done."""
         # What is acted on is what stands there now.
         self._settle_channel()
-        self.pane.look(self.now)
+        if not (self._leaving or too_small(*self.size)):
+            self.pane.channel = self._channel
+            self.pane.look(self.now)
         action, here = BY_ID[action_id], self.here
         reason = action.reason(here)
         if reason:

@@ -373,3 +373,11 @@ def test_rows_of_an_earlier_version_come_back_as_they_were() -> None:
         again = json.loads(kept(row, 0.0).data)
         assert again.pop("kind") == "files"
         assert (row.number, row.ended, again) == (number, ended, json.loads(data))
+
+
+def test_a_row_with_a_step_of_another_side_is_refused() -> None:
+    saved = kept(full_row(Ledger()), 1.0)
+    planted = saved.data.replace('"step": "failed"', '"step": "declined"')
+    assert planted != saved.data
+    with pytest.raises(ValueError, match="a step that mine has none of"):
+        revived(Kept(saved.number, saved.ended, saved.seen, planted))

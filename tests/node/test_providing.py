@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import os
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,12 +18,13 @@ from kachery_tui.channel.authority import OwnerAuthority
 from kachery_tui.config import load_channel
 from kachery_tui.errors import TryAgain
 from kachery_tui.node.files import providing, servings, uploading
+from kachery_tui.node.files.wanted import Wanted
 from kachery_tui.node.node import Node
 from kachery_tui.node.steps import Step
 from kachery_tui.protocol.envelope import encode_batches, seal
 from kachery_tui.protocol.keys import PrivateKey
 from kachery_tui.protocol.manifest import CHUNK_SIZE
-from kachery_tui.protocol.messages import ChunkOf, FileKey, RequestFile
+from kachery_tui.protocol.messages import ChunkOf, FileKey, RequestFile, UploadStatus
 from kachery_tui.protocol.roles import Role, Stream, pubsub_name
 from kachery_tui.storage.values import ByteSource
 from tests.nodes import put_file, running_node, theirs, until
@@ -303,3 +305,86 @@ async def test_a_no_leaves_what_an_earlier_yes_sends_alone(tmp_path: Path, lab: 
         ben.cancel(asked)
         assert asked.step is Step.CANCELLED
         await asyncio.wait([sending])
+
+
+async def test_a_try_that_is_cancelled_while_it_looks_for_the_file_stays_cancelled(
+    tmp_path: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        running_node(tmp_path / "ben", lab, roles=PROVIDE, provide="ask") as ben,
+        running_node(tmp_path / "ana", lab, roles=REQUEST) as ana,
+    ):
+        ana.files.request(ben.storage.store_bytes(b"on second thoughts").uri)
+        await until(lambda: [row.step for row in theirs(ben)] == [Step.WAITING])
+        (asked,) = theirs(ben)
+        ben.answer(asked, yes=False)
+        finder, looked = ben.files._provider._finder, threading.Event()
+        find = finder.find
+
+        def slowly(key: FileKey) -> Wanted | None:
+            looked.wait(10)
+            return find(key)
+
+        monkeypatch.setattr(finder, "find", slowly)
+        ben.retry(asked)
+        ben.cancel(asked)
+        looked.set()
+        await ben.wait_idle()
+        assert asked.step is Step.CANCELLED
+        assert ben.supervisor.failed == 0
+
+
+async def test_a_row_that_is_tried_again_at_once_is_not_ended_by_what_was_cancelled(
+    tmp_path: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        running_node(tmp_path / "ben", lab, roles=PROVIDE) as ben,
+        running_node(tmp_path / "ana", lab, roles=REQUEST) as ana,
+    ):
+        uploader, began, said = ben.files._uploader, asyncio.Event(), asyncio.Event()
+        send, say_failed = uploader._send, uploader._say_failed
+
+        async def held(*arguments: Any) -> None:
+            began.set()
+            await asyncio.sleep(600)
+
+        async def say_slowly(*arguments: Any) -> None:
+            await said.wait()
+            await say_failed(*arguments)
+
+        monkeypatch.setattr(uploader, "_send", held)
+        monkeypatch.setattr(uploader, "_say_failed", say_slowly)
+        row = ana.files.request(ben.storage.store_bytes(b"again at once").uri)
+        await asyncio.wait_for(began.wait(), 20)
+        (asked,) = theirs(ben)
+        ben.cancel(asked)
+        await asyncio.sleep(0)
+        monkeypatch.setattr(uploader, "_send", send)
+        ben.retry(asked)
+        await asyncio.sleep(0.1)
+        said.set()
+        await until(lambda: asked.step is Step.DONE)
+        assert ben.supervisor.failed == 0
+        await until(lambda: not row.is_active)
+
+
+async def test_who_asks_while_it_is_said_that_it_is_there_hears_it_once_more(
+    tmp_path: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_node(tmp_path / "ben", lab, roles=PROVIDE) as ben, old_node(lab) as old:
+        uri = (await ben.store(put_file(tmp_path, "a.bin", b"x" * 1000))).uri
+        membership, asked = ben.memberships["lab"], asyncio.Event()
+        publish = membership.publish_patiently
+
+        async def slow_to_return(body: Any, *, request: int | None = None) -> None:
+            await publish(body, request=request)
+            if getattr(body, "status", None) is UploadStatus.FINISHED and not asked.is_set():
+                await until(lambda: old.said(uri.sha1).count("finished") == 1)
+                await old.ask(uri.file_key)
+                await until(lambda: old.said(uri.sha1).count("started") == 2)
+                asked.set()
+
+        monkeypatch.setattr(membership, "publish_patiently", slow_to_return)
+        await old.ask(uri.file_key)
+        await until(lambda: old.said(uri.sha1).count("finished") == 2)
+        await until(lambda: [row.step for row in theirs(ben)] == [Step.DONE])

@@ -4,6 +4,7 @@ from itertools import pairwise, product
 
 import pytest
 
+from kachery_tui.errors import KacheryError
 from kachery_tui.node.files.subject import FileSubject
 from kachery_tui.node.ledger import Ledger
 from kachery_tui.node.steps import ENDS, TRANSITIONS, NoSuchMove, Side, Step, check_move, drawing, is_back
@@ -47,13 +48,31 @@ def test_a_row_takes_the_moves_of_its_table_and_no_other(side: Side) -> None:
     for before, after in product(table, Step):
         ledger = Ledger()
         row = ledger.open(side, "lab", FileSubject(URI), before)
-        if after is before or after in table[before]:
+        if after is before or (after in table[before] and before not in ENDS):
             ledger.enter(row, after)
             assert row.step is after
         else:
             with pytest.raises(NoSuchMove):
                 ledger.enter(row, after)
             assert (row.step, len(row.steps)) == (before, 1)
+
+
+def test_what_has_ended_stays_as_it_ended_until_it_is_begun_anew() -> None:
+    ledger = Ledger()
+    row = ledger.open(Side.MINE, "lab", FileSubject(URI), Step.STORAGE)
+    first, second = KacheryError("first"), KacheryError("second")
+    ledger.end(row, Step.FAILED, failure=first)
+    ended = row.ended
+    ledger.end(row, Step.FAILED, failure=second)
+    ledger.end(row, Step.DONE)
+    assert (row.step, row.failure, row.ended) == (Step.FAILED, first, ended)
+    with pytest.raises(NoSuchMove):
+        ledger.enter(row, Step.STORAGE)
+    with pytest.raises(NoSuchMove):
+        ledger.reopen(row, Step.BUCKET)
+    assert row.failure is first
+    ledger.reopen(row, Step.STORAGE)
+    assert [row.step, row.failure, row.finished.is_set()] == [Step.STORAGE, None, False]
 
 
 def test_a_row_under_way_is_not_begun_anew() -> None:

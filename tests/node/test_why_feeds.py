@@ -124,7 +124,7 @@ async def test_every_row_of_a_feed_says_something(tmp_path: Path, side: Side, st
         key = SubfeedKey("ab" * 32, "cd" * 20)
         row = node.ledger.open(side, "gone", SubfeedSubject(key, SubfeedUri(key.feed_id, "log")), step)
         assert chain(node, row)
-        node.ledger.end(row, step, failure=BadMessage(Fault.FORK, 3))
+        node.ledger.end(row, Step.FAILED, failure=BadMessage(Fault.FORK, 3))
         assert chain(node, row)
 
 

@@ -23,7 +23,7 @@ class FeedDisk:
         self._keeping: dict[SubfeedKey, asyncio.Lock] = {}
 
     async def count(self, key: SubfeedKey) -> int:
-        """How many messages are here; the states says so from then on."""
+        """How many messages are here; `SubfeedStates` says so from then on."""
         head = await in_thread(lambda: self._store.head(key.feed_id, key.subfeed_hash))
         self._states.has(self._states.state(key), head.count)
         return head.count

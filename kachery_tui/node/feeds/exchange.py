@@ -44,7 +44,7 @@ MOST_FOLLOWS: Final = 200
 class FeedExchange(Exchange):
     """What the node does with feeds, and the commands that a person has for it.
 
-    `states` is what is known of each subfeed. `own` and `follow` may be called before any channel is joined.
+    `states` is what is known of each subfeed. `create`, `append` and `follow` may be called before any channel is joined.
     """
 
     kind: ClassVar[Kind] = Kind.FEEDS
@@ -226,8 +226,10 @@ class FeedExchange(Exchange):
         )
 
     def _has_ended(self, key: SubfeedKey, follow: Follow) -> None:
-        if self._follows.get(key) is follow:
-            del self._follows[key]
+        if self._follows.get(key) is not follow:
+            # It was followed again in the same row before this one had let go of everything.
+            return
+        del self._follows[key]
         if follow.row.is_active:
             ended = Cancelled(f"{follow.row.name} is followed no more")
             why = broken_off(Side.MINE) if self._is_ending else ended

@@ -102,6 +102,8 @@ class Provider:
         if sha1 in serving.under_way or sha1 in serving.held:
             # Whoever asks again has not heard the answer, or has come later than it was given.
             self._say_soon(serving, wanted, asker)
+            if self._uploader.is_announcing(membership, wanted.key):
+                serving.again[sha1] = wanted
             return
         if membership.config.provide is Provide.AUTO or time.time() < serving.consent_until:
             self._start(serving, wanted)
@@ -179,9 +181,9 @@ class Provider:
 
     async def _serve(self, serving: Serving, wanted: Wanted) -> None:
         row, key, membership = serving.row, wanted.key, serving.membership
-        if membership.upload_slots.locked():
-            self._ledger.enter(row, Step.QUEUED)
         try:
+            if membership.upload_slots.locked():
+                self._ledger.enter(row, Step.QUEUED)
             if not await in_thread(lambda: self._finder.is_right(wanted)):
                 self._ledger.note(row, "asked for a chunk that the file does not have")
                 await self._say(membership, UploadFileFailed(key, "the file has no such chunk"), row)
@@ -190,18 +192,26 @@ class Provider:
                 UploadFileStatus(key, UploadStatus.STARTED), request=row.number
             )
             with self._storage.using(wanted.root):
-                await self._uploader.upload(membership, row, key, wanted.source)
                 await in_thread(lambda: self._storage.touch(wanted.root))
+                await self._uploader.upload(membership, row, key, wanted.source)
         except KacheryError as error:
             serving.failure = error
         except asyncio.CancelledError:
-            # A person's cancelling has ended the row by now; this is the end of the program.
-            if row.is_active:
+            # What a person cancelled is no longer under way, its row perhaps at another try; this is the program's end.
+            if self._is_under_way(serving, key) and row.is_active:
                 self._end(serving, Step.CANCELLED, broken_off(row.side))
             raise
         finally:
-            serving.under_way.pop(key.sha1, None)
-            self._end_if_quiet(serving)
+            if self._is_under_way(serving, key):
+                del serving.under_way[key.sha1]
+                again = serving.again.pop(key.sha1, None)
+                if again is not None and row.is_active:
+                    self._start(serving, again)
+                self._end_if_quiet(serving)
+
+    def _is_under_way(self, serving: Serving, key: FileKey) -> bool:
+        """Whether the current task is the one that sends an object for a serving."""
+        return serving.under_way.get(key.sha1) is asyncio.current_task()
 
     def _end_if_quiet(self, serving: Serving) -> None:
         if serving.under_way or serving.held or not serving.row.is_active:
@@ -344,8 +354,11 @@ class Provider:
         self._end(serving, Step.CANCELLED)
         if serving.held:
             self._drop_held(serving, "cancelled there")
-        for task in list(serving.under_way.values()):
-            task.cancel()
+        tasks = [*serving.under_way.values(), serving.look_up]
+        serving.under_way, serving.again, serving.look_up = {}, {}, None
+        for task in tasks:
+            if task is not None:
+                task.cancel()
 
     def retry(self, row: Request) -> None:
         """Send the whole file of an ended row, whether or not anybody still asks. Raises `UsageError` where it cannot."""
@@ -361,7 +374,9 @@ class Provider:
         serving.failure = None
         self._ledger.reopen(row, Step.CHECKING)
         self._servings.resume((membership.name, serving.file.sha1), serving.asker)
-        self._supervisor.spawn(self._send_again(serving), f"{membership.name}: provide again")
+        serving.look_up = self._supervisor.spawn(
+            self._send_again(serving), f"{membership.name}: provide again"
+        )
 
     async def _send_again(self, serving: Serving) -> None:
         wanted = await in_thread(lambda: self._finder.find(serving.file))
@@ -369,6 +384,7 @@ class Provider:
             found = wanted
             if not await in_thread(lambda: self._finder.vouch(found)):
                 wanted = None
+        serving.look_up = None
         if wanted is None:
             gone = KacheryError("the file is no longer in this node's storage", "", "Store or link it again")
             self._end(serving, Step.FAILED, gone)

@@ -51,7 +51,11 @@ class Serving:
     held: dict[str, Wanted] = field(default_factory=dict)
     """What waits for a person, by sha1."""
     under_way: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
+    again: dict[str, Wanted] = field(default_factory=dict)
+    """What was asked for while it was being said that it is there, by sha1: it is said once more."""
     hold: "asyncio.Task[None] | None" = None
+    look_up: "asyncio.Task[None] | None" = None
+    """Finds out whether the file is still here, for another try."""
     shown: set[str] = field(default_factory=set)
     """Node ids of askers that were present at some time: of others it cannot be told whether they have gone."""
     failure: KacheryError | None = None

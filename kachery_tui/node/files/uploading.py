@@ -82,6 +82,7 @@ class Uploader:
         self._ledger = ledger
         self._uploaded = uploaded
         self._under_way: dict[tuple[str, str], asyncio.Lock] = {}
+        self._announcing: set[tuple[str, str]] = set()
         self._known: OrderedDict[tuple[str, str], Digest] = OrderedDict()
 
     async def upload(self, membership: Membership, row: Request, key: FileKey, source: ByteSource) -> None:
@@ -100,6 +101,10 @@ class Uploader:
             if not lock.locked():
                 self._under_way.pop(place, None)
 
+    def is_announcing(self, membership: Membership, key: FileKey) -> bool:
+        """Whether it is being said that an object is there: who asks from now on may not hear that."""
+        return (membership.name, key.sha1) in self._announcing
+
     async def _announced(
         self, membership: Membership, row: Request, key: FileKey, source: ByteSource
     ) -> None:
@@ -111,7 +116,16 @@ class Uploader:
         except KacheryError as error:
             await self._say_failed(membership, row, key, error.line)
             raise
-        await membership.publish_patiently(UploadFileStatus(key, UploadStatus.FINISHED), request=row.number)
+        except Exception:
+            await self._say_failed(membership, row, key, "it failed unexpectedly there")
+            raise
+        place = (membership.name, key.sha1)
+        self._announcing.add(place)
+        try:
+            finished = UploadFileStatus(key, UploadStatus.FINISHED)
+            await membership.publish_patiently(finished, request=row.number)
+        finally:
+            self._announcing.discard(place)
 
     async def _send(self, membership: Membership, row: Request, key: FileKey, source: ByteSource) -> None:
         bucket, name, size = membership.channel.bucket, file_object(membership.name, key.sha1), source.size

@@ -38,7 +38,7 @@ class Action:
     `key` is what is pressed unless the person has remapped it: a printable character as it is, else Textual's name of
     the key; none where only the palette offers it. `about` says in a sentence what it does. `unavailable` gives the
     reason why it cannot be done here and now, or nothing. `footer` says whether the footer may offer it, `changes`
-    whether it changes anything but the desk, which read-only mode refuses, `needs_node` whether it must wait for
+    whether it changes anything but the screen, which read-only mode refuses, `needs_node` whether it must wait for
     the node to have started. `also` is a second key, as long as the first was not remapped.
     """
 

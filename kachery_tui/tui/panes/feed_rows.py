@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kachery_tui.errors import UsageError
 from kachery_tui.filters import matches
 from kachery_tui.tui.describe.feeds import MOVING_ORDERS, ORDERS, subfeed_facts
 from kachery_tui.tui.panes.still import StillOrder
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kachery_tui.filters import Filter
-    from kachery_tui.node.feeds.states import SubfeedState, SubfeedStates
+    from kachery_tui.node.feeds.states import SubfeedState
     from kachery_tui.node.ledger import Request
     from kachery_tui.node.node import Node
     from kachery_tui.protocol.uris import SubfeedKey
@@ -48,17 +47,9 @@ def message_columns(count: int) -> tuple[Column, ...]:
     )
 
 
-def states_of(node: Node) -> SubfeedStates | None:
-    """What a node knows of subfeeds; None as long as it has not got so far as to know of any."""
-    try:
-        return node.feeds.states
-    except UsageError:
-        return None
-
-
 def subfeeds(node: Node) -> list[SubfeedState]:
     """All subfeeds that a node knows of, and the feeds that have none yet."""
-    states = list(states_of(node) or ())
+    states = list(node.feeds.states)
     have_subfeeds = {state.key.feed_id for state in states if state.key.subfeed_hash}
     return [state for state in states if state.key.subfeed_hash or state.key.feed_id not in have_subfeeds]
 

@@ -28,7 +28,6 @@ from kachery_tui.tui.panes.feed_rows import (
     NOTHING_LEFT,
     SubfeedOrder,
     message_columns,
-    states_of,
     subfeeds,
 )
 from kachery_tui.tui.panes.pane import tick
@@ -175,9 +174,7 @@ class FeedsPane(TwoListPane):
 
     def stamp(self, now: float) -> Hashable:
         """Versions of what is known of subfeeds and of what was read; what is busy only now and then."""
-        states = states_of(self.node)
-        if states is None:
-            return None
+        states = self.node.feeds.states
         self._look_for_messages(now)
         messages = self._messages
         rate = max((state.meter.rate(now, 2) for state in states if state.meter.last_at), default=0.0)

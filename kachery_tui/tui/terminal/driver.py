@@ -34,7 +34,7 @@ PIECE: Final = 256
 """Bytes that a terminal which takes anything at all takes without blocking."""
 
 
-def thrift(frames: int) -> OutputBudget:
+def output_budget(frames: int) -> OutputBudget:
     """What this terminal may be sent, at so many frames a second."""
     return OutputBudget(frames, BYTES_PER_SECOND if OVER_SSH else None)
 
@@ -55,7 +55,7 @@ class MirrorDriver(LinuxDriver):
         size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
-        self._budget = thrift(FRAMES_PER_SECOND)
+        self._budget = output_budget(FRAMES_PER_SECOND)
         self._mirror = Mirror()
         assert self._file is not None, "stderr is a terminal, or there would be no screen"
         self._outlet = Outlet(self._file, self._was_taken)
@@ -74,7 +74,7 @@ class MirrorDriver(LinuxDriver):
 
     def limit_frames(self, frames: int) -> None:
         """Paint at most so many frames a second from now on."""
-        self._budget = thrift(frames)
+        self._budget = output_budget(frames)
 
     def write(self, data: str) -> None:
         """Take what Textual paints, and hand on what else it tells the terminal."""
