@@ -81,8 +81,9 @@ class Keymap:
         return {self._keys[action.id], self._also.get(action.id, "")} - {""}
 
     def _refuse_clashes(self) -> None:
+        keys = {action.id: self._all_keys(action) for action in ACTIONS}
         for one, other in combinations(ACTIONS, 2):
-            shared = self._all_keys(one) & self._all_keys(other)
+            shared = keys[one.id] & keys[other.id]
             if shared and one.panes & other.panes:
                 key = shared.pop()
                 raise UsageError(

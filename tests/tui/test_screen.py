@@ -16,6 +16,7 @@ from kachery_tui.node.files.subject import FileSubject
 from kachery_tui.node.steps import Side, Step
 from kachery_tui.protocol.uris import FileUri
 from kachery_tui.tui.app import KacheryApp
+from kachery_tui.tui.cells import Tone
 from kachery_tui.tui.here import PaneName
 from kachery_tui.tui.screen import MainScreen
 from kachery_tui.tui.widgets.cell_line import CellLine
@@ -247,3 +248,18 @@ async def test_each_key_is_followed_by_one_look(tmp_path: Path, monkeypatch: pyt
             assert action is not None
             me.main.action_act(action.id)
             assert looks == ["look"], key
+
+
+async def test_another_theme_gives_every_tone_another_colour(tmp_path: Path) -> None:
+    async with at_the_screen(unstarted_node(tmp_path / "one", None), NARROW, wait=False) as me:
+        await me.reads("no channel")
+        header = me.main.query_one("#header", CellLine)
+        dark = [header.tone_style(tone) for tone in Tone]
+        me.app.theme = "textual-light"
+        await until(lambda: [header.tone_style(tone) for tone in Tone] != dark)
+        await me.pilot.pause()
+        light = [header.tone_style(tone) for tone in Tone]
+    async with at_the_screen(unstarted_node(tmp_path / "two", None), NARROW, wait=False) as me:
+        me.app.theme = "textual-light"
+        await me.reads("no channel")
+        assert [me.main.query_one("#header", CellLine).tone_style(tone) for tone in Tone] == light

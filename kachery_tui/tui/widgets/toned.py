@@ -1,9 +1,10 @@
 """Widgets that paint cells: the tones as component styles, and lines of cells as strips."""
 
-from typing import ClassVar
+from typing import Any
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.dom import DOMNode
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -14,7 +15,10 @@ from kachery_tui.tui.glyphs import Glyphs
 class Toned(Widget):
     """A widget whose lines are made of cells. Its style sheet gives each tone a colour, of any theme's."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"tone--{tone}" for tone in Tone}
+    def __init__(self, *children: Widget, **options: Any) -> None:
+        self._tones: set[str] = set()
+        """Tones whose styles have been found, by the names of their classes."""
+        super().__init__(*children, **options)
 
     DEFAULT_CSS = """
     Toned {
@@ -29,7 +33,23 @@ class Toned(Widget):
 
     def tone_style(self, tone: Tone) -> Style:
         """The theme's style for a tone, on this widget's background."""
-        return self.get_component_rich_style(f"tone--{tone}")
+        name = f"tone--{tone}"
+        if name not in self._component_styles:
+            # As Textual does for `COMPONENT_CLASSES`, but for the tones that show: most widgets show two or three, and
+            # most of what a start spends on styles would go into the others.
+            virtual = DOMNode(classes=name)
+            virtual._attach(self)
+            self.app.stylesheet.apply(virtual, animate=False)
+            self._component_styles[name] = virtual.styles
+            self._tones.add(name)
+        return self.get_component_rich_style(name)
+
+    def notify_style_update(self) -> None:
+        """The theme, or what the widget stands on, may be another: the tones are found anew when they are painted."""
+        super().notify_style_update()
+        for name in self._tones:
+            self._component_styles.pop(name, None)
+        self._tones.clear()
 
     def strip(self, line: Line, width: int, over: Style | None = None) -> Strip:
         """A line that is `width` cells wide as a strip, `over` laid over each cell's own style."""
