@@ -83,8 +83,8 @@ def mentioned(guide: Path) -> list[str]:
 
 
 def exists(name: str, names: set[str]) -> bool:
-    if re.search(r"[\s()§$*]", name) or name.startswith(("--", ".", "[")) or "KIND" in name:
-        # Commands and their options, sections, patterns.
+    if len(name) == 1 or re.search(r"[\s()§$*]", name) or name.startswith(("--", ".", "[")) or "KIND" in name:
+        # Keys, commands and their options, sections, patterns.
         return True
     if "/" in name or name.endswith((".py", ".md", ".toml")):
         bases = (ROOT, PACKAGE, *(path for path in PACKAGE.rglob("*") if path.is_dir()))

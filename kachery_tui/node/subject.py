@@ -40,6 +40,8 @@ class Subject(ABC):
     """What was done to a request that was broken off."""
     ends_by_itself: ClassVar[bool] = True
     """Whether a request of it comes to an end without a person: only then can be told how long that takes."""
+    why_not_pushed: ClassVar[str] = ""
+    """Why one cannot be put into the bucket at a person's wish; empty where it can."""
     is_kept: ClassVar[bool] = False
     """Whether the history keeps its requests; if not, they are remembered elsewhere or not at all."""
 
@@ -74,7 +76,7 @@ class Subject(ABC):
 
     @property
     def short(self) -> str:
-        """What to call it where there is little room: by hashes alone."""
+        """What to call it where there is little room: by hashes alone, as the summaries of its messages do."""
         return f"{self.hash[:12]}…"
 
     @property

@@ -244,7 +244,7 @@ async def test_what_was_asked_often_enough_is_waited_for_in_peace(
             for _ in range(10):
                 began = time.monotonic()
                 await asyncio.sleep(0.02)
-                assert time.monotonic() - began < 1
+                assert time.monotonic() - began < 10
             with pytest.raises(NobodyHasIt):
                 await asyncio.wait_for(row.outcome(), 20)
         assert len(row.asks) == 1

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -15,7 +16,9 @@ from kachery_tui.node.ledger import Ledger
 from kachery_tui.node.node import Node
 from kachery_tui.node.steps import Side, Step
 from kachery_tui.node.subject import Subject
+from kachery_tui.node.why import messages as why_messages
 from kachery_tui.node.why import requests as why_requests
+from kachery_tui.protocol.messages import Body
 from kachery_tui.protocol.roles import Kind
 from kachery_tui.protocol.uris import FileUri, SubfeedKey, SubfeedUri
 from kachery_tui.storage.storage import Storage
@@ -80,3 +83,8 @@ def test_only_rooms_and_tables_name_a_kind() -> None:
     tables = {"node/why/requests.py", "tui/describe/kinds.py", "node/history_rows.py"}
     rooms = {f"node/{kind}/{name}.py" for kind in SUBJECTS for name in ("subject", "exchange")}
     assert {path for path, _ in members_of_kind()} <= tables | rooms
+
+
+def test_of_every_message_of_a_kind_is_said_why_it_led_to_nothing() -> None:
+    acted_upon = {body.TYPE for body in get_args(Body) if body.STREAM.kind in SUBJECTS}
+    assert set(why_messages._WISHES) | set(why_messages._ANSWERS) == acted_upon

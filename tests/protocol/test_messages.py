@@ -1,11 +1,15 @@
 """Bodies of messages, and file keys."""
 
-from typing import Any
+import re
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import kachery_tui
+from kachery_tui.protocol import messages
 from kachery_tui.protocol.canonical import JsonValue, canonical_json, parse_json
 from kachery_tui.protocol.errors import ProtocolError, UnknownMember, UnknownType
 from kachery_tui.protocol.members import LONGEST_TEXT
@@ -167,3 +171,11 @@ def test_streams_are_those_of_the_table() -> None:
 def test_the_members_of_a_chunks_key() -> None:
     key = FileKey(SHA1, chunk_of=ChunkOf(FileKey(SHA1), 0, 20_000_000))
     assert key.to_json() == {**KEY, "chunkOf": CHUNK}
+
+
+def test_the_page_of_the_protocol_has_every_type_on_its_stream() -> None:
+    page = (Path(kachery_tui.__file__).parent / "protocol" / "PROTOCOL.md").read_text()
+    section = page.partition("## Messages")[2].partition("\n## ")[0]
+    written = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", section, flags=re.MULTILINE))
+    assert written == {body.TYPE: str(body.STREAM) for body in get_args(Body)}
+    assert set(written) == set(messages._READERS)

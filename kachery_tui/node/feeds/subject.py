@@ -18,6 +18,7 @@ class SubfeedSubject(Subject):
     stop_label: ClassVar[str] = "Unfollow"
     stopped: ClassVar[str] = "stopped"
     ends_by_itself: ClassVar[bool] = False
+    why_not_pushed: ClassVar[str] = "feeds come to the bucket by themselves, as soon as somebody listens"
 
     __slots__ = ("key", "messages", "uri")
 

@@ -9,8 +9,8 @@ from kachery_tui.node.files.pushing import ALREADY_THERE
 from kachery_tui.node.ledger import BROKEN_OFF, Origin, Request
 from kachery_tui.node.steps import Side, Step
 from kachery_tui.node.why.consent import consent_link
+from kachery_tui.node.why.file_questions import question_links
 from kachery_tui.node.why.links import Link, Mark, bad, note, ok, pieces, several, wait
-from kachery_tui.node.why.questions import question_links
 from kachery_tui.node.why.roles import connection_link, not_joined, role_link
 from kachery_tui.protocol.roles import Role, Stream
 from kachery_tui.words import duration, size

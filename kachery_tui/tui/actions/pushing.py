@@ -69,8 +69,10 @@ def _why_none_is_pushable(here: Here) -> str:
     match here.selection:
         case Entry():
             return "the linked file changed or is gone"
-        case Request(subject=SubfeedSubject()) | SubfeedState() | FeedMessage():
-            return "feeds come to the bucket by themselves, as soon as somebody listens"
+        case SubfeedState() | FeedMessage():
+            return SubfeedSubject.why_not_pushed
+        case Request(subject=subject) if subject.why_not_pushed:
+            return subject.why_not_pushed
         case Request(is_active=True):
             return "the file is not here yet"
         case Request():

@@ -205,7 +205,8 @@ def _cancel_unavailable(here: Here) -> str:
         return AVAILABLE
     rows = [row for row in _rows(here) if row.is_active]
     if rows:
-        return f"it goes on as long as somebody listens; without {Role.PROVIDE_FEEDS} nobody is told"
+        role = Role(f"provide-{rows[0].subject.kind}")
+        return f"it goes on as long as somebody listens; without {role} nobody is told"
     if here.pane is PaneName.FEEDS:
         return "it is not followed" if here.selection else "choose a feed that is followed"
     if here.marked and _rows(here):

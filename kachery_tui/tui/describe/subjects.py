@@ -16,7 +16,7 @@ class SubjectWords(ABC):
 
     @abstractmethod
     def whole(self, row: Request) -> str:
-        """How much it is, in a sentence; empty while that is not known."""
+        """How much it is, in a sentence, empty while that is not known; said only of rows that have bytes."""
 
     @abstractmethod
     def progress(self, row: Request) -> tuple[str, str]:

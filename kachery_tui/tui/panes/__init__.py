@@ -1,1 +1,1 @@
-"""The five panes: each a module, each a view of one part of the node's state."""
+"""The panes: each a module, each a view of one part of the node's state."""

@@ -45,8 +45,8 @@ ALL: Final = "all six"
 MIDDLE_FROM, WIDE_FROM = 78, 96
 """Columns from which on the lanes tell everything, and from which on nothing of a message's type and verdict is cut."""
 
-LANES_HEIGHT: Final = 8
-"""Lines of the lanes: their titles, all six, each of the six."""
+LANES_HEIGHT: Final = len(Stream) + 2
+"""Lines of the lanes: their titles, all of them together, each by itself."""
 
 _STREAM: Final = ("stream", Column("stream", 12))
 _MAY: Final = ("may", Column("may", 9, spills=True))
@@ -108,12 +108,6 @@ class StreamsPane(TwoListPane):
     MESSAGES: ClassVar[str] = "messages"
     FIELDS = MESSAGE_FIELDS
     FAILURES: ClassVar[str] = FAULTS
-
-    DEFAULT_CSS = """
-    StreamsPane {
-        & > #lanes { height: 8; }
-    }
-    """
 
     _heard_of: Hashable = None
 
