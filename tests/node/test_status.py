@@ -31,10 +31,16 @@ def status_of(folder: Path) -> NodeStatus:
     return found
 
 
+async def first_status(folder: Path) -> None:
+    """Wait until the node has written how it stands for the first time."""
+    await until(lambda: read_status(folder) is not None)
+
+
 async def test_a_running_node_says_how_it_stands(tmp_path: Path, lab: Path) -> None:
     folder = tmp_path / "ana"
     assert read_status(folder) is None
     async with running_node(folder, lab) as ana:
+        await first_status(folder)
         await until(lambda: [len(one.in_force) for one in status_of(folder).channels] == [2])
         status = status_of(folder)
         assert (status.label, status.node_id, status.pid) == ("ana", ana.node_id, os.getpid())
@@ -47,6 +53,7 @@ async def test_a_running_node_says_how_it_stands(tmp_path: Path, lab: Path) -> N
         assert (status.mine, status.theirs, status.waiting, status.files) == (0, 0, 0, 0)
         assert stat.S_IMODE((folder / FILE_NAME).stat().st_mode) == 0o600
 
+        await first_status(folder)
         await ana.store(put_file(tmp_path, "f", b"12345"))
         ana.files.request(FileUri("a" * 40))
         await until(lambda: status_of(folder).mine == 1)
@@ -82,6 +89,7 @@ async def test_what_has_not_changed_is_not_written(
 
     monkeypatch.setattr(StatusWriter, "status", counted)
     async with running_node(folder, lab):
+        await first_status(folder)
         await until(lambda: [one.state for one in status_of(folder).channels] == ["connected"])
         seen = looks
         await until(lambda: looks >= seen + 3)
