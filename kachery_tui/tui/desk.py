@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Protocol
 
 from kachery_tui.tui.serving import ServingScreen
@@ -45,67 +46,67 @@ class Desk(ServingScreen):
     refresh_timer: RefreshTimer
 
     @property
+    @abstractmethod
     def pane(self) -> Pane:
         """The pane that keys go to."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def here(self) -> Here:
         """Where the person is."""
-        raise NotImplementedError
 
+    @abstractmethod
     def pane_of(self, name: PaneName) -> Pane:
         """A pane by its name."""
-        raise NotImplementedError
 
+    @abstractmethod
     def go(self, name: PaneName) -> None:
         """Make a pane the current one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def go_back(self) -> None:
         """Make the pane before this one the current one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def toggle_zoom(self) -> None:
         """Show the current pane alone, or several together again."""
-        raise NotImplementedError
 
+    @abstractmethod
     def toggle_hold(self) -> None:
         """Hold the panes still while a person reads, or let them go on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def look_at_channel(self, name: str) -> None:
         """Show this channel's streams and bucket."""
-        raise NotImplementedError
 
+    @abstractmethod
     def show_request(self, number: int) -> None:
         """Go to a request's row."""
-        raise NotImplementedError
 
+    @abstractmethod
     def show_entry(self, sha1: str) -> None:
         """Choose a file in the cache, once its index has it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def show_subfeed(self, key: SubfeedKey) -> None:
         """Go to a subfeed's row."""
-        raise NotImplementedError
 
+    @abstractmethod
     def action_act(self, action_id: str) -> None:
         """Do an action, or say why it cannot be done."""
-        raise NotImplementedError
 
+    @abstractmethod
     def show_help(self) -> None:
         """Lay what every key does here over the panes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def set_filter(self, text: str, pane: Pane | None = None) -> None:
         """Show only the rows of a pane (the current one) that a filter leaves."""
-        raise NotImplementedError
 
     def clear_marks(self) -> None:
         """Unmark all rows of the current pane, after they were acted on."""
         self.pane.clear_marks()
 
     def leave(self) -> None:
-        """Close the node, then the screen."""
-        raise NotImplementedError
+        """Close the node, then the screen. Asked a second time, do not wait for the node."""
+        self.program.leave()

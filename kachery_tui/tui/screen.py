@@ -284,10 +284,6 @@ class MainScreen(Desk):
             self.notices.post_error(error)
             self.notice = "✗ the node has not started"
 
-    def leave(self) -> None:
-        """Close the node, then the screen. Asked a second time, do not wait for the node."""
-        self.program.leave()
-
     def say_farewell(self) -> None:
         """Say that the node is closing, and look at it no more: it is being taken apart."""
         for name, pane in self._panes.items():
