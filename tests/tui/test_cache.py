@@ -171,7 +171,8 @@ async def test_the_bucket_pushed_files_and_what_is_here(
             await me.press("r")
             await until(lambda: any(row.step is Step.DONE for row in me.node.ledger))
             await me.press("4")
-            await until(lambda: sorted(on_disk(me)) == [False, True, True])
+            # A bucket that took long to list is left alone for ten times as long.
+            await until(lambda: sorted(on_disk(me)) == [False, True, True], 120)
             await me.press("b")
             await me.reads("storage: 2 files")
             await store(me.node, tmp_path, "four.dat")
