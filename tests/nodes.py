@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import tomli_w
 
 from kachery_tui.config import NodeConfig, load_channels
@@ -72,8 +73,12 @@ async def until(holds: Callable[[], bool], seconds: float = 20) -> None:
 
 
 async def at_step(row: Request, step: Step, seconds: float = 20) -> None:
-    """Wait until a row is at a step."""
-    await until(lambda: row.step is step, seconds)
+    """Wait until a row is at a step; fails with how it stands otherwise."""
+    try:
+        await until(lambda: row.step is step, seconds)
+    except TimeoutError:
+        steps = [(entered.step.value, round(entered.at - row.started, 2)) for entered in row.steps]
+        pytest.fail(f"{row.name} is not {step}: {steps}, {row.notes}, {row.failure}")
 
 
 def theirs(node: Node) -> list[Request]:
