@@ -2,7 +2,7 @@
 
 import asyncio
 import tomllib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import tomli_w
 
-from kachery_tui.config import NodeConfig, load_channels
+from kachery_tui.config import NodeConfig, TaskConfig, load_channels
 from kachery_tui.node.ledger import Request
 from kachery_tui.node.node import Node
 from kachery_tui.node.steps import Side, Step
@@ -45,6 +45,7 @@ async def running_node(
     provides: bool = True,
     wait: bool = True,
     claims: bool = False,
+    tasks: Sequence[TaskConfig] = (),
     **changes: Any,
 ) -> AsyncIterator[Node]:
     """A started node on `folder`; with `wait`, its roles are in force. `claims` makes it the folder's one node."""
@@ -55,7 +56,8 @@ async def running_node(
     storage = Storage.open(folder / "storage")
     if claims:
         storage.claim()
-    node = Node(NodeConfig(folder, label or folder.name), storage, loaded.channels, provide=provides)
+    config = NodeConfig(folder, label or folder.name, tasks=tuple(tasks))
+    node = Node(config, storage, loaded.channels, provide=provides)
     await node.start()
     try:
         if wait:

@@ -22,6 +22,7 @@ from kachery_tui.config.values import (
     Provide,
     PubSubConfig,
     ScreenConfig,
+    TaskConfig,
 )
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Provide",
     "PubSubConfig",
     "ScreenConfig",
+    "TaskConfig",
     "channels_folder",
     "check_settings",
     "check_variables",

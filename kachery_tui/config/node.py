@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kachery_tui.config.reading import ConfigError, Table, read_toml, write_private
+from kachery_tui.config.tasks import read_tasks, task_values
 from kachery_tui.config.values import NodeConfig, ScreenConfig
 from kachery_tui.errors import UsageError
 
@@ -19,7 +20,7 @@ MOST_FPS: Final = 30
 
 LONGEST_KEY_NAME: Final = 40
 
-_KEYS: Final = ("label", "owner", "storage", "screen", "keys")
+_KEYS: Final = ("label", "owner", "storage", "screen", "keys", "tasks")
 _SCREEN_KEYS: Final = ("theme", "read_only", "mouse", "ascii", "bell", "fps")
 
 
@@ -85,9 +86,10 @@ def _node_config(folder: Path, table: Table) -> NodeConfig:
         folder=folder,
         label=table.text("label", None, label, is_label) or default_label(),
         owner=table.text("owner", "", "A name or a mail address would do", str.isprintable) or "",
-        storage=_storage(folder, table),
+        storage=table.path("storage", folder),
         screen=_screen(table.table("screen", _SCREEN_KEYS)),
         keys=table.mapping("keys", 'The name of a key, "R" or "f5" or "ctrl+r", would do', _is_key_name),
+        tasks=read_tasks(folder, table.table("tasks")),
     )
 
 
@@ -107,6 +109,8 @@ def save_node_config(config: NodeConfig) -> Path:
         values["screen"] = changed
     if config.keys:
         values["keys"] = dict(config.keys)
+    if config.tasks:
+        values["tasks"] = task_values(config.tasks)
     file = config.folder / "config.toml"
     write_private(file, tomli_w.dumps(values).encode())
     return file
@@ -144,20 +148,6 @@ def _screen(table: Table) -> ScreenConfig:
 
 def _is_key_name(text: str) -> bool:
     return len(text) <= LONGEST_KEY_NAME and text.isprintable()
-
-
-def _storage(folder: Path, table: Table) -> Path | None:
-    """A relative path is relative to the folder that the settings file is in."""
-    would_do = "The path of a folder would do"
-    text = table.text("storage", None, would_do, lambda text: bool(text) and "\0" not in text)
-    if text is None:
-        return None
-    try:
-        path = Path(text).expanduser()
-    except RuntimeError:
-        table.refuse("storage", f"{text!r}, in which ~ is nobody's home", would_do)
-        return None
-    return path if path.is_absolute() else folder / path
 
 
 def _expand(path: Path) -> Path:

@@ -216,6 +216,34 @@ class Table:
             return default
         return value
 
+    def names(self) -> list[str]:
+        """The keys that the file gives, all of which are taken for known."""
+        self._known.update(self._values)
+        return list(self._values)
+
+    def holds_tables(self, key: str, *, but: Collection[str]) -> bool:
+        """Whether `key` is a table of tables alone, none of them called as one of `but`."""
+        value = self._values.get(key)
+        return (
+            isinstance(value, dict)
+            and bool(value)
+            and not set(value) & set(but)
+            and all(isinstance(each, dict) for each in value.values())
+        )
+
+    def path(self, key: str, folder: Path) -> Path | None:
+        """A path; a relative one is relative to `folder`, in which the file is."""
+        would_do = "The path of a folder would do"
+        text = self.text(key, None, would_do, lambda text: bool(text) and "\0" not in text)
+        if text is None:
+            return None
+        try:
+            path = Path(text).expanduser()
+        except RuntimeError:
+            self.refuse(key, f"{text!r}, in which ~ is nobody's home", would_do)
+            return None
+        return path if path.is_absolute() else folder / path
+
     def mapping(self, key: str, would_do: str, is_valid: Callable[[str], bool] = bool) -> Mapping[str, str]:
         """A table inside, of keys that the caller knows nothing about, each with a text that `is_valid` accepts."""
         inner = self.table(key)

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from kachery_tui.protocol.roles import Role
+from kachery_tui.protocol.task_messages import TaskFunctionType
 
 
 class Provide(StrEnum):
@@ -34,6 +35,31 @@ class ScreenConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskConfig:
+    """`[tasks."function id"]` of `config.toml`: a function that this node computes for others.
+
+    It is either `function`, "package.module:name" of Python, or `command`, a program with its arguments.
+    """
+
+    function_id: str
+    type: TaskFunctionType
+    channels: tuple[str, ...]
+    """The channels on which it is offered, and on no other."""
+    function: str = ""
+    command: tuple[str, ...] = ()
+    path: Path | None = None
+    """The folder in which it runs, and from which its module is imported; None for the settings folder."""
+    at_once: int = 1
+    """How many tasks of it run at a time; more wait."""
+    timeout: float = 600.0
+    """Seconds that one task may take."""
+    memory: int = 4_000_000_000
+    """Bytes that a process of it may allocate."""
+    max_result: int = 10_000_000
+    """Bytes of the largest result, as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
 class NodeConfig:
     """`config.toml`: the node itself. `folder` is where it lies; `storage` is None where the default is to be used.
 
@@ -47,6 +73,8 @@ class NodeConfig:
     storage: Path | None = None
     screen: ScreenConfig = field(default_factory=ScreenConfig)
     keys: Mapping[str, str] = field(default_factory=dict, hash=False)
+    tasks: tuple[TaskConfig, ...] = ()
+    """The functions that it computes for others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,10 @@ class Exchange(ABC):
     def retry(self, row: Request) -> Request:
         """Try an ended request again, in the same row. Raises `UsageError` while it runs, or where it cannot."""
 
+    async def close(self) -> None:
+        """Let go of what outlives the node's own tasks; these have ended by then."""
+        return
+
 
 def must_be_active(row: Request) -> None:
     """Raise `UsageError` if a row has ended."""

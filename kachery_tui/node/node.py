@@ -25,6 +25,7 @@ from kachery_tui.node.people import People
 from kachery_tui.node.rates import RateMeter
 from kachery_tui.node.status import StatusWriter
 from kachery_tui.node.supervisor import Supervisor
+from kachery_tui.node.tasks.exchange import TaskExchange
 from kachery_tui.node.threads import in_thread, in_thread_with_progress
 from kachery_tui.node.values import Stored
 from kachery_tui.protocol.envelope import Envelope
@@ -85,7 +86,8 @@ class Node:
         )
         self.files = FileExchange(self.parts)
         self.feeds = FeedExchange(self.parts)
-        exchanges: Sequence[Exchange] = (self.files, self.feeds)
+        self.tasks = TaskExchange(self.parts, config)
+        exchanges: Sequence[Exchange] = (self.files, self.feeds, self.tasks)
         self._exchanges: Mapping[Kind, Exchange] = {exchange.kind: exchange for exchange in exchanges}
         self._cache = Cache(storage, self.memberships)
         self._key: PrivateKey | None = None
@@ -147,6 +149,7 @@ class Node:
         for exchange in self._exchanges.values():
             exchange.end()
         await self.supervisor.close()
+        await asyncio.gather(*(exchange.close() for exchange in self._exchanges.values()))
         if self._history is not None:
             await self._history.close()
         await asyncio.gather(*(membership.close() for membership in self._memberships.values()))

@@ -1,9 +1,9 @@
 """The steps of a request, and which may follow which: a table for each side, from which all else about steps comes.
 
-Theory of operation. A row begins with the first step of its side's table, moves along its lines, and ends with a step of
-`ENDS`; from there it can only begin anew. Within a table the steps stand in the order in which a request takes them when
-nothing goes wrong. A request of several objects has each of them somewhere else: its row shows the one that is furthest
-by that order (`is_back`).
+Theory of operation. A row begins with one of `BEGINNINGS`, moves along the lines of its side's table, and ends with a
+step of `ENDS`; from there it can only begin anew. Within a table the steps stand in the order in which a request takes
+them when nothing goes wrong. A request of several objects has each of them somewhere else: its row shows the one that
+is furthest by that order (`is_back`).
 """
 
 from collections.abc import Mapping
@@ -37,6 +37,8 @@ class Step(StrEnum):
     RECONNECTING = "reconnecting"
     WAITING = "waits for your key"
     QUEUED = "queued"
+    RUNNING = "running"
+    """A task is computed: here, or at the node that answered."""
     CHECKING = "checking"
     UPLOADING = "uploading"
     DONE = "done"
@@ -53,10 +55,13 @@ _FETCHING: Final = (
     Step.RECONNECTING,
     Step.ASKING,
     Step.HELD,
+    Step.QUEUED,
+    Step.RUNNING,
     Step.PEER_UPLOADS,
     Step.DOWNLOADING,
 )
-"""While an object is fetched, any of these follows any other: what one node or channel does not bring, the next may."""
+"""While an object is fetched, or a result computed, any of these follows any other: what one node or channel does not
+bring, the next may."""
 
 _MINE: Final[Mapping[Step, tuple[Step, ...]]] = {
     Step.STORAGE: (*_FETCHING, Step.LIVE, Step.VERIFYING),
@@ -66,9 +71,10 @@ _MINE: Final[Mapping[Step, tuple[Step, ...]]] = {
 }
 
 _THEIRS: Final[Mapping[Step, tuple[Step, ...]]] = {
-    Step.CHECKING: (Step.WAITING, Step.QUEUED, Step.UPLOADING, Step.LIVE),
+    Step.CHECKING: (Step.WAITING, Step.QUEUED, Step.RUNNING, Step.UPLOADING, Step.LIVE),
     Step.WAITING: (Step.CHECKING, Step.QUEUED, Step.UPLOADING),
-    Step.QUEUED: (Step.CHECKING, Step.WAITING, Step.UPLOADING),
+    Step.QUEUED: (Step.CHECKING, Step.WAITING, Step.RUNNING, Step.UPLOADING),
+    Step.RUNNING: (Step.UPLOADING,),
     Step.UPLOADING: (Step.CHECKING, Step.WAITING, Step.QUEUED, Step.LIVE),
     Step.LIVE: (),
 }
@@ -79,18 +85,30 @@ _PUSH: Final[Mapping[Step, tuple[Step, ...]]] = {
 }
 
 
-def _table(moves: Mapping[Step, tuple[Step, ...]], *ends: Step) -> Mapping[Step, frozenset[Step]]:
-    """The moves between steps that are under way, with those into an end, and from an end to the first step."""
-    first = next(iter(moves))
-    under_way = {step: frozenset((*after, *ends)) - {step} for step, after in moves.items()}
-    return MappingProxyType(under_way | {end: frozenset({first}) for end in ends})
+BEGINNINGS: Final[Mapping[Side, tuple[Step, ...]]] = MappingProxyType(
+    {
+        # A task's result is looked for in the bucket first, and that of some tasks is only asked for.
+        Side.MINE: (Step.STORAGE, Step.BUCKET, Step.ASKING),
+        Side.THEIRS: (Step.CHECKING,),
+        Side.PUSH: (Step.CHECKING,),
+    }
+)
+"""By side, the steps with which a row begins."""
 
+
+def _table(side: Side, moves: Mapping[Step, tuple[Step, ...]], *ends: Step) -> Mapping[Step, frozenset[Step]]:
+    """The moves between steps that are under way, with those into an end, and from an end to a beginning."""
+    under_way = {step: frozenset((*after, *ends)) - {step} for step, after in moves.items()}
+    return MappingProxyType(under_way | {end: frozenset(BEGINNINGS[side]) for end in ends})
+
+
+_ENDINGS: Final = (Step.DONE, Step.FAILED, Step.CANCELLED)
 
 TRANSITIONS: Final[Mapping[Side, Mapping[Step, frozenset[Step]]]] = MappingProxyType(
     {
-        Side.MINE: _table(_MINE, Step.DONE, Step.FAILED, Step.CANCELLED),
-        Side.THEIRS: _table(_THEIRS, Step.DONE, Step.FAILED, Step.CANCELLED, Step.DECLINED),
-        Side.PUSH: _table(_PUSH, Step.DONE, Step.FAILED, Step.CANCELLED),
+        Side.MINE: _table(Side.MINE, _MINE, *_ENDINGS),
+        Side.THEIRS: _table(Side.THEIRS, _THEIRS, *_ENDINGS, Step.DECLINED),
+        Side.PUSH: _table(Side.PUSH, _PUSH, *_ENDINGS),
     }
 )
 """By side, which steps may follow each step."""

@@ -19,6 +19,7 @@ from kachery_tui.protocol.file_messages import (
     UploadStatus,
 )
 from kachery_tui.protocol.task_messages import (
+    CancelTask,
     ProbeTaskFunctions,
     RegisteredTaskFunction,
     ReportRegisteredTaskFunctions,
@@ -30,6 +31,7 @@ from kachery_tui.protocol.task_messages import (
 
 __all__ = [
     "Body",
+    "CancelTask",
     "ChunkOf",
     "FeedBody",
     "FileBody",
@@ -55,7 +57,9 @@ __all__ = [
 
 FileBody: TypeAlias = RequestFile | UploadFileStatus | UploadFileProgress | UploadFileFailed
 FeedBody: TypeAlias = SubscribeToSubfeed | NewSubfeedMessages | NumSubfeedMessagesUploaded
-TaskBody: TypeAlias = RequestTask | ProbeTaskFunctions | UpdateTaskStatus | ReportRegisteredTaskFunctions
+TaskBody: TypeAlias = (
+    RequestTask | ProbeTaskFunctions | CancelTask | UpdateTaskStatus | ReportRegisteredTaskFunctions
+)
 Body: TypeAlias = FileBody | FeedBody | TaskBody
 
 _READERS: Final[Mapping[str, Callable[[JsonValue], Body]]] = {
@@ -68,6 +72,7 @@ _READERS: Final[Mapping[str, Callable[[JsonValue], Body]]] = {
     NumSubfeedMessagesUploaded.TYPE: NumSubfeedMessagesUploaded.read,
     RequestTask.TYPE: RequestTask.read,
     ProbeTaskFunctions.TYPE: ProbeTaskFunctions.read,
+    CancelTask.TYPE: CancelTask.read,
     UpdateTaskStatus.TYPE: UpdateTaskStatus.read,
     ReportRegisteredTaskFunctions.TYPE: ReportRegisteredTaskFunctions.read,
 }

@@ -77,7 +77,7 @@ class RequestTask:
 
 @dataclass(frozen=True, slots=True)
 class ProbeTaskFunctions:
-    """Whoever offers any of these functions, say so."""
+    """Whoever offers any of these functions, say so; with none named, say which you offer."""
 
     TYPE: ClassVar[str] = "probeTaskFunctions"
     STREAM: ClassVar[Stream] = Stream.REQUEST_TASKS
@@ -92,13 +92,35 @@ class ProbeTaskFunctions:
 
     def summary(self) -> str:
         """What it says in a few words; parts that came from a peer are not cleaned for a terminal."""
-        return ", ".join(self.task_function_ids)[:200]
+        return ", ".join(self.task_function_ids)[:200] or "all functions"
 
     @classmethod
     def read(cls, value: JsonValue) -> Self:
         """Read the body from JSON. Raises `ProtocolError`."""
         members = Members(cls.TYPE, value, {"type", "taskFunctionIds", "backendId"})
         return cls(members.list_of("taskFunctionIds", is_id), members.backend())
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTask:
+    """The sender wants this task no more; it ends if nobody else does."""
+
+    TYPE: ClassVar[str] = "cancelTask"
+    STREAM: ClassVar[Stream] = Stream.REQUEST_TASKS
+    task_id: str
+
+    def to_json(self) -> JsonObject:
+        """The body as a JSON object."""
+        return {"type": self.TYPE, "taskId": self.task_id}
+
+    def summary(self) -> str:
+        """What it says in a few words; parts that came from a peer are not cleaned for a terminal."""
+        return self.task_id[:12]
+
+    @classmethod
+    def read(cls, value: JsonValue) -> Self:
+        """Read the body from JSON. Raises `ProtocolError`."""
+        return cls(Members(cls.TYPE, value, {"type", "taskId"}).text("taskId", is_id))
 
 
 @dataclass(frozen=True, slots=True)

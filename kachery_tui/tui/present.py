@@ -44,6 +44,7 @@ _STEPS: Final[Mapping[Step, tuple[str, Tone]]] = {
     Step.RECONNECTING: ("~", Tone.WARN),
     Step.WAITING: ("!", Tone.WARN),
     Step.QUEUED: ("‖", Tone.MUTED),
+    Step.RUNNING: ("▸", Tone.BUSY),
     Step.CHECKING: ("…", Tone.BUSY),
     Step.UPLOADING: ("↑", Tone.BUSY),
     Step.DONE: ("✓", Tone.GOOD),

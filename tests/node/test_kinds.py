@@ -16,9 +16,10 @@ from kachery_tui.node.ledger import Ledger
 from kachery_tui.node.node import Node
 from kachery_tui.node.steps import Side, Step
 from kachery_tui.node.subject import Subject
+from kachery_tui.node.tasks.subject import TaskSubject
 from kachery_tui.node.why import messages as why_messages
 from kachery_tui.node.why import requests as why_requests
-from kachery_tui.protocol.messages import Body
+from kachery_tui.protocol.messages import Body, TaskFunctionType
 from kachery_tui.protocol.roles import Kind
 from kachery_tui.protocol.uris import FileUri, SubfeedKey, SubfeedUri
 from kachery_tui.storage.storage import Storage
@@ -28,6 +29,7 @@ PACKAGE = Path(kachery_tui.__file__).parent
 SAMPLES: dict[Kind, Subject] = {
     Kind.FILES: FileSubject(FileUri("ab" * 20, "a.dat")),
     Kind.FEEDS: SubfeedSubject(SubfeedKey("ab" * 32, "cd" * 20), SubfeedUri("ab" * 32, "log")),
+    Kind.TASKS: TaskSubject.call("echo.1", TaskFunctionType.QUERY, {"a": 1}),
 }
 
 

@@ -7,7 +7,17 @@ import pytest
 from kachery_tui.errors import KacheryError
 from kachery_tui.node.files.subject import FileSubject
 from kachery_tui.node.ledger import Ledger
-from kachery_tui.node.steps import ENDS, TRANSITIONS, NoSuchMove, Side, Step, check_move, drawing, is_back
+from kachery_tui.node.steps import (
+    BEGINNINGS,
+    ENDS,
+    TRANSITIONS,
+    NoSuchMove,
+    Side,
+    Step,
+    check_move,
+    drawing,
+    is_back,
+)
 from kachery_tui.protocol.uris import FileUri
 
 URI = FileUri("ab" * 20)
@@ -17,6 +27,7 @@ URI = FileUri("ab" * 20)
 def test_from_the_first_step_every_step_can_be_reached(side: Side) -> None:
     table = TRANSITIONS[side]
     first = next(iter(table))
+    assert first in BEGINNINGS[side]
     reached, todo = {first}, [first]
     while todo:
         for after in table[todo.pop()] - reached:
@@ -32,7 +43,7 @@ def test_whatever_is_under_way_can_end_and_what_has_ended_only_begins_anew(side:
     for step, after in table.items():
         assert step not in after
         if step in ENDS:
-            assert after == {first}
+            assert after == set(BEGINNINGS[side])
         else:
             assert {Step.DONE, Step.FAILED, Step.CANCELLED} <= after
             assert first not in after or side is not Side.MINE
@@ -69,7 +80,7 @@ def test_what_has_ended_stays_as_it_ended_until_it_is_begun_anew() -> None:
     with pytest.raises(NoSuchMove):
         ledger.enter(row, Step.STORAGE)
     with pytest.raises(NoSuchMove):
-        ledger.reopen(row, Step.BUCKET)
+        ledger.reopen(row, Step.DOWNLOADING)
     assert row.failure is first
     ledger.reopen(row, Step.STORAGE)
     assert [row.step, row.failure, row.finished.is_set()] == [Step.STORAGE, None, False]

@@ -7,6 +7,7 @@ from kachery_tui.protocol.keys import PrivateKey
 from kachery_tui.protocol.manifest import CHUNK_SIZE, Chunk, Manifest
 from kachery_tui.protocol.messages import (
     Body,
+    CancelTask,
     ChunkOf,
     FileKey,
     NewSubfeedMessages,
@@ -77,6 +78,7 @@ BODIES: st.SearchStrategy[Body] = st.one_of(
     st.builds(NumSubfeedMessagesUploaded, NODE_ID, SHA1, COUNTS),
     st.builds(RequestTask, IDS, IDS, st.sampled_from(TaskFunctionType), JSON_OBJECTS, st.none() | IDS),
     st.builds(ProbeTaskFunctions, st.lists(IDS, max_size=4).map(tuple), st.none() | IDS),
+    st.builds(CancelTask, IDS),
     st.builds(UpdateTaskStatus, IDS, st.sampled_from(TaskStatus), st.none() | TEXT),
     st.builds(ReportRegisteredTaskFunctions, st.lists(FUNCTIONS, max_size=4).map(tuple)),
 )

@@ -10,10 +10,15 @@ from kachery_tui.node.why.links import Link, Mark, bad, note, ok, pieces
 from kachery_tui.node.why.roles import not_joined
 from kachery_tui.protocol.envelope import RefusalReason
 from kachery_tui.protocol.messages import (
+    CancelTask,
     NewSubfeedMessages,
     NumSubfeedMessagesUploaded,
+    ProbeTaskFunctions,
+    ReportRegisteredTaskFunctions,
     RequestFile,
+    RequestTask,
     SubscribeToSubfeed,
+    UpdateTaskStatus,
     UploadFileFailed,
     UploadFileProgress,
     UploadFileStatus,
@@ -37,6 +42,15 @@ _MEANINGS: Final = {
 _WISHES: Final[Mapping[str, tuple[Role, str]]] = {
     RequestFile.TYPE: (Role.PROVIDE_FILES, "this node does not have the file, so it says nothing"),
     SubscribeToSubfeed.TYPE: (Role.PROVIDE_FEEDS, "the feed is another's, so this node says nothing"),
+    RequestTask.TYPE: (Role.PROVIDE_TASKS, "this node does not offer the function here, so it says nothing"),
+    ProbeTaskFunctions.TYPE: (
+        Role.PROVIDE_TASKS,
+        "it asks who offers functions, which is said to all at a time",
+    ),
+    CancelTask.TYPE: (
+        Role.PROVIDE_TASKS,
+        "this node does not run that task, or its sender did not ask for it",
+    ),
 }
 """By type of what asks for something, the role that it takes to answer, and why a node that has it does not."""
 
@@ -46,6 +60,8 @@ _ANSWERS: Final[Mapping[str, str]] = {
     UploadFileFailed.TYPE: "no request of this node waits for that file",
     NewSubfeedMessages.TYPE: "this node does not follow that subfeed",
     NumSubfeedMessagesUploaded.TYPE: "this node does not follow that subfeed",
+    UpdateTaskStatus.TYPE: "no request of this node waits for that task",
+    ReportRegisteredTaskFunctions.TYPE: "what is offered is kept for when a task is requested",
 }
 """By type of what answers something, why it led to nothing here."""
 

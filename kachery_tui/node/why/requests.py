@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from kachery_tui.node.why.feeds import why_feed_request
 from kachery_tui.node.why.file_requests import why_file_request
+from kachery_tui.node.why.task_requests import why_task_request
 from kachery_tui.protocol.roles import Kind
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _OF_KIND: Final[Mapping[Kind, Callable[[Node, Request, float], tuple[Link, ...]]]] = {
     Kind.FILES: why_file_request,
     Kind.FEEDS: why_feed_request,
+    Kind.TASKS: why_task_request,
 }
 
 

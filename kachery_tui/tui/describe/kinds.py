@@ -8,8 +8,13 @@ from kachery_tui.protocol.roles import Kind
 from kachery_tui.tui.describe.feed_requests import FeedWords
 from kachery_tui.tui.describe.file_requests import FileWords
 from kachery_tui.tui.describe.subjects import SubjectWords
+from kachery_tui.tui.describe.task_requests import TaskWords
 
-_WORDS: Final[Mapping[Kind, SubjectWords]] = {Kind.FILES: FileWords(), Kind.FEEDS: FeedWords()}
+_WORDS: Final[Mapping[Kind, SubjectWords]] = {
+    Kind.FILES: FileWords(),
+    Kind.FEEDS: FeedWords(),
+    Kind.TASKS: TaskWords(),
+}
 
 
 def words_of(row: Request) -> SubjectWords:

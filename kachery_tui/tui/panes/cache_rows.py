@@ -25,6 +25,10 @@ REST: Final = 10
 """After a read that took t seconds there is none for this many t: a list that changes all the time must not keep the
 disk busy."""
 
+LONGEST_REST: Final = 5.0
+"""Seconds of such a rest at the most, unless the read took longer: on a busy machine a read takes long for once, and what
+it showed must not stand for minutes."""
+
 AGAIN_SECONDS: Final = 10.0
 """Time from a read that failed to the next."""
 
@@ -90,7 +94,8 @@ class Reader:
             self.problem, pause = error, AGAIN_SECONDS
         finally:
             ended = time.monotonic()
-            self._due = ended + max(pause, REST * (ended - began))
+            took = ended - began
+            self._due = ended + max(pause, min(REST * took, max(LONGEST_REST, took)))
             self._task = None
         self._arrived()
 

@@ -1,0 +1,1 @@
+"""Tasks: functions that nodes compute for each other."""

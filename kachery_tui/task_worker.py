@@ -1,0 +1,104 @@
+"""The process in which a Python function of a task runs: `python -m kachery_tui.task_worker package.module:name FOLDER`.
+
+It reads one job a line from its stdin, {"job": number, "channel": name, "maxResult": bytes, "kwargs": {…}}, and writes
+one reply a line to its stdout, {"job": number, "result": …} or {"job": number, "error": text}; before the first job a
+reply without a job says that the function is there, or what is wrong with it. The function sees neither of the two: its
+stdin is empty, and what it prints goes to stderr. Nothing but Python's own modules is imported here, so that it starts
+quickly.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from importlib import import_module
+from queue import SimpleQueue
+from typing import IO, Any, Final
+
+CHANNEL_VARIABLE: Final = "KACHERY_TASK_CHANNEL"
+"""The environment variable that names the channel on which a task was requested."""
+
+LONGEST_ERROR: Final = 1_000
+"""Characters of what a function says when it fails."""
+
+
+def main(target: str, folder: str) -> int:
+    """Load the function and do jobs until stdin ends; the exit status."""
+    jobs: IO[bytes] = os.fdopen(os.dup(0), "rb")
+    replies: IO[bytes] = os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    sys.path.insert(0, folder)
+    own = os.getpid()
+    try:
+        function = _load(target)
+    except BaseException as error:  # noqa: BLE001 - whatever a module does while it is imported is to be told
+        traceback.print_exc()
+        _write(replies, json.dumps({"error": _words(error)}))
+        return 1
+    _write(replies, "{}")
+    waiting: SimpleQueue[bytes] = SimpleQueue()
+    threading.Thread(target=_read_jobs, args=(jobs, waiting), daemon=True).start()
+    while True:
+        reply = _do(function, json.loads(waiting.get()))
+        if os.getpid() != own:
+            # The function forked, and this is the child, which must not answer for its parent.
+            os._exit(0)
+        sys.stdout.flush()
+        _write(replies, reply)
+
+
+def _read_jobs(jobs: IO[bytes], waiting: "SimpleQueue[bytes]") -> None:
+    """Pass jobs on. When the node has gone, by whatever way, nobody waits for a result any more."""
+    for line in jobs:
+        waiting.put(line)
+    os.killpg(os.getpgid(0), signal.SIGKILL)
+
+
+def _load(target: str) -> Callable[..., Any]:
+    module, _, path = target.partition(":")
+    found: Any = import_module(module)
+    for name in path.split("."):
+        found = getattr(found, name)
+    if not callable(found):
+        raise TypeError(f"{target} is not a function")
+    return found  # type: ignore[no-any-return]
+
+
+def _do(function: Callable[..., Any], job: dict[str, Any]) -> str:
+    """What to reply to a job."""
+    os.environ[CHANNEL_VARIABLE] = job["channel"]
+    try:
+        result = json.dumps(function(**job["kwargs"]), allow_nan=False, default=_plain)
+    except BaseException as error:  # noqa: BLE001 - a task that fails, by whatever, is one that is told of
+        traceback.print_exc()
+        return json.dumps({"job": job["job"], "error": _words(error)})
+    if len(result) > job["maxResult"]:
+        too_large = f"the result has {len(result):,} bytes, and {job['maxResult']:,} are allowed (max_result)"
+        return json.dumps({"job": job["job"], "error": too_large})
+    return f'{{"job": {job["job"]}, "result": {result}}}'
+
+
+def _plain(value: Any) -> Any:
+    """What numbers and arrays of numpy, and what is like them, are in JSON."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"the result holds a {type(value).__name__}, which JSON has not")
+
+
+def _words(error: BaseException) -> str:
+    text = str(error)[:LONGEST_ERROR]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _write(replies: IO[bytes], text: str) -> None:
+    replies.write(text.encode() + b"\n")
+    replies.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2]))
