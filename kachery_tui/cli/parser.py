@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kachery_tui import __version__
 from kachery_tui.protocol.roles import Role
+from kachery_tui.protocol.task_messages import TaskFunctionType
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[ArgumentParser]
@@ -59,6 +60,7 @@ def _parser() -> ArgumentParser:
     _add_channel(commands)
     _add_files(commands)
     _add_feeds(commands)
+    _add_tasks(commands)
     _add_services(commands)
     return parser
 
@@ -280,6 +282,42 @@ def _add_feeds(commands: "Commands") -> None:
     delete.add_argument("--yes", action="store_true", help="do not ask")
 
 
+def _add_tasks(commands: "Commands") -> None:
+    text = "have other nodes compute, and see what they offer to"
+    task = commands.add_parser(
+        "task", help=text, description=text, parents=[_everywhere()], allow_abbrev=False
+    )
+    actions = task.add_subparsers(title="actions", metavar="ACTION", required=True)
+    run = _command(
+        actions,
+        "run",
+        "tasks:run",
+        "have a function run by a node that offers it, and print its result as JSON",
+        data=True,
+    )
+    run.add_argument(
+        "--type",
+        choices=[kind.value for kind in TaskFunctionType],
+        default=TaskFunctionType.PURE_CALCULATION.value,
+        help="what kind of function it is (default: %(default)s, whose result is taken from the bucket if there)",
+    )
+    run.add_argument("--timeout", type=_seconds, metavar="S", help="give up after so many seconds")
+    digest = _command(
+        actions, "hash", "tasks:hash_", "print the hash under which a task's result is found", data=True
+    )
+    for command in (run, digest):
+        command.add_argument("function", metavar="FUNCTION", help="the function's name, like echo.1")
+        command.add_argument(
+            "--kwargs",
+            default="{}",
+            metavar="JSON|@FILE|-",
+            help="its arguments, a JSON object: as text, from a file, or from stdin",
+        )
+    listing = _command(actions, "list", "tasks:list_", "list the functions that are offered now", data=True)
+    for command in (run, listing):
+        command.add_argument("--channel", metavar="C", help="ask on this channel only")
+
+
 def _add_services(commands: "Commands") -> None:
     node = _command(commands, "node", "serve:node", "run the node without a screen; its log goes to stderr")
     hub = _command(
@@ -327,6 +365,13 @@ def _no_role(word: str) -> str:
     if word[:1] not in ("+", "-"):
         return f"{word} is no change of a role: +{word} asks for it, -{word} drops it. The roles are {known}"
     return f"{word}: there is no role {word[1:]!r}. {nearest(word[1:], list(Role))} The roles are {known}"
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < 1e9:
+        raise argparse.ArgumentTypeError(f"{text} is no time: a number of seconds above 0 would do")
+    return seconds
 
 
 def _port(text: str) -> int:
