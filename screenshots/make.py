@@ -22,6 +22,7 @@ from kachery_tui.node.ledger import Request
 from kachery_tui.node.node import Node
 from kachery_tui.node.steps import Side
 from kachery_tui.protocol.roles import Role
+from kachery_tui.tui.header import waiting
 from kachery_tui.tui.screen import MainScreen
 
 SIZES: Final = ((140, 45), (80, 24))
@@ -79,7 +80,7 @@ class Photographer:
         while uri := self._hint_uri():
             await self._request()
             await self.until(partial(self._hint_is_not, uri))
-        await self.until(lambda: self._node.files.waiting > 0)
+        await self.until(lambda: waiting(self._node) > 0)
         await self.press("p")
         await self.take("waiting")
         await self.press("p")
@@ -94,13 +95,13 @@ class Photographer:
         await self.take("channels")
         await self.until(lambda: bool(self._hint_uri()))
         await self.press("r", "enter")
-        await self.until(lambda: any(row.is_feed and row.messages > ENOUGH for row in self.mine()))
+        await self.until(lambda: any((row.subject.messages or 0) > ENOUGH for row in self.mine()))
         await self.press("5")
         await self.take("feeds")
         await self.press("enter", "p", "enter")
         await self.take("plot")
         await self.press("escape", "escape")
-        for key, name in (("2", "streams"), ("4", "cache"), ("6", "log")):
+        for key, name in (("2", "streams"), ("4", "cache"), ("6", "tasks"), ("7", "log")):
             await self.press(key)
             await self.take(name)
         await self.press("4", "b")

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import shutil
 import threading
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from kachery_tui.demo.incubator import NAME
 from kachery_tui.demo.stage import ANA, BEN, CHANNEL, YOUR_PATIENCE
 from kachery_tui.node.node import Node
 from kachery_tui.node.steps import Side, Step
+from kachery_tui.node.tasks.subject import TaskSubject
 from kachery_tui.protocol.roles import Role, Stream
 from kachery_tui.protocol.uris import FileUri, SubfeedUri
 from kachery_tui.storage.storage import Storage
@@ -174,6 +176,7 @@ def hints(offers: Sequence[Offer], yours: str, feed: str, let_ben_ask: Callable[
             "its messages come by themselves: {open} shows them, {plot} on one draws its numbers",
             done=lambda _, act: act == "plot",
         ),
+        *_task_hint(offers),
         Hint(
             f"find a file again: {{pane-cache}}, then {{filter}}, then type {RATES.stem[:6]}, then Enter",
             done=lambda here, _: here.pane is PaneName.CACHE and bool(here.can.filter_text),
@@ -196,6 +199,27 @@ def _hint_for(offer: Offer) -> Hint:
     name = FileUri.parse(offer.uri).name or offer.name
     text = f"{{request}}, then Enter, asks for {name} ({size(offer.size)}; only {offer.peer} has it)"
     return Hint(text, uri=offer.uri, done=has_come(offer.uri))
+
+
+def _task_hint(offers: Sequence[Offer]) -> list[Hint]:
+    """Having a peer compute, if there is a recording for that."""
+    recordings = [offer for offer in offers if offer.name.endswith(".npy")]
+    if not recordings:
+        return []
+    arguments = json.dumps({"uri": recordings[0].uri}, indent=2)
+    return [
+        Hint(
+            f"{BEN} counts spikes for others: {{pane-tasks}}, then {{request}}, then Ctrl+O, has it look through "
+            f"{recordings[0].name}; {{open}} shows the result",
+            arguments=arguments,
+            done=lambda here, act: act == "open" and _has_result(here),
+        )
+    ]
+
+
+def _has_result(here: Here) -> bool:
+    """Whether a task has come to its result."""
+    return any(isinstance(row.subject, TaskSubject) and row.subject.result for row in here.node.ledger)
 
 
 def _follows(here: Here, feed: SubfeedUri) -> bool:

@@ -18,18 +18,27 @@ from types import FrameType
 from typing import Any, Final
 
 from kachery_tui.child import Child
-from kachery_tui.config import NodeConfig, channels_folder, save_node_config
+from kachery_tui.config import NodeConfig, TaskConfig, channels_folder, save_node_config
 from kachery_tui.config.reading import write_private
 from kachery_tui.demo.cues import Cue, CueKind, Offer
 from kachery_tui.demo.files import ON_A_PAGE, write_recording
 from kachery_tui.demo.incubator import Incubator
 from kachery_tui.errors import KacheryError
+from kachery_tui.protocol.messages import TaskFunctionType
 from kachery_tui.protocol.roles import Role
 from kachery_tui.storage.storage import Storage
 
 CHANNEL: Final = "demo"
 ANA: Final = "ana@microscope"
 BEN: Final = "ben@cluster"
+
+SPIKES: Final = TaskConfig(
+    "spike-counts.1",
+    TaskFunctionType.PURE_CALCULATION,
+    (CHANNEL,),
+    function="kachery_tui.demo.functions:spike_counts",
+)
+"""What ben's node computes for others."""
 
 FILE_ROLES: Final = [Role.REQUEST_FILES, Role.PROVIDE_FILES]
 
@@ -60,19 +69,20 @@ class Stage:
         hub = self._start("hub", "hub", "--data", str(self._folder / "hub"), "--port", "0", "--s3-port", "0",
                           "--channel", CHANNEL)  # fmt: skip
         anas, bens = (paths[0::2], paths[1::2]) if paths else ([ON_A_PAGE], [self._recording()])
-        offers = [self._take("ana", ANA, anas), self._take("ben", BEN, bens)]
+        offers = [self._take("ana", ANA, anas), self._take("ben", BEN, bens, SPIKES)]
         self._incubator = Incubator(self._folder / "ana" / "storage")
         channel_file = hub.read_line()
         if not channel_file:
             raise KacheryError("the demo's hub did not start", hub.last_words())
         for name, limits, more in (
             ("ana", {}, [Role.PROVIDE_FEEDS]),
-            ("ben", {"answer_timeout": PATIENCE}, []),
+            ("ben", {"answer_timeout": PATIENCE}, [Role.PROVIDE_TASKS]),
         ):
             self._join(Path(channel_file), name, limits=limits, roles=[*FILE_ROLES, *more])
             self._start(name, "node", "--config", str(self._folder / name))
         patience = {"answer_timeout": YOUR_PATIENCE}
-        yours = self._join(Path(channel_file), "you", provide="ask", limits=patience)
+        roles = [*FILE_ROLES, Role.REQUEST_TASKS]
+        yours = self._join(Path(channel_file), "you", provide="ask", limits=patience, roles=roles)
         self._incubator.start()
         shared = tuple(_alternating(*offers))
         tell(Cue(CueKind.READY, channel_file=str(yours), offers=shared, feed=str(self._incubator.uri)))
@@ -109,9 +119,9 @@ class Stage:
         write_recording(path)
         return path
 
-    def _take(self, name: str, label: str, paths: Sequence[Path]) -> list[Offer]:
+    def _take(self, name: str, label: str, paths: Sequence[Path], *tasks: TaskConfig) -> list[Offer]:
         """Make a peer's settings and storage, and link the files there: they may be large, and they stay in place."""
-        config = NodeConfig(self._folder / name, label, storage=self._folder / name / "storage")
+        config = NodeConfig(self._folder / name, label, storage=self._folder / name / "storage", tasks=tasks)
         save_node_config(config)
         storage = Storage.open(self._folder / name / "storage")
         try:

@@ -88,6 +88,10 @@ class Desk(ServingScreen):
         """Choose a file in the cache, once its index has it."""
 
     @abstractmethod
+    def show_task(self, number: int) -> None:
+        """Go to a task's row, below the functions."""
+
+    @abstractmethod
     def show_subfeed(self, key: SubfeedKey) -> None:
         """Go to a subfeed's row."""
 

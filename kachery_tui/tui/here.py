@@ -11,6 +11,7 @@ from kachery_tui.node.feeds.states import SubfeedState
 from kachery_tui.node.files.subject import FileSubject
 from kachery_tui.node.ledger import Request
 from kachery_tui.node.log import LogLine
+from kachery_tui.node.tasks.offers import Offer
 from kachery_tui.node.values import BucketFile, Entry, TrashedFile
 from kachery_tui.protocol.uris import FileUri
 
@@ -29,6 +30,7 @@ class PaneName(StrEnum):
     REQUESTS = "requests"
     CACHE = "cache"
     FEEDS = "feeds"
+    TASKS = "tasks"
     LOG = "log"
 
 
@@ -65,6 +67,7 @@ Item = (
     | TrashedFile
     | SubfeedState
     | FeedMessage
+    | Offer
     | LogLine
 )
 """What a row of a pane stands for."""
@@ -131,7 +134,7 @@ def uri_of(node: Node, selection: Selection) -> FileUri | None:
 
 
 def uri_text(node: Node, selection: Selection) -> str:
-    """The URI of what a selection is about, a file or a subfeed; empty if it has none."""
+    """What a selection is called outside: the URI of a file or subfeed, a function's id, a call; empty if nothing is."""
     match selection:
         case Request():
             return str(selection.uri)
@@ -139,6 +142,8 @@ def uri_text(node: Node, selection: Selection) -> str:
             return str(selection.uri)
         case FeedMessage(subfeed=subfeed):
             return str(subfeed.uri)
+        case Offer():
+            return selection.function_id
         case StreamMessage(request=int(number)):
             return uri_text(node, node.ledger.get(number))
         case _:

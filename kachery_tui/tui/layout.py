@@ -26,9 +26,12 @@ LARGE, SMALL, LEAST = 4, 2, 1
 """Shares of a column's height: of the pane with the keys, of others, and of one that says least."""
 
 LEFT: Final = (PaneName.CHANNELS, PaneName.STREAMS)
-RIGHT: Final = (PaneName.REQUESTS, PaneName.CACHE, PaneName.FEEDS, PaneName.LOG)
+RIGHT: Final = (PaneName.REQUESTS, PaneName.CACHE, PaneName.FEEDS, PaneName.TASKS, PaneName.LOG)
 
-_GIVES_WAY: Final = (PaneName.LOG, PaneName.FEEDS, PaneName.CACHE, PaneName.REQUESTS, PaneName.CHANNELS)
+_SHARING: Final = (PaneName.FEEDS, PaneName.TASKS, PaneName.LOG)
+"""Panes that share a place: the current one has it, else the first."""
+
+_GIVES_WAY: Final = (*reversed(_SHARING), PaneName.CACHE, PaneName.REQUESTS, PaneName.CHANNELS)
 """Which pane goes first where a column has no room for all."""
 
 
@@ -60,10 +63,9 @@ def _share(name: PaneName, current: PaneName) -> int:
 
 
 def _fitting(column: tuple[PaneName, ...], height: int, current: PaneName) -> list[PaneName]:
-    """The panes of a column that it has room for. The log and the feeds share a place."""
-    kept = [name for name in column if name is not PaneName.LOG or current is PaneName.LOG]
-    if current is PaneName.LOG and PaneName.FEEDS in kept:
-        kept.remove(PaneName.FEEDS)
+    """The panes of a column that it has room for."""
+    in_place = current if current in _SHARING else _SHARING[0]
+    kept = [name for name in column if name not in _SHARING or name is in_place]
     for name in _GIVES_WAY:
         if len(kept) * LEAST_PANE <= height:
             break

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -26,6 +26,7 @@ from kachery_tui.tui.panes.log import LogPane
 from kachery_tui.tui.panes.pane import Pane
 from kachery_tui.tui.panes.requests import RequestsPane
 from kachery_tui.tui.panes.streams import StreamsPane
+from kachery_tui.tui.panes.tasks import TasksPane
 from kachery_tui.tui.refresh_timer import RefreshTimer
 from kachery_tui.tui.widgets.banner import Banner
 from kachery_tui.tui.widgets.cell_line import CellLine, CellLines
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from kachery_tui.tui.tour import Tour
 
 _log = logging.getLogger(__name__)
+
+SomePane = TypeVar("SomePane", bound=Pane)
 
 
 class MainScreen(Desk):
@@ -77,7 +80,7 @@ class MainScreen(Desk):
         self._leaving = False
         self._last_act = ""
         self._acting = False
-        kinds = (ChannelsPane, StreamsPane, RequestsPane, CachePane, FeedsPane, LogPane)
+        kinds = (ChannelsPane, StreamsPane, RequestsPane, CachePane, FeedsPane, TasksPane, LogPane)
         self._panes: dict[PaneName, Pane] = {kind.NAME: kind(node, keymap.key_of) for kind in kinds}
         for pane in self._panes.values():
             pane.take_up(memory.pane(pane.NAME))
@@ -164,25 +167,26 @@ class MainScreen(Desk):
 
     def show_request(self, number: int) -> None:
         """Go to a request's row."""
-        self.go(PaneName.REQUESTS)
-        requests = self.pane
-        if isinstance(requests, RequestsPane):
-            requests.choose(number, self.now)
+        self._go_to(RequestsPane).choose(number, self.now)
         self.look()
 
     def show_entry(self, sha1: str) -> None:
         """Choose a file in the cache, once its index has it."""
-        cache = self._panes[PaneName.CACHE]
-        if isinstance(cache, CachePane):
-            cache.choose_when_there(sha1)
+        cast("CachePane", self._panes[PaneName.CACHE]).choose_when_there(sha1)
 
     def show_subfeed(self, key: SubfeedKey) -> None:
         """Go to a subfeed's row."""
-        self.go(PaneName.FEEDS)
-        feeds = self.pane
-        if isinstance(feeds, FeedsPane):
-            feeds.choose(key, self.now)
+        self._go_to(FeedsPane).choose(key, self.now)
         self.look()
+
+    def show_task(self, number: int) -> None:
+        """Go to a task's row, below the functions."""
+        self._go_to(TasksPane).choose(number, self.now)
+        self.look()
+
+    def _go_to(self, kind: type[SomePane]) -> SomePane:
+        self.go(kind.NAME)
+        return cast("SomePane", self.pane)
 
     def _arrange(self) -> None:
         """Decide which panes show, and how large. Done directly, not by classes, so that focus can follow at once."""
@@ -391,7 +395,6 @@ class MainScreen(Desk):
 
     def on_paste(self, event: events.Paste) -> None:
         """A pasted URI is asked for."""
-        words = event.text.split()
-        is_uri = bool(words) and words[0].startswith(("sha1://", "feed://")) and words[0].isprintable()
-        if is_uri and self.node.is_started:
-            ask_for_uri(self, words[0])
+        first = next(iter(event.text.split()), "")
+        if first.startswith(("sha1://", "feed://")) and first.isprintable() and self.node.is_started:
+            ask_for_uri(self, first)

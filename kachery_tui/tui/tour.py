@@ -27,12 +27,14 @@ def _never(_here: Here, _act: str) -> bool:
 class Hint:
     """One hint. `{request}` in its text stands for the key of that action.
 
-    `uri` is what the request dialog offers while the hint is shown. `done` says when the tour goes on by itself;
-    `ready` when the hint makes sense, until when `before` is shown. `begin` is called when the hint comes up first.
+    `uri` is what the request dialog offers while the hint is shown, `arguments` what that for tasks does. `done` says
+    when the tour goes on by itself, `ready` when the hint makes sense, until when `before` is shown. `begin` is called
+    when the hint comes up first.
     """
 
     text: str
     uri: str = ""
+    arguments: str = ""
     done: Holds = _never
     ready: Holds | None = None
     before: str = ""
@@ -57,6 +59,11 @@ class Tour:
     def uri(self) -> str:
         """The URI that the hint shown speaks of, if any."""
         return self.hint.uri if self.hint else ""
+
+    @property
+    def arguments(self) -> str:
+        """The arguments of a task that the hint shown speaks of, if any."""
+        return self.hint.arguments if self.hint else ""
 
     def line(self, key_of: Callable[[str], str]) -> str:
         """The hint as a line, with its number and the key that goes on; empty when there is none."""

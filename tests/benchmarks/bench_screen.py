@@ -23,7 +23,8 @@ PANES: Final = {
     "3": "3 Requests",
     "4": "4 Cache",
     "5": "5 Feeds",
-    "6": "6 Log",
+    "6": "6 Tasks",
+    "7": "7 Log",
 }
 
 SENDERS: Final = (("provide-feeds", 2), ("provide-tasks", 1), ("request-files", 1))

@@ -33,7 +33,7 @@ from tests.benchmarks.screen_runs import (
 SENDERS: Final = (("provide-feeds", 5), ("provide-tasks", 4), ("request-files", 2))
 PEERS: Final = sum(peers for _, peers in SENDERS)
 
-ROUND: Final = ("j", "j", "k", "3", "2", "j", "k", "4", "2", "k", "6", "2")
+ROUND: Final = ("j", "j", "k", "3", "2", "j", "k", "4", "2", "k", "7", "2")
 """Keys pressed again and again: down and up among the lanes, to other panes and back."""
 
 WARM_UP: Final = 5.0

@@ -13,7 +13,7 @@ import pytest
 from tests.cli.commands import processes_of, wait_until
 from tests.terminal import Terminal
 
-READY = "1/10  r, then Enter"
+READY = "1/11  r, then Enter"
 
 
 @contextmanager
@@ -35,22 +35,22 @@ def test_the_tour_leads_through_everything_and_nothing_stays(tmp_path: Path) -> 
             terminal.press("r")
             terminal.wait_for("Request a file", since=before)
             terminal.press("\r")
-            terminal.wait_for(f"{number + 1}/10", since=before)
+            terminal.wait_for(f"{number + 1}/11", since=before)
         assert "recording.npy" in terminal.text()
         terminal.wait_for("now the other way", since=before)
         terminal.wait_for("1 waits for your key", since=before)
         terminal.press("p")
         terminal.wait_for("Decline", since=before)
         terminal.press("p")
-        terminal.wait_for("4/10  roles decide")
+        terminal.wait_for("4/11  roles decide")
         terminal.wait_for("ben@cluster has it, verified")
         terminal.press_and_see("1", "j", "j", "j", "g")
-        terminal.wait_for("5/10  ana@microscope logs")
+        terminal.wait_for("5/11  ana@microscope logs")
         before = terminal.mark
         terminal.press("r")
         terminal.wait_for("follow a feed", since=before)
         terminal.press("\r")
-        terminal.wait_for("6/10  its messages", since=before)
+        terminal.wait_for("6/11  its messages", since=before)
         terminal.wait_for("celsius", since=before)
         before = terminal.mark
         terminal.press("p")
@@ -60,21 +60,32 @@ def test_the_tour_leads_through_everything_and_nothing_stays(tmp_path: Path) -> 
         terminal.press("\x1b")
         # A key that follows at once would be taken together with Escape, as Alt and that key.
         terminal.wait_gone("Esc Close")
-        terminal.wait_for("7/10  find a file again", since=before)
+        terminal.wait_for("7/11  ben@cluster counts spikes", since=before)
+        terminal.press_and_see("6", "r")
+        terminal.wait_for("✓ arguments")
+        before = terminal.mark
+        terminal.press("\x0f")
+        terminal.wait_for("computed", since=before)
+        before = terminal.mark
+        terminal.press("\r")
+        terminal.wait_for("busiest", since=before)
+        terminal.press("\x1b")
+        terminal.wait_gone("Esc Close")
+        terminal.wait_for("8/11  find a file again", since=before)
         terminal.press_and_see("4", "/")
         terminal.wait_for("filter /")
         terminal.press("hodgki\r")
-        terminal.wait_for("8/10  when something fails")
+        terminal.wait_for("9/11  when something fails")
         before = terminal.mark
         terminal.press("r")
         terminal.wait_for("Request a file", since=before)
         terminal.press("\r")
-        terminal.wait_for("9/10  it failed")
+        terminal.wait_for("10/11  it failed")
         before = terminal.mark
         terminal.press("w")
         terminal.wait_for("answer_timeout", since=before)
         terminal.press("\x1b")
-        terminal.wait_for("10/10  that was the tour")
+        terminal.wait_for("11/11  that was the tour")
         terminal.wait_gone("Esc Close")
         terminal.press("q")
         assert terminal.end() == 0

@@ -21,10 +21,13 @@ def test_one_pane_below_120_columns_and_when_zoomed() -> None:
 
 def test_together_the_current_one_is_large_and_the_log_takes_the_place_of_the_feeds() -> None:
     shares = arrange(140, 45, PaneName.CACHE, zoomed=False).shares
-    assert shares.keys() == set(PaneName) - {PaneName.LOG}
+    assert shares.keys() == set(PaneName) - {PaneName.TASKS, PaneName.LOG}
     assert shares[PaneName.CACHE] == LARGE
     assert all(shares[name] <= SMALL for name in shares if name is not PaneName.CACHE)
-    assert arrange(140, 45, PaneName.LOG, zoomed=False).shares.keys() == set(PaneName) - {PaneName.FEEDS}
+    assert arrange(140, 45, PaneName.LOG, zoomed=False).shares.keys() == set(PaneName) - {
+        PaneName.FEEDS,
+        PaneName.TASKS,
+    }
 
 
 @pytest.mark.parametrize("current", PaneName)

@@ -7,14 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from kachery_tui.errors import NobodyHasIt
+from kachery_tui.config import TaskConfig
+from kachery_tui.errors import KacheryError, NobodyHasIt
 from kachery_tui.node.feeds.subject import SubfeedSubject
 from kachery_tui.node.files.subject import FileSubject
 from kachery_tui.node.ledger import Ledger, Origin, StepTime
 from kachery_tui.node.node import Node
 from kachery_tui.node.steps import Side, Step
+from kachery_tui.node.tasks.functions import OwnFunctions
+from kachery_tui.node.tasks.processes import TaskFailed
+from kachery_tui.node.tasks.subject import TaskSubject
 from kachery_tui.node.threads import in_thread
 from kachery_tui.protocol.feeds import BadMessage, Fault
+from kachery_tui.protocol.messages import TaskFunctionType
 from kachery_tui.protocol.uris import FileUri, SubfeedKey
 from kachery_tui.tui.here import PaneName
 from tests.tui.screens import at_the_screen, unstarted_node
@@ -50,6 +55,32 @@ def fill(ledger: Ledger) -> None:
     for row in ledger:
         row.steps = [StepTime(step.step, NOON + place) for place, step in enumerate(row.steps)]
         row.started, row.ended = NOON, NOON + len(row.steps)
+
+
+def know_tasks(node: Node) -> None:
+    """Two functions of this node, one of which cannot run, one of another, and two tasks."""
+    pure, query = TaskFunctionType.PURE_CALCULATION, TaskFunctionType.QUERY
+    counts = TaskConfig("spike-counts.1", pure, ("lab",), function="lab_tools.spikes:counts")
+    latest = TaskConfig("latest.1", query, ("lab",), function="lab_tools.missing:latest")
+    node.tasks.functions = OwnFunctions((counts, latest), node.config.folder, {})
+    for function in node.tasks.functions:
+        function.known.set()
+    broken = node.tasks.functions.get("latest.1")
+    assert broken is not None
+    broken.problem = KacheryError("lab_tools.missing:latest cannot be imported", "ModuleNotFoundError")
+    done = TaskSubject.call("spike-counts.1", pure, {"uri": "sha1://" + "ab" * 20, "bin": 0.5})
+    done.result = '{"counts": [3, 1, 4, 1, 5]}'
+    failed = TaskSubject.call("latest.1", query, {"rig": 2}, task_id="abcdefghij")
+    row = node.ledger.open(Side.MINE, "lab", done, Step.BUCKET)
+    row.size = len(done.result)
+    node.ledger.count(row, row.size, Origin.BUCKET)
+    node.ledger.end(row, Step.DONE)
+    theirs = node.ledger.open(Side.THEIRS, "lab", failed, Step.CHECKING)
+    theirs.asked_by.append("0a1b2c3d" * 8)
+    node.ledger.end(theirs, Step.FAILED, failure=TaskFailed("ValueError: rig 2 is switched off"))
+    for each in (row, theirs):
+        each.steps = [StepTime(step.step, NOON + place) for place, step in enumerate(each.steps)]
+        each.started, each.ended = NOON, NOON + len(each.steps)
 
 
 def know_feeds(node: Node) -> None:
@@ -88,6 +119,8 @@ async def test_each_pane(tmp_path: Path, size: tuple[int, int], monkeypatch: pyt
         await me.reads("There are no feeds here")
         know_feeds(node)
         for key, name in enumerate(PaneName, 1):
+            if name is PaneName.TASKS:
+                know_tasks(node)
             await me.press(str(key))
             await me.reads(f"▶{key} {name.capitalize()}")
             place = FOLDER / f"{name}-{size[0]}x{size[1]}.txt"

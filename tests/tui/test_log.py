@@ -58,7 +58,7 @@ async def test_filter_by_level_source_and_words(tmp_path: Path, logger: logging.
     node = unstarted_node(tmp_path / "me", None)
     logger.addHandler(node.log)
     async with at_the_screen(node, NARROW) as me:
-        await me.press("6")
+        await me.press("7")
         for level in LEVELS:
             logger.log(level, "message of level %d", level)
         await me.reads("4 lines", "✗ 1 error", "! 1 warning", "message of level 10")
@@ -87,7 +87,7 @@ async def test_a_reader_is_held_and_told_of_the_lines_that_the_filter_leaves(
     node = unstarted_node(tmp_path / "me", None)
     logger.addHandler(node.log)
     async with at_the_screen(node, NARROW) as me:
-        await me.press("6")
+        await me.press("7")
         for number in range(60):
             logger.warning("warning %d", number)
             logger.info("info %d", number)

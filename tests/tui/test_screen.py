@@ -71,7 +71,7 @@ async def test_a_defect_is_told_until_it_is_dismissed(tmp_path: Path) -> None:
 
 
 URI = FileUri("ab" * 20, "spikes.dat")
-TOGETHER = set(PaneName) - {PaneName.LOG}
+TOGETHER = set(PaneName) - {PaneName.TASKS, PaneName.LOG}
 
 
 def visible(me: Person) -> set[PaneName]:
@@ -94,14 +94,14 @@ async def test_panes_by_size_and_zoom(tmp_path: Path) -> None:
         assert visible(me) == TOGETHER
         await me.pilot.resize_terminal(*NARROW)
         await me.pilot.pause()
-        for key, name in zip("123456", PaneName, strict=True):
+        for key, name in zip("1234567", PaneName, strict=True):
             await me.press(key)
             assert visible(me) == {name}
             assert f"▶{key} {name.capitalize()}" in me.text()
         await me.pilot.resize_terminal(20, 6)
         await me.reads("20×6 is too")
         await me.pilot.resize_terminal(*WIDE)
-        await until(lambda: visible(me) == set(PaneName) - {PaneName.FEEDS})
+        await until(lambda: visible(me) == set(PaneName) - {PaneName.FEEDS, PaneName.TASKS})
 
 
 async def test_the_mouse_reaches_panes_rows_and_keys(tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ async def test_the_log_holds_what_is_logged_and_nothing_is_printed(
     logger.addHandler(node.log)
     try:
         async with at_the_screen(node, NARROW) as me:
-            await me.press("6")
+            await me.press("7")
             logger.warning("first line \x1b[2J\nsecond line")
             await me.reads("! warning", "some.library", "first line \ufffd[2J")
             await me.press("enter")

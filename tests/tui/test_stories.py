@@ -70,7 +70,7 @@ async def test_answer_a_request_that_waits(tmp_path: Path, lab: Path, size: tupl
     ):
         wanted = await me.node.store(put_file(tmp_path, "spikes.dat", b"spikes"))
         unwanted = await me.node.store(put_file(tmp_path, "secret.dat", b"secret"))
-        await me.press("6")
+        await me.press("7")
         row = bob.files.request(wanted.uri)
         await me.reads("! 1 waits for your key", "p goes there")
         await me.press("p")

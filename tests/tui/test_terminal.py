@@ -15,7 +15,15 @@ from tests.tmux import PROGRAM, PROMPT, Tmux
 pytestmark = pytest.mark.skipif(not which("tmux"), reason="needs tmux: install it, by apt-get or brew")
 
 SIZES = pytest.mark.parametrize("size", [(80, 24), (140, 45)], ids=["80x24", "140x45"])
-PANES = {"1": "Channels", "2": "Streams", "3": "Requests", "4": "Cache", "5": "Feeds", "6": "Log"}
+PANES = {
+    "1": "Channels",
+    "2": "Streams",
+    "3": "Requests",
+    "4": "Cache",
+    "5": "Feeds",
+    "6": "Tasks",
+    "7": "Log",
+}
 FRAME = ("on no channel", "q Quit")
 
 LEFT_AS_IT_WAS = {
@@ -106,8 +114,8 @@ def test_another_size_and_back_leaves_nothing_behind(shell: Shell, size: tuple[i
 
 def test_suspended_and_brought_back(shell: Shell) -> None:
     with screen(shell) as tmux:
-        tmux.type("6")
-        tmux.wait_for("▶6 Log")
+        tmux.type("7")
+        tmux.wait_for("▶7 Log")
         before = tmux.settled()
         for _ in range(2):
             tmux.press("C-z")

@@ -100,6 +100,10 @@ class OwnFunctions:
     def __len__(self) -> int:
         return len(self._functions)
 
+    def get(self, function_id: str) -> OwnFunction | None:
+        """The function of that id, whatever is known of it."""
+        return self._functions.get(function_id)
+
     def find(self, channel: str, function_id: str) -> OwnFunction | None:
         """The function of that id, if it is offered on a channel; one of which nothing is known yet included."""
         function = self._functions.get(function_id)

@@ -25,6 +25,7 @@ class Group(StrEnum):
     REQUESTS = "Requests"
     STORAGE = "Storage"
     FEEDS = "Feeds"
+    TASKS = "Tasks"
     CHANNELS = "Channels"
     LOOKING = "Looking"
     PANES = "Panes"

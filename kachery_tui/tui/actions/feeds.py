@@ -98,7 +98,7 @@ def _create(desk: Desk, here: Here) -> None:
 
 def _append(desk: Desk, here: Here) -> None:
     # Where nothing is appended, nothing of the editor is loaded.
-    from kachery_tui.tui.dialogs.json_edit import JsonEdit
+    from kachery_tui.tui.dialogs.json_edit import JsonEdit, JsonWords
 
     state = _subfeed(here)
     if state is None:
@@ -128,8 +128,15 @@ def _append(desk: Desk, here: Here) -> None:
     desk.app.push_screen(
         JsonEdit(
             f"Append to {feed_title(state)}",
-            subfeed=_name_to_type(state),
-            takes="Append",
+            line=_name_to_type(state),
+            words=JsonWords(
+                about="a JSON object; signed and appended, it cannot be taken back. The subfeed that it goes to:",
+                takes="Append",
+                line="Subfeed or message",
+                no_line="the subfeed has no name",
+                good="a message",
+                too_long="append a file by the command line",
+            ),
             admit=admit,
         ),
         go_on,

@@ -26,6 +26,9 @@ _ABOUT: Final = {
     PaneName.FEEDS: "Feeds: signed logs, to which only their owner appends. A feed is made of subfeeds, each a row here; "
     "Enter goes to its messages. Own ones are told to whoever listens; others' are followed, each message verified. The "
     "lag is what is elsewhere and not here yet.",
+    PaneName.TASKS: "Tasks: functions that nodes compute for each other, and below them the tasks that were requested. A "
+    "pure calculation is taken from the bucket if its result is there; a query is asked afresh; an action changes "
+    "something there. What this node offers stands in config.toml.",
     PaneName.LOG: "Log: what the node and its libraries say, newest at the bottom. Moving up holds the list still; End "
     "follows again. The option --debug brings more.",
 }

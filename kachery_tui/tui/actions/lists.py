@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kachery_tui.tui.panes.pane import Pane
 
 
-_MARKABLE: Final = frozenset({PaneName.REQUESTS, PaneName.CACHE, PaneName.FEEDS})
+_MARKABLE: Final = frozenset({PaneName.REQUESTS, PaneName.CACHE, PaneName.FEEDS, PaneName.TASKS})
 
 
 def _filter(desk: Desk, _here: Here) -> None:

@@ -8,6 +8,7 @@ from kachery_tui.node.activity import StreamMessage
 from kachery_tui.node.feeds.states import SubfeedState
 from kachery_tui.node.ledger import Request
 from kachery_tui.node.log import LogLine
+from kachery_tui.node.tasks.offers import Offer
 from kachery_tui.node.values import BucketFile, Entry, TrashedFile
 from kachery_tui.tui.actions import channels, feeds, streams, why
 from kachery_tui.tui.actions.action import AVAILABLE, Action
@@ -28,7 +29,7 @@ def _open(desk: Desk, here: Here) -> None:
     match here.selection:
         case ChannelRow() as row:
             channels.open_row(desk, row)
-        case Lane() | SubfeedState():
+        case Lane() | SubfeedState() | Offer():
             desk.pane.enter_messages()
         case Request() as row:
             open_request(desk, row)
@@ -59,6 +60,8 @@ def _open_label(here: Here) -> str:
     match here.selection:
         case ChannelRow() as row:
             return channels.open_label(here, row)
+        case Offer():
+            return "Its tasks"
         case Lane() | SubfeedState():
             return "Messages"
         case StreamMessage() | FeedMessage():

@@ -16,6 +16,7 @@ from kachery_tui.protocol.uris import FileUri, SubfeedKey
 from kachery_tui.tui import present
 from kachery_tui.tui.actions.action import AVAILABLE, EVERYWHERE, Action, Group
 from kachery_tui.tui.actions.following import feed_uri_problem, follow, is_feed_uri
+from kachery_tui.tui.actions.tasks import ask_for_task
 from kachery_tui.tui.describe.feeds import serving
 from kachery_tui.tui.describe.request_story import story_lines
 from kachery_tui.tui.dialogs.ask import Ask
@@ -87,6 +88,9 @@ def open_request(desk: Desk, row: Request) -> None:
 
 
 def _request(desk: Desk, here: Here) -> None:
+    if here.pane is PaneName.TASKS:
+        ask_for_task(desk, here)
+        return
     wanted = [item for item in here.targets if isinstance(item, BucketFile)]
     if not wanted:
         ask_for_uri(desk)
@@ -105,6 +109,8 @@ def _request_unavailable(here: Here) -> str:
 
 
 def _request_label(here: Here) -> str:
+    if here.pane is PaneName.TASKS:
+        return "Request task"
     return "Load" if isinstance(here.selection, BucketFile) else "Request"
 
 
@@ -301,7 +307,7 @@ def _retry_label(here: Here) -> str:
 
 ACTIONS: Final = (
     Action(
-        "request", "r", "Request", "Ask for a file or follow a feed by its URI; in a bucket, load a file", _request,
+        "request", "r", "Request", "Ask for a file or feed by its URI, or for a task; in a bucket, load a file", _request,
         _request_unavailable, Group.REQUESTS, changes=True, needs_node=True, label_here=_request_label,
     ),
     Action(

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 from kachery_tui.node.activity import StreamMessage
 from kachery_tui.node.feeds.states import SubfeedState
 from kachery_tui.node.ledger import Request
+from kachery_tui.node.tasks.offers import Offer
 from kachery_tui.node.values import Entry
 from kachery_tui.node.why import (
     Link,
     Mark,
     why_entry,
+    why_function,
     why_message,
     why_request,
     why_role,
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
     Links = Sequence[Link]
 
-_EXPLAINED: Final = (ChannelRow, Lane, StreamMessage, Request, Entry, SubfeedState, FeedMessage)
+_EXPLAINED: Final = (ChannelRow, Lane, StreamMessage, Request, Entry, SubfeedState, FeedMessage, Offer)
 
 
 def _why(desk: Desk, here: Here) -> None:
@@ -61,6 +63,9 @@ def _why(desk: Desk, here: Here) -> None:
             if on is not None:
                 title = "Why this message had the effect that it had"
                 _view(desk, here, title, lambda: why_message(node, channel, on, message))
+        case Offer() as offer:
+            title = f"Why {offer.function_id} is offered, or not"
+            _view(desk, here, title, lambda: why_function(node, offer))
         case Entry() as entry:
             desk.run_work(_why_entry(desk, here, entry), "screen: say why a file is here")
 

@@ -30,6 +30,7 @@ def story_lines(row: Request, label_of: LabelOf, now: float, width: int) -> Iter
     if row.failure is not None:
         yield BLANK_LINE
         yield from failure_lines(row.failure)
+    yield from words_of(row).said(row)
     yield BLANK_LINE
     yield from _bytes(row, width)
     yield from _steps(row, now)
@@ -66,15 +67,18 @@ def _who(row: Request, label_of: LabelOf) -> Iterator[Line]:
 def _bytes(row: Request, width: int) -> Iterator[Line]:
     head, said = words_of(row).progress(row)
     yield headed(head, (Cell(said),))
-    if row.size and bytes_parts(row):
+    measures = words_of(row).measures_bytes
+    if measures and row.size and bytes_parts(row):
         yield headed("", (*bar(row, max(width - 12, 1)), Cell(f" {percent(row)}")))
-    for count, words, glyph, tone in bytes_parts(row):
+    for count, words, glyph, tone in bytes_parts(row) if measures else ():
         share = present.percent(count, row.size)
         yield headed("", (Cell(f"{glyph} ", tone), Cell(f"{words:<14}{present.size(count):>7} {share:>6}")))
     if row.ended is not None:
         average = row.done / max(row.ended - row.started, 0.001)
         speed = (
-            f", {present.byte_rate(average)} all in all" if row.done and row.subject.ends_by_itself else ""
+            f", {present.byte_rate(average)} all in all"
+            if measures and row.done and row.subject.ends_by_itself
+            else ""
         )
         took = row.subject.took
         yield headed("", (Cell(f"{took} {present.duration(row.ended - row.started)}{speed}", Tone.MUTED),))

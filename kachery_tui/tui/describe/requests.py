@@ -29,7 +29,8 @@ def request_cells(row: Request, label_of: LabelOf, now: float, *, roomy: bool = 
 
     The bar of a request that has ended stands there only where there is room for it and for names, too.
     """
-    shows_bar = bool(row.size) and bool(bytes_parts(row)) and (row.is_active or roomy)
+    has_bytes = words_of(row).measures_bytes and bool(row.size) and bool(bytes_parts(row))
+    shows_bar = has_bytes and (row.is_active or roomy)
     rate = row.rate()
     return (
         Cell(str(row.number), Tone.MUTED),
@@ -111,7 +112,7 @@ def bar(row: Request, width: int) -> Line:
 
 def bytes_line(row: Request) -> Line:
     """Where the bytes came from, with rate and time left, or how long it took; nothing before any are known of."""
-    parts = bytes_parts(row)
+    parts = bytes_parts(row) if words_of(row).measures_bytes else []
     if row.size is None and not parts:
         return ()
     line: list[Line] = []

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import ClassVar
 
 from kachery_tui.node.ledger import Request
 from kachery_tui.tui.cells import Line
@@ -9,6 +10,9 @@ from kachery_tui.tui.cells import Line
 
 class SubjectWords(ABC):
     """The words of one kind."""
+
+    measures_bytes: ClassVar[bool] = True
+    """Whether its bytes say how far it is: only then are there bars and shares of them."""
 
     @abstractmethod
     def amount(self, row: Request) -> str:
@@ -21,6 +25,10 @@ class SubjectWords(ABC):
     @abstractmethod
     def progress(self, row: Request) -> tuple[str, str]:
         """How far it is in full, with the word that heads it."""
+
+    def said(self, row: Request) -> Iterator[Line]:
+        """What it says, in full."""
+        yield from ()
 
     def parts_line(self, row: Request, width: int) -> Iterator[Line]:
         """The parts that it travels in, in one line if it has any."""

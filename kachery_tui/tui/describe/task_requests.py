@@ -1,14 +1,26 @@
 """What is said of a request of a task."""
 
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import ClassVar, Final
+
 from kachery_tui.node.ledger import Origin, Request
 from kachery_tui.node.steps import Side, Step
 from kachery_tui.node.tasks.subject import TaskSubject
+from kachery_tui.protocol.canonical import parse_json
 from kachery_tui.tui import present
+from kachery_tui.tui.cells import BLANK, Cell, Line, Tone, headed
+from kachery_tui.tui.describe.json_text import laid_out
 from kachery_tui.tui.describe.subjects import SubjectWords
+
+LARGEST_LAID_OUT: Final = 200_000
+"""Characters of JSON that are read for the screen, in the loop."""
 
 
 class TaskWords(SubjectWords):
     """A task has a result, whose size says little: what counts is whether it was computed or there already."""
+
+    measures_bytes: ClassVar[bool] = False
 
     def amount(self, row: Request) -> str:
         """Whether the result was there already, or had to be computed."""
@@ -26,6 +38,23 @@ class TaskWords(SubjectWords):
             return "result", "none yet" if row.is_active else "none"
         how = hit_or_miss(row)
         return "result", f"{row.size:,} B{', ' + how if how else ''}"
+
+    def said(self, row: Request) -> Iterator[Line]:
+        """Arguments and result, laid out."""
+        task = TaskSubject.of(row)
+        for head, text in (("arguments", task.kwargs), ("result", task.result)):
+            if text is not None:
+                yield (BLANK,)
+                yield headed(head, ())
+                yield from _laid_out(text)
+
+
+@lru_cache(maxsize=8)
+def _laid_out(text: str) -> tuple[Line, ...]:
+    """JSON text in lines; kept, since a live view asks for it again and again."""
+    if len(text) > LARGEST_LAID_OUT:
+        return ((Cell(f"{present.size(len(text))}: too much to be laid out here", Tone.MUTED),),)
+    return tuple(laid_out(parse_json(text)))
 
 
 def hit_or_miss(row: Request) -> str:

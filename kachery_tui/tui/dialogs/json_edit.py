@@ -1,8 +1,9 @@
-"""A message to be written: JSON over several lines, judged as it is typed, and the subfeed that it goes to."""
+"""A JSON object to be written over several lines, judged as it is typed, and in a line above it where it goes."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import events
@@ -37,6 +38,24 @@ LEAST, MOST = 3, 16
 _TAB: Final = " " * 4
 
 
+@dataclass(frozen=True, slots=True)
+class JsonWords:
+    """What an editor says: of what is written there, and of the line above it."""
+
+    about: str
+    """What is written, and what the line above it is for."""
+    takes: str
+    """What the key is called that takes it."""
+    line: str
+    """What the line above holds, in a word."""
+    no_line: str
+    """What is wrong where it is empty."""
+    good: str
+    """What is written there, once nothing is wrong with it."""
+    too_long: str
+    """Where what is too long for the editor goes instead."""
+
+
 class JsonArea(TypedArea):
     """An editor in which everything shows: of what is pasted, characters that a terminal would not show become escapes,
     which mean the same in JSON."""
@@ -49,7 +68,7 @@ class JsonArea(TypedArea):
 
 
 class JsonEdit(Popup[bool]):
-    """Asks for a JSON object and the name of a subfeed.
+    """Asks for a JSON object and, in a line above it, where it goes.
 
     `admit` gets both once they are entered, may take its time, and says why they are not taken; while something is wrong
     the editor stays open, with what was typed. What it closes with says whether they were taken.
@@ -70,36 +89,42 @@ class JsonEdit(Popup[bool]):
     """
 
     def __init__(
-        self, title: str, *, subfeed: str, takes: str, admit: Callable[[str, JsonObject], Awaitable[str]]
+        self,
+        title: str,
+        *,
+        line: str,
+        words: JsonWords,
+        admit: Callable[[str, JsonObject], Awaitable[str]],
+        text: str = "",
     ) -> None:
         super().__init__()
         self._heading = title
-        self._subfeed = subfeed
-        self._takes = takes
+        self._line = line
+        self._text = text
+        self._words = words
         self._admit = admit
         self._gives_up = False
         self._is_taking = False
 
     def contents(self) -> Iterator[Widget]:
-        """Title, subfeed, editor, verdict."""
+        """Title, line, editor, verdict."""
         yield CellText(id="about")
-        yield TypedInput(self._subfeed, compact=True, select_on_focus=False)
-        yield JsonArea(placeholder='{"key": 1.5}', highlight_cursor_line=False)
+        yield TypedInput(self._line, compact=True, select_on_focus=False)
+        yield JsonArea(self._text, placeholder='{"key": 1.5}', highlight_cursor_line=False)
         yield CellText(id="verdict")
 
     def on_mount(self) -> None:
-        """Show the words, and begin in the editor."""
-        about = "a JSON object; signed and appended, it cannot be taken back. The subfeed that it goes to:"
+        """Show the words, and begin in the editor, or in the line if that is empty."""
         self.query_one("#about", CellText).show(
-            ((Cell(self._heading, Tone.STRONG),), (Cell(about, Tone.MUTED),))
+            ((Cell(self._heading, Tone.STRONG),), (Cell(self._words.about, Tone.MUTED),))
         )
         self.query_one(Input).cursor_blink = False
         self._area.cursor_blink = False
         self.offer(
-            key_hint("Ctrl+O", self._takes), key_hint("Tab", "Subfeed or message"), key_hint("Esc", "Close")
+            key_hint("Ctrl+O", self._words.takes), key_hint("Tab", self._words.line), key_hint("Esc", "Close")
         )
         self._judge()
-        self._area.focus()
+        (self._area if self._line else self.query_one(Input)).focus()
 
     def on_resize(self) -> None:
         """Leave room for the rest."""
@@ -112,12 +137,10 @@ class JsonEdit(Popup[bool]):
     @property
     def _problem(self) -> str:
         if not self.query_one(Input).value.strip():
-            return "the subfeed has no name"
+            return self._words.no_line
         text = self._area.text
         if len(text) > LONGEST:
-            return (
-                f"{len(text):,} characters, and {LONGEST:,} can be typed: append a file by the command line"
-            )
+            return f"{len(text):,} characters, and {LONGEST:,} can be typed: {self._words.too_long}"
         return object_problem(text)
 
     def on_text_area_changed(self) -> None:
@@ -129,7 +152,7 @@ class JsonEdit(Popup[bool]):
         self._judge()
 
     def on_input_submitted(self) -> None:
-        """Go on from the subfeed to the message."""
+        """Go on from the line to the editor."""
         self._area.focus()
 
     def _judge(self) -> None:
@@ -139,7 +162,7 @@ class JsonEdit(Popup[bool]):
         elif problem := self._problem:
             self._say((Cell(f"✗ {problem}", Tone.BAD),))
         else:
-            self._say((Cell("✓ a message", Tone.GOOD),))
+            self._say((Cell(f"✓ {self._words.good}", Tone.GOOD),))
 
     def _say(self, line: Line) -> None:
         self.query_one("#verdict", CellText).show((line,) if line else ())
@@ -154,9 +177,9 @@ class JsonEdit(Popup[bool]):
             self._is_taking = True
             self.run_worker(self._take(self.query_one(Input).value.strip(), self._area.text), exclusive=True)
 
-    async def _take(self, subfeed: str, text: str) -> None:
+    async def _take(self, line: str, text: str) -> None:
         try:
-            problem = await self._admit(subfeed, json.loads(text))
+            problem = await self._admit(line, json.loads(text))
         finally:
             self._is_taking = False
         if problem:

@@ -31,7 +31,7 @@ from kachery_tui.tui.panes.feed_rows import (
     subfeeds,
 )
 from kachery_tui.tui.panes.pane import tick
-from kachery_tui.tui.panes.two_lists import BUSY_PAUSE, BUSY_RATE, TwoListPane
+from kachery_tui.tui.panes.two_lists import BUSY_PAUSE, BUSY_RATE, MessagesPane
 from kachery_tui.tui.widgets.cell_line import CellLine
 from kachery_tui.tui.widgets.row_list import ListedRows, RowList, Rows
 from kachery_tui.tui.widgets.tail_list import TailList
@@ -55,7 +55,7 @@ LEAST_LIST: Final = 5
 """Lines of that list at the least: its titles and some rows."""
 
 
-class FeedsPane(TwoListPane):
+class FeedsPane(MessagesPane):
     """The subfeeds above, the chosen one's messages below or, where room is short, in their place.
 
     There are two filters, one of subfeeds and one of messages: that of the list in which the person is, or was last.
@@ -63,7 +63,7 @@ class FeedsPane(TwoListPane):
 
     NAME: ClassVar[PaneName] = PaneName.FEEDS
     UPPER: ClassVar[str] = "feeds"
-    MESSAGES: ClassVar[str] = "feed-messages"
+    LOWER: ClassVar[str] = "feed-messages"
     FIELDS: ClassVar[Mapping[str, FieldKind]] = SUBFEED_FIELDS
     SORTS: ClassVar[tuple[str, ...]] = tuple(ORDERS)
     FAILURES: ClassVar[str] = "fault"
@@ -81,7 +81,7 @@ class FeedsPane(TwoListPane):
         yield RowList(COLUMNS, empty=EMPTY, id=self.UPPER)
         yield CellLine(id="standing", classes="about")
         yield CellLine(id="uri", classes="about")
-        yield TailList(message_columns(0), id=self.MESSAGES)
+        yield TailList(message_columns(0), id=self.LOWER)
 
     @property
     def feeds(self) -> RowList:

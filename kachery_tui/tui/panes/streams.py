@@ -23,7 +23,7 @@ from kachery_tui.tui.describe.streams import (
 from kachery_tui.tui.here import Lane, PaneName
 from kachery_tui.tui.panes.heard import MergedRows, Placed, Sieve
 from kachery_tui.tui.panes.pane import tick
-from kachery_tui.tui.panes.two_lists import BUSY_PAUSE, BUSY_RATE, TwoListPane
+from kachery_tui.tui.panes.two_lists import BUSY_PAUSE, BUSY_RATE, MessagesPane
 from kachery_tui.tui.widgets.cell_line import CellLine
 from kachery_tui.tui.widgets.columns import Column
 from kachery_tui.tui.widgets.row_list import NO_ROWS, ListedRows, RowList
@@ -100,12 +100,12 @@ def message_columns(width: int, *, one_stream: bool) -> tuple[Column, ...]:
     )
 
 
-class StreamsPane(TwoListPane):
+class StreamsPane(MessagesPane):
     """The chosen channel's streams above, the chosen stream's messages below or, where room is short, in their place."""
 
     NAME: ClassVar[PaneName] = PaneName.STREAMS
     UPPER: ClassVar[str] = "lanes"
-    MESSAGES: ClassVar[str] = "messages"
+    LOWER: ClassVar[str] = "messages"
     FIELDS = MESSAGE_FIELDS
     FAILURES: ClassVar[str] = FAULTS
 
@@ -118,7 +118,7 @@ class StreamsPane(TwoListPane):
         )
         yield CellLine(id="rights", classes="about")
         yield CellLine(id="there", classes="about")
-        yield TailList(message_columns(0, one_stream=False), id=self.MESSAGES)
+        yield TailList(message_columns(0, one_stream=False), id=self.LOWER)
 
     @property
     def lanes(self) -> RowList:

@@ -1,4 +1,4 @@
-"""A pane of two lists: one above, and the messages of the row that is chosen there below it, or in its place."""
+"""A pane of two lists: one above, and what belongs to the row that is chosen there below it, or in its place."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from kachery_tui.tui.widgets.tail_list import TailList
 if TYPE_CHECKING:
     from textual import events
 
-ROOM_FOR_MESSAGES: Final = 16
-"""Lines that the pane needs before messages show under the list; with fewer, Enter shows them in its place."""
+ROOM_FOR_BOTH: Final = 16
+"""Lines that the pane needs before the lower list shows under the upper; with fewer, Enter shows it in its place."""
 
 ROOM_FOR_ABOUT: Final = 10
 """Lines that the pane needs before the chosen row is told of under the list."""
@@ -28,12 +28,12 @@ BUSY_PAUSE: Final = 1.0 if OVER_SSH else 0.25
 
 
 class TwoListPane(Pane):
-    """The upper list, lines of the class `about` on its chosen row, and the messages of that row."""
+    """The upper list, lines of the class `about` on its chosen row, and the lower list."""
 
     UPPER: ClassVar[str]
     """The id of the upper list."""
-    MESSAGES: ClassVar[str]
-    """The id of the list of messages."""
+    LOWER: ClassVar[str]
+    """The id of the lower list."""
 
     DEFAULT_CSS = """
     TwoListPane {
@@ -42,7 +42,7 @@ class TwoListPane(Pane):
     """
 
     _reading = False
-    """Whether the person is, or was last, among the messages rather than in the upper list."""
+    """Whether the person is, or was last, in the lower list rather than in the upper."""
 
     @abstractmethod
     def upper_height(self, height: int) -> int:
@@ -54,19 +54,19 @@ class TwoListPane(Pane):
         return self.query_one(f"#{self.UPPER}", RowList)
 
     @property
-    def messages(self) -> TailList:
-        """The list of messages."""
-        return self.query_one(f"#{self.MESSAGES}", TailList)
+    def lower(self) -> RowList:
+        """The lower list."""
+        return self.query_one(f"#{self.LOWER}", RowList)
 
     @property
     def is_short(self) -> bool:
         """Whether there is room for one of the lists, not both."""
-        return self.size.height < ROOM_FOR_MESSAGES
+        return self.size.height < ROOM_FOR_BOTH
 
     @property
     def focus_target(self) -> RowList:
         """Where the person was last."""
-        return self.messages if self._reading else self.upper
+        return self.lower if self._reading else self.upper
 
     def on_mount(self) -> None:
         """Begin with the upper list."""
@@ -81,20 +81,20 @@ class TwoListPane(Pane):
         """Decide what shows. Done directly, not by classes, so that focus can follow at once."""
         height, is_short = self.size.height, self.is_short
         self.upper.display = not (is_short and self._reading)
-        self.messages.display = self._reading or not is_short
+        self.lower.display = self._reading or not is_short
         for about in self.query(".about").results(CellLine):
             about.display = height >= ROOM_FOR_ABOUT and self.upper.display
         self.upper.styles.height = "1fr" if is_short else self.upper_height(height)
         self.look_again()
 
     def enter_messages(self) -> None:
-        """Go from the upper list to the messages; there is always room for them."""
+        """Go from the upper list to the lower one; there is always room for it."""
         self.read(True)
-        self.messages.focus()
+        self.lower.focus()
 
     def step_back(self) -> bool:
-        """Go from the messages to the upper list."""
-        if not self.messages.has_focus:
+        """Go from the lower list to the upper one."""
+        if not self.lower.has_focus:
             return False
         self.read(False)
         self.upper.focus()
@@ -102,11 +102,11 @@ class TwoListPane(Pane):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """The person went to one of the lists, by key or by mouse."""
-        if event.widget in (self.upper, self.messages):
-            self.read(event.widget is self.messages)
+        if event.widget in (self.upper, self.lower):
+            self.read(event.widget is self.lower)
 
     def read(self, reading: bool) -> None:
-        """Show what goes with being among the messages, or in the upper list."""
+        """Show what goes with being in the lower list, or in the upper one."""
         if reading != self._reading:
             self._reading = reading
             self.turned()
@@ -114,3 +114,12 @@ class TwoListPane(Pane):
 
     def turned(self) -> None:
         """The person went from one list to the other."""
+
+
+class MessagesPane(TwoListPane):
+    """One whose lower list has the messages of the row that is chosen above."""
+
+    @property
+    def messages(self) -> TailList:
+        """The list of messages."""
+        return self.query_one(f"#{self.LOWER}", TailList)
