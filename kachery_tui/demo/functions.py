@@ -16,7 +16,7 @@ _STEP: Final = 256
 
 
 def spike_counts(uri: str, threshold: int = -32_500, channels: int = 16) -> dict[str, Any]:
-    """How often each channel of a recording falls below `threshold`, a negative number, and how often that is a second.
+    """How often each channel of a recording falls below `threshold`, a negative number.
 
     The recording is a `.npy` file of little-endian 16-bit samples, one column a channel.
     """
@@ -38,9 +38,9 @@ def spike_counts(uri: str, threshold: int = -32_500, channels: int = 16) -> dict
         "recording": path.name,
         "seconds": round(seconds, 2),
         "threshold": threshold // _STEP * _STEP,
-        "spikes": counts,
-        "perSecond": [round(count / seconds, 2) for count in counts],
         "busiest": counts.index(max(counts)),
+        "meanPerSecond": round(sum(counts) / channels / seconds, 2),
+        "spikes": counts,
     }
 
 

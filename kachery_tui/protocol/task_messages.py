@@ -8,6 +8,7 @@ from kachery_tui.protocol.canonical import JsonObject, JsonValue
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.members import Members, is_id, is_object
 from kachery_tui.protocol.roles import Stream, is_channel_name
+from kachery_tui.words import count
 
 
 class TaskFunctionType(StrEnum):
@@ -190,7 +191,7 @@ class ReportRegisteredTaskFunctions:
 
     def summary(self) -> str:
         """What it says in a few words; parts that came from a peer are not cleaned for a terminal."""
-        return f"{len(self.registered_task_functions)} functions"
+        return count(len(self.registered_task_functions), "function")
 
     @classmethod
     def read(cls, value: JsonValue) -> Self:

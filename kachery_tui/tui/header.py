@@ -13,7 +13,7 @@ from kachery_tui.tui.cells import Cell, Line, Tone, joined, width_of
 from kachery_tui.tui.here import PaneName
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from kachery_tui.node.node import Node
     from kachery_tui.node.values import Totals
@@ -124,25 +124,36 @@ def _channels(node: Node, *, worded: bool) -> Line:
     return joined(parts)
 
 
-def tabs_line(node: Node, current: PaneName, key_of: Callable[[str], str]) -> Line:
+def tabs_line(node: Node, current: PaneName, key_of: Callable[[str], str], width: int) -> Line:
     """The panes and their keys, for when only one of them is on the screen."""
-    return joined((tuple(_tab(node, key_of(f"pane-{name}"), name, current)) for name in PaneName), "")
+    return joined((cells for _, cells in _tabs(node, current, key_of, width)), "")
 
 
-def tab_at(node: Node, current: PaneName, key_of: Callable[[str], str], x: int) -> PaneName | None:
+def tab_at(
+    node: Node, current: PaneName, key_of: Callable[[str], str], width: int, x: int
+) -> PaneName | None:
     """The pane whose tab stands at column `x` of the line."""
     end = 0
-    for name in PaneName:
-        end += width_of(_tab(node, key_of(f"pane-{name}"), name, current))
+    for name, cells in _tabs(node, current, key_of, width):
+        end += width_of(cells)
         if x < end:
             return name
     return None
 
 
-def _tab(node: Node, key: str, name: PaneName, current: PaneName) -> Iterable[Cell]:
+def _tabs(
+    node: Node, current: PaneName, key_of: Callable[[str], str], width: int
+) -> list[tuple[PaneName, Line]]:
+    """Each pane's tab; where there is no room for all names, only the current one has its."""
+    for named in (True, False):
+        tabs = [(name, _tab(node, key_of(f"pane-{name}"), name, current, named=named)) for name in PaneName]
+        if sum(width_of(cells) for _, cells in tabs) <= width:
+            break
+    return tabs
+
+
+def _tab(node: Node, key: str, name: PaneName, current: PaneName, *, named: bool) -> Line:
     mark = f"({n}!)" if name is PaneName.REQUESTS and (n := waiting(node)) else ""
-    text = f"{key} {name.capitalize()}{mark}"
-    if name is current:
-        yield Cell(f"▶{text} ", Tone.STRONG)
-    else:
-        yield Cell(f" {text} ", Tone.MUTED)
+    is_current = name is current
+    text = f"{key} {name.capitalize()}{mark}" if named or is_current else f"{key}{mark}"
+    return (Cell(f"▶{text} ", Tone.STRONG) if is_current else Cell(f" {text} ", Tone.MUTED),)

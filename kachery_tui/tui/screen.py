@@ -195,8 +195,8 @@ class MainScreen(Desk):
         self.query_one("#too-small").display = small
         self.query_one("#body").display = not small
         if small:
-            least = f"{LEAST_WIDTH}×{LEAST_HEIGHT}"
-            words = (f"{width}×{height} is too small: {least} at least.", "The node goes on.")
+            size = f"{width}×{height} is too small: {LEAST_WIDTH}×{LEAST_HEIGHT} at least."
+            words = (size, "The node goes on.")
             self.query_one("#too-small", CellLines).show(tuple((Cell(word, Tone.WARN),) for word in words))
             return
         layout = arrange(width, height, self._current, zoomed=self._zoomed)
@@ -204,9 +204,8 @@ class MainScreen(Desk):
             pane.display = name in layout.shares
             pane.styles.height = f"{layout.shares.get(name, 1)}fr"
             pane.mark_current(name is self._current, self.now)
-        in_left = self._current in LEFT
-        self.query_one("#left").display = layout.several or in_left
-        self.query_one("#right").display = layout.several or not in_left
+        self.query_one("#left").display = layout.several or self._current in LEFT
+        self.query_one("#right").display = layout.several or self._current not in LEFT
         self.query_one("#gap").display = layout.several
         self.query_one("#tabs").display = not layout.several
 
@@ -253,7 +252,8 @@ class MainScreen(Desk):
         if self._leaving:
             return
         self.program.set_terminal_title(title(self.node))
-        self.query_one("#tabs", CellLine).show(tabs_line(self.node, self._current, self._keymap.key_of))
+        tabs = self.query_one("#tabs", CellLine)
+        tabs.show(tabs_line(self.node, self._current, self._keymap.key_of, self.size.width))
         self._node_notices.update(now)
         self.query_one("#trouble", Banner).tell(self.notices.line)
         self.query_one("#tour", Banner).tell(self.tour.line(self._keymap.key_of))
@@ -380,7 +380,7 @@ class MainScreen(Desk):
     def on_click(self, event: events.Click) -> None:
         """A tab or a pane's title was clicked."""
         if event.widget is self.query_one("#tabs"):
-            if name := tab_at(self.node, self._current, self._keymap.key_of, event.x):
+            if name := tab_at(self.node, self._current, self._keymap.key_of, self.size.width, event.x):
                 self.go(name)
             return
         clicked = event.widget.ancestors_with_self if event.widget is not None else ()
