@@ -1,7 +1,8 @@
 """Blocking work that a coroutine waits for and can cut short.
 
-A transfer runs in a thread of its own: a blocking read into a large buffer costs a third of what asyncio's small
-pieces cost per byte. The threads are daemons, so that a server which never answers cannot hold up leaving the program.
+A transfer runs in a thread that it has for itself: a blocking read into a large buffer costs a third of what asyncio's
+small pieces cost per byte. The threads are daemons, so that a server which never answers cannot hold up leaving the
+program, and are used again: who starts one waits until it runs, which on a busy machine is a long time for an event loop.
 """
 
 import asyncio
@@ -10,9 +11,13 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
+
+IDLE_SECONDS: Final = 30.0
+"""Seconds after which a thread ends that has had nothing to do."""
 
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 """`struct linger`: on, and no time for what is unsent."""
@@ -72,6 +77,42 @@ class Job:
         return self._calling
 
 
+class _Threads:
+    """Threads for work of any length: one that has nothing to do takes what comes next, else a new one is started."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._idle = 0
+
+    def run(self, work: Callable[[], None]) -> None:
+        """Have `work` done, which must not raise."""
+        with self._lock:
+            self._waiting.put(work)
+            is_taken = self._idle > 0
+            self._idle -= is_taken
+        if not is_taken:
+            threading.Thread(target=self._serve, name="transfer", daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                work = self._waiting.get(timeout=IDLE_SECONDS)
+            except Empty:
+                with self._lock:
+                    if self._waiting.empty():
+                        self._idle -= 1
+                        return
+                continue
+            work()
+            del work
+            with self._lock:
+                self._idle += 1
+
+
+_threads: Final = _Threads()
+
+
 async def run_job(work: Callable[[Job], T]) -> T:
     """Run `work` in a thread and wait for it. Cancelling closes its socket and returns once no callback runs."""
     job = Job()
@@ -95,7 +136,7 @@ async def run_job(work: Callable[[Job], T]) -> T:
             post(future.set_result, result)
 
     future.add_done_callback(lambda done: done.cancelled() or done.exception())
-    threading.Thread(target=thread, name="transfer", daemon=True).start()
+    _threads.run(thread)
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:

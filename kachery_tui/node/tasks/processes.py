@@ -40,6 +40,9 @@ LOGGED_LINES: Final = 200
 LOGGED_LINE: Final = 500
 """Characters of one of them."""
 
+NICE: Final = 10
+"""The priority of a function's processes: the node and its screen come first."""
+
 _READ: Final = 1 << 16
 _SLACK: Final = 100_000
 """Bytes that a reply may have beside the result."""
@@ -238,7 +241,7 @@ class Process:
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or str(error)
             raise TaskFailed(f"{command[0]} cannot be started", why, "Mend `command`, or `path`") from None
-        _limit_memory(process.pid, config.memory)
+        _hold_back(process.pid, config.memory)
         return cls(process, config.function_id)
 
     @property
@@ -341,9 +344,13 @@ def make_runner(config: TaskConfig, folder: Path, environment: Mapping[str, str]
     return (FunctionRunner if config.function else CommandRunner)(config, folder, environment)
 
 
-def _limit_memory(pid: int, most: int) -> None:
-    """Have the kernel refuse a process more memory than is allowed, where that can be asked for from outside."""
+def _hold_back(pid: int, most: int) -> None:
+    """Have a process come after the node's own work, and the kernel refuse it more memory than is allowed, where that can
+    be asked for from outside."""
     import resource
+
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, NICE)
 
     if hasattr(resource, "prlimit"):
         with suppress(OSError, ValueError):
