@@ -104,8 +104,10 @@ class _Threads:
                         self._idle -= 1
                         return
                 continue
+            threading.current_thread().name = "transfer"
             work()
             del work
+            threading.current_thread().name = "transfer, idle"
             with self._lock:
                 self._idle += 1
 

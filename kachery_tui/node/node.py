@@ -220,10 +220,8 @@ class Node:
         )
 
     def _deliver(self, membership: Membership, envelope: Envelope, message: int) -> None:
-        """Hand a verified message to the exchange of its kind. Kinds without one are shown, and answered by nobody."""
-        exchange = self._exchanges.get(envelope.body.STREAM.kind)
-        if exchange is not None:
-            exchange.hear(membership, envelope, message)
+        """Hand a verified message to the exchange of its kind."""
+        self._exchanges[envelope.body.STREAM.kind].hear(membership, envelope, message)
 
     def answer(self, row: Request, *, yes: bool) -> None:
         """Answer a request of others that waits for a person. Raises `UsageError` where none waits."""

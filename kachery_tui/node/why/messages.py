@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kachery_tui.node.activity import Direction, StreamMessage, Verdict
-from kachery_tui.node.kinds import SUBJECTS
 from kachery_tui.node.why.links import Link, Mark, bad, note, ok, pieces
 from kachery_tui.node.why.roles import not_joined
 from kachery_tui.protocol.envelope import RefusalReason
@@ -110,13 +109,11 @@ def _led_to(node: Node, channel: str, stream: Stream, message: StreamMessage) ->
         return
     if message.direction is Direction.OUT:
         return
-    yield note(_no_effect(node, channel, stream, message.type))
+    yield note(_no_effect(node, channel, message.type))
 
 
-def _no_effect(node: Node, channel: str, stream: Stream, kind: str) -> str:
+def _no_effect(node: Node, channel: str, kind: str) -> str:
     """Why a verified message led to nothing here."""
-    if stream.kind not in SUBJECTS:
-        return f"{stream.kind} are shown and not acted upon"
     if kind in _WISHES:
         role, has_not = _WISHES[kind]
         membership = node.memberships.get(channel)

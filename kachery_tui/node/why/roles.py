@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from kachery_tui.node.kinds import SUBJECTS
 from kachery_tui.node.values import ConnectionState
 from kachery_tui.node.why.links import Link, bad, clip, note, ok, wait
 from kachery_tui.protocol.roles import ROLE_TABLE, Role
@@ -106,8 +105,4 @@ def _meaning(membership: Membership, role: Role) -> Link:
     rights = ROLE_TABLE[role]
     verb = "publishes" if role in membership.in_force else "would publish"
     then = "hears" if role in membership.in_force else "hear"
-    return note(f"with it this node {verb} on {rights.publishes} and {then} {rights.subscribes}{_use(role)}")
-
-
-def _use(role: Role) -> str:
-    return "" if role.kind in SUBJECTS else f" ({role.kind} are shown only)"
+    return note(f"with it this node {verb} on {rights.publishes} and {then} {rights.subscribes}")
