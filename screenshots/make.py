@@ -100,8 +100,13 @@ class Photographer:
         await self.take("feeds")
         await self.press("enter", "p", "enter")
         await self.take("plot")
-        await self.press("escape", "escape")
-        for key, name in (("2", "streams"), ("4", "cache"), ("6", "tasks"), ("7", "log")):
+        await self.press("escape", "escape", "6", "r")
+        await self._pilot.pause(0.5)
+        await self.take("task")
+        await self.press("ctrl+o")
+        await self.until(lambda: any(getattr(row.subject, "result", None) for row in self.mine()))
+        await self.take("tasks")
+        for key, name in (("2", "streams"), ("4", "cache"), ("7", "log")):
             await self.press(key)
             await self.take(name)
         await self.press("4", "b")

@@ -15,6 +15,7 @@ from kachery_tui.node.membership import Membership
 from kachery_tui.node.node import Node
 from kachery_tui.node.steps import Step
 from kachery_tui.node.tasks import providing as providing_module
+from kachery_tui.node.tasks import results as results_module
 from kachery_tui.node.tasks.processes import FunctionRunner, TaskFailed
 from kachery_tui.node.tasks.subject import TaskSubject
 from kachery_tui.protocol.messages import (
@@ -377,3 +378,36 @@ async def test_what_numbers_and_arrays_are_like_becomes_json(
         providing(tmp_path / "ben", lab, python("arrays", kind)),
     ):
         assert await result_of(ana, "arrays", kind) == {"counts": [1, 2]}
+
+
+async def test_no_more_results_are_kept_than_there_is_room_for(
+    tmp_path: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results_module, "MOST_KEPT", 1_500)
+    async with (
+        requesting(tmp_path / "ana", lab) as ana,
+        providing(tmp_path / "ben", lab, python("huge")) as ben,
+    ):
+        rows = [request(ana, "huge", size=600 + number) for number in range(4)]
+        for row in rows:
+            await row.outcome()
+        for node in (ana, ben):
+            kept = [TaskSubject.of(row).result for row in node.ledger]
+            assert 0 < sum(len(text) for text in kept if text) <= 1_500
+        with pytest.raises(KacheryError, match="no longer kept"):
+            await ana.tasks.result(next(row for row in rows if TaskSubject.of(row).result is None))
+        assert await ana.tasks.result(ana.retry(rows[0])) == "x" * 600
+
+
+async def test_calls_whose_arguments_are_long_have_short_names(tmp_path: Path, lab: Path) -> None:
+    async with (
+        requesting(tmp_path / "ana", lab) as ana,
+        providing(tmp_path / "ben", lab, python("echo")) as ben,
+    ):
+        row = request(ana, "echo", a="x" * 40_000)
+        await row.outcome()
+        assert row.name == theirs(ben)[0].name == "echo.1(…)"
+        uri = "sha1://" + "ab" * 20
+        named = request(ana, "echo", a=f"{uri}/spikes.npy?manifest={'cd' * 20}", b=uri, c="sha1://x", d=2)
+        assert named.name == 'echo.1(a=spikes.npy, b=abababab…, c="sha1://x", d=2)'
+        await named.outcome()

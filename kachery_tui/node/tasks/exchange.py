@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import deque
 from contextlib import suppress
 from typing import ClassVar, Final
 
@@ -19,6 +18,7 @@ from kachery_tui.node.tasks.offers import Offers
 from kachery_tui.node.tasks.providing import Asked, TaskProvider
 from kachery_tui.node.tasks.reporting import Reporter
 from kachery_tui.node.tasks.requesting import TaskRequest, check_arguments
+from kachery_tui.node.tasks.results import KeptResults
 from kachery_tui.node.tasks.speaking import Speaker
 from kachery_tui.node.tasks.subject import TaskSubject
 from kachery_tui.protocol.canonical import JsonObject, JsonValue, parse_json
@@ -35,9 +35,6 @@ from kachery_tui.protocol.messages import (
 from kachery_tui.protocol.roles import Kind
 
 _log = logging.getLogger(__name__)
-
-MOST_RESULTS: Final = 50_000_000
-"""Characters of results that are kept in memory; the oldest go first, and are in the bucket still."""
 
 
 NO_MESSAGE: Final = -1
@@ -63,11 +60,11 @@ class TaskExchange(Exchange):
         self.functions = OwnFunctions(config.tasks, config.folder, environment)
         self.offers = Offers()
         speaker = Speaker(self._hear_own)
-        self._provider = TaskProvider(parts, self.functions, speaker)
+        self._kept = KeptResults()
+        self._provider = TaskProvider(parts, self.functions, self._kept, speaker)
         self._asker = TaskAsker(parts.ledger, parts.people, self.offers, speaker)
         self._reporter = Reporter(parts, self.functions, self.offers, speaker)
         self._running: dict[Request, tuple[asyncio.Task[None], TaskRequest]] = {}
-        self._with_results: deque[TaskSubject] = deque()
         self._is_ending = False
 
     def request(
@@ -211,10 +208,8 @@ class TaskExchange(Exchange):
         parts = self._parts
         names = [row.only_channel] if row.only_channel is not None else list(parts.memberships)
         candidates = [parts.memberships[name] for name in names]
-        request = TaskRequest(row, task, candidates, parts, self._asker)
-        working = parts.supervisor.spawn(
-            self._settle(row, task, request), f"request {row.number}: {row.name}"
-        )
+        request = TaskRequest(row, task, candidates, parts, self._asker, self._kept)
+        working = parts.supervisor.spawn(self._settle(row, request), f"request {row.number}: {row.name}")
         self._running[row] = (working, request)
         working.add_done_callback(lambda done: self._has_ended(row, done))
 
@@ -231,11 +226,10 @@ class TaskExchange(Exchange):
         why = broken_off(row.side) if self._is_ending else Cancelled(f"{row.name} was cancelled")
         self._ledger.end(row, Step.CANCELLED, failure=why)
 
-    async def _settle(self, row: Request, task: TaskSubject, request: TaskRequest) -> None:
+    async def _settle(self, row: Request, request: TaskRequest) -> None:
         """Run a request to whatever end, and write that end into its row."""
         try:
             await request.run()
-            self._keep_result(task)
             self._ledger.end(row, Step.DONE)
         except asyncio.CancelledError:
             self._end_cancelled(row)
@@ -252,16 +246,6 @@ class TaskExchange(Exchange):
             )
             self._ledger.end(row, Step.FAILED, failure=defect)
             raise
-
-    def _keep_result(self, task: TaskSubject) -> None:
-        """Keep the newest results, up to their bound."""
-        self._with_results = deque(each for each in self._with_results if each is not task and each.result)
-        self._with_results.append(task)
-        size = sum(len(each.result or "") for each in self._with_results)
-        while size > MOST_RESULTS and len(self._with_results) > 1:
-            oldest = self._with_results.popleft()
-            size -= len(oldest.result or "")
-            oldest.result = None
 
 
 def _beginning(task: TaskSubject) -> Step:

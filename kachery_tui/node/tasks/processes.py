@@ -246,8 +246,15 @@ class Process:
 
     @property
     def is_running(self) -> bool:
-        """Whether it has not ended."""
-        return self._process.returncode is None
+        """Whether it has not ended. The system is asked where it can be: asyncio may not have heard of the end yet."""
+        if self._process.returncode is not None:
+            return False
+        if not hasattr(os, "waitid"):
+            return True
+        try:
+            return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        except ChildProcessError:
+            return False
 
     def start_over(self) -> None:
         """Let the next task have as many lines logged as the last."""

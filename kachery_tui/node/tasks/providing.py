@@ -26,7 +26,7 @@ from kachery_tui.node.parts import Parts
 from kachery_tui.node.steps import Side, Step
 from kachery_tui.node.tasks.functions import OwnFunction, OwnFunctions
 from kachery_tui.node.tasks.processes import Job, TaskFailed
-from kachery_tui.node.tasks.results import BadResult, find_result, put_result
+from kachery_tui.node.tasks.results import BadResult, KeptResults, find_result, put_result
 from kachery_tui.node.tasks.speaking import Speaker
 from kachery_tui.node.tasks.subject import TaskSubject
 from kachery_tui.protocol.messages import RequestTask, TaskFunctionType, TaskStatus, UpdateTaskStatus
@@ -100,11 +100,12 @@ class Run:
 class TaskProvider:
     """Serves what other nodes request, one row a task."""
 
-    def __init__(self, parts: Parts, functions: OwnFunctions, speaker: Speaker) -> None:
+    def __init__(self, parts: Parts, functions: OwnFunctions, kept: KeptResults, speaker: Speaker) -> None:
         self._parts = parts
         self._speaker = speaker
         self._ledger = parts.ledger
         self._functions = functions
+        self._kept = kept
         self._runs: dict[Place, Run] = {}
         self._of_asker: Counter[str] = Counter()
         self._ended: OrderedDict[Place, UpdateTaskStatus] = OrderedDict()
@@ -232,7 +233,7 @@ class TaskProvider:
         return text is not None
 
     def _keep_result(self, run: Run, text: str, origin: Origin) -> None:
-        run.subject.result = text
+        self._kept.keep(run.subject, text)
         run.row.size = len(text)
         self._ledger.count(run.row, len(text), origin)
 

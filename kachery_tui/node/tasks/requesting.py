@@ -12,7 +12,7 @@ from kachery_tui.node.membership import ROLE_PATIENCE, Membership
 from kachery_tui.node.parts import Parts
 from kachery_tui.node.steps import Step
 from kachery_tui.node.tasks.asking import TaskAsker, TaskQuestion
-from kachery_tui.node.tasks.results import BadResult, find_result
+from kachery_tui.node.tasks.results import BadResult, KeptResults, find_result
 from kachery_tui.node.tasks.subject import TaskSubject
 from kachery_tui.protocol.canonical import MAX_SAFE_INTEGER, JsonObject, JsonValue, canonical_json
 from kachery_tui.protocol.errors import ProtocolError
@@ -39,6 +39,7 @@ class TaskRequest:
         candidates: Sequence[Membership],
         parts: Parts,
         asker: TaskAsker,
+        kept: KeptResults,
     ) -> None:
         self._row = row
         self._task = task
@@ -46,6 +47,7 @@ class TaskRequest:
         self._parts = parts
         self._ledger = parts.ledger
         self._asker = asker
+        self._kept = kept
         self._offers = asker.offers
         self._speaker = asker.speaker
         self._question: TaskQuestion | None = None
@@ -135,7 +137,7 @@ class TaskRequest:
         return text is not None
 
     def _keep(self, text: str, origin: Origin) -> None:
-        self._task.result = text
+        self._kept.keep(self._task, text)
         self._row.size = len(text)
         self._parts.downloaded.add(len(text), time.time())
         self._ledger.count(self._row, len(text), origin)

@@ -6,6 +6,7 @@ from typing import Final
 from kachery_tui.errors import KacheryError, TryAgain
 from kachery_tui.node.membership import Membership
 from kachery_tui.node.retries import with_retries
+from kachery_tui.node.tasks.subject import TaskSubject
 from kachery_tui.node.threads import in_thread
 from kachery_tui.protocol.canonical import MAX_JSON_BYTES, parse_json
 from kachery_tui.protocol.errors import ProtocolError
@@ -16,12 +17,34 @@ _log = logging.getLogger(__name__)
 PAUSES: Final = (0.5, 2.0)
 """Seconds between tries at a bucket that fails in a way that may pass."""
 
+MOST_KEPT: Final = 50_000_000
+"""Characters of results that are kept in memory."""
+
 _LONG: Final = 50_000
 """Bytes of JSON that take so long to be read that a thread does it."""
 
 
 class BadResult(KacheryError):
     """What lies in the bucket in the place of a result is none."""
+
+
+class KeptResults:
+    """The newest results in memory, up to `MOST_KEPT`; older ones are in the bucket still."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[TaskSubject, int] = {}
+        self._size = 0
+
+    def keep(self, task: TaskSubject, text: str) -> None:
+        """Keep the result of a task on its subject."""
+        self._size -= self._tasks.pop(task, 0)
+        task.result = text
+        self._tasks[task] = len(text)
+        self._size += len(text)
+        while self._size > MOST_KEPT and len(self._tasks) > 1:
+            oldest = next(iter(self._tasks))
+            self._size -= self._tasks.pop(oldest)
+            oldest.result = None
 
 
 async def find_result(membership: Membership, task_hash: str, *, fresh: bool) -> str | None:

@@ -3,23 +3,33 @@
 import json
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from string import ascii_letters
 from typing import Any, ClassVar, Final, Self
 
 from kachery_tui.node import kept_values as read
 from kachery_tui.node.subject import Subject
-from kachery_tui.protocol.canonical import JsonObject, canonical_json, parse_json
+from kachery_tui.protocol.canonical import JsonObject, JsonValue, canonical_json, parse_json
+from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.hashes import is_sha1
 from kachery_tui.protocol.members import is_id
 from kachery_tui.protocol.messages import TaskFunctionType
 from kachery_tui.protocol.roles import Kind
 from kachery_tui.protocol.tasks import task_hash as hash_of_task
+from kachery_tui.protocol.uris import FileUri
 
 ID_LETTERS: Final = 10
 """Letters of the id of a task that is not a pure calculation (PROTOCOL.md § Tasks)."""
 
 LONGEST_CALL: Final = 80
 """Characters of a call, as a name."""
+
+
+LONGEST_NAMED: Final = 10_000
+"""Characters of arguments that are read for the sake of a name."""
+
+LONGEST_SOUGHT: Final = 2_000
+"""Characters of a call in which a person's word is looked for."""
 
 
 class TaskSubject(Subject):
@@ -35,7 +45,7 @@ class TaskSubject(Subject):
     why_not_pushed: ClassVar[str] = "its result goes into the bucket when it is computed"
     is_kept: ClassVar[bool] = True
 
-    __slots__ = ("function_id", "kwargs", "result", "task_hash", "task_id", "timeout", "type")
+    __slots__ = ("_name", "function_id", "kwargs", "result", "task_hash", "task_id", "timeout", "type")
 
     def __init__(
         self,
@@ -55,6 +65,7 @@ class TaskSubject(Subject):
         self.task_id = task_id or self._new_id()
         self.timeout = timeout
         """Seconds after which it is given up; None to wait as long as there is hope."""
+        self._name = ""
         self.result: str | None = None
         """The result as JSON text, while it is kept here."""
 
@@ -108,11 +119,16 @@ class TaskSubject(Subject):
 
     @property
     def known_name(self) -> str:
-        """The call as it would be written in Python, or its beginning."""
+        """The call as it would be written in Python, with files by their names, or its beginning."""
+        if not self._name:
+            self._name = self._named()
+        return self._name
+
+    def _named(self) -> str:
         try:
-            inside = ", ".join(
-                f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in self.arguments().items()
-            )
+            if len(self.kwargs or "") > LONGEST_NAMED:
+                return f"{self.function_id}(…)"
+            inside = ", ".join(f"{name}={_brief(value)}" for name, value in self.arguments().items())
         except ValueError:
             inside = "…"
         text = f"{self.function_id}({inside})"
@@ -125,8 +141,8 @@ class TaskSubject(Subject):
 
     @property
     def sought(self) -> str:
-        """The call in full."""
-        return self.uri
+        """The beginning of the call."""
+        return self.uri[:LONGEST_SOUGHT]
 
     def start_anew(self) -> None:
         """Forget the result; what is no pure calculation becomes a task of its own."""
@@ -168,3 +184,12 @@ class TaskSubject(Subject):
         if self.is_pure:
             return self.task_hash
         return "".join(secrets.choice(ascii_letters) for _ in range(ID_LETTERS))
+
+
+def _brief(value: JsonValue) -> str:
+    """An argument in a name: a file's URI says little where there is room for little."""
+    if isinstance(value, str) and value.startswith("sha1://"):
+        with suppress(ProtocolError):
+            uri = FileUri.parse(value)
+            return uri.name or f"{uri.sha1[:8]}…"
+    return json.dumps(value, ensure_ascii=False)

@@ -6,10 +6,11 @@ from typing import Final
 from kachery_tui.node.ledger import Request
 from kachery_tui.node.steps import ENDS, Side
 from kachery_tui.tui import present
-from kachery_tui.tui.cells import BLANK, Cell, Line, Tone, fit, headed, joined
+from kachery_tui.tui.cells import BLANK, Cell, Line, Tone, clip, fit, headed, joined
 from kachery_tui.tui.describe import LabelOf
 from kachery_tui.tui.describe.kinds import words_of
 from kachery_tui.tui.describe.requests import (
+    LONGEST_URI,
     bar,
     bytes_parts,
     failure_lines,
@@ -25,7 +26,7 @@ _STEP_WIDTH: Final = 20
 def story_lines(row: Request, label_of: LabelOf, now: float, width: int) -> Iterator[Line]:
     """All of it in lines of `width` cells."""
     yield joined(((present.step(row.step),), (Cell(present.side(row.side)),), _where(row)))
-    yield (Cell(str(row.uri), Tone.STRONG),)
+    yield (Cell(clip(str(row.uri), LONGEST_URI), Tone.STRONG),)
     yield from _who(row, label_of)
     if row.failure is not None:
         yield BLANK_LINE

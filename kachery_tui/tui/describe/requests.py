@@ -7,7 +7,7 @@ from kachery_tui.errors import KacheryError
 from kachery_tui.node.ledger import Ask, Origin, Request
 from kachery_tui.node.steps import ENDS, Side, Step
 from kachery_tui.tui import present
-from kachery_tui.tui.cells import BLANK, HEAD, Cell, Line, Row, Tone, headed, joined, width_of
+from kachery_tui.tui.cells import BLANK, HEAD, Cell, Line, Row, Tone, clip, headed, joined, width_of
 from kachery_tui.tui.describe import LabelOf
 from kachery_tui.tui.describe.kinds import words_of
 
@@ -15,6 +15,9 @@ BAR_WIDTH: Final = 8
 STEPS_A_LINE: Final = 3
 
 BRIEF_LINES: Final = 4
+
+LONGEST_URI: Final = 1_000
+"""Cells of what a request is about; a task's arguments may be as long as a message."""
 
 _THEN: Final = " › "
 _SENT: Final = ("█", Tone.GOOD)
@@ -193,7 +196,7 @@ def _steps(row: Request, now: float) -> Iterator[Line]:
 def request_lines(row: Request, label_of: LabelOf, now: float, width: int) -> Iterator[Line]:
     """What stands under the list, in lines of `width` cells; what matters most comes first."""
     yield joined(((present.step(row.step),), which(row, label_of, now)))
-    yield (Cell(str(row.uri), Tone.STRONG),)
+    yield (Cell(clip(str(row.uri), LONGEST_URI), Tone.STRONG),)
     if row.failure is not None:
         yield from failure_lines(row.failure)
     if flow := bytes_line(row):

@@ -23,8 +23,8 @@ class TaskWords(SubjectWords):
     measures_bytes: ClassVar[bool] = False
 
     def amount(self, row: Request) -> str:
-        """Whether the result was there already, or had to be computed."""
-        return hit_or_miss(row) or present.NOTHING
+        """The size of the result."""
+        return present.size(row.size)
 
     def whole(self, row: Request) -> str:
         """The size of the result."""

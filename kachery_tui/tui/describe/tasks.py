@@ -119,8 +119,8 @@ def _outcome(row: Request, task: TaskSubject) -> Cell:
     """The result, or what went wrong, as far as there is room."""
     if row.failure is not None:
         return Cell(row.failure.why or row.failure.what, Tone.BAD)
-    if task.result is not None and len(task.result) <= _SHOWN_RESULT:
-        return Cell(task.result)
+    if task.result is not None:
+        return Cell(task.result[:_SHOWN_RESULT])
     return BLANK if row.size is None else Cell(present.size(row.size), Tone.MUTED)
 
 
