@@ -1,11 +1,8 @@
 """The exchange of files: requests of ours, requests of others, and pushes, as rows of the ledger."""
 
-import asyncio
-import logging
-from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
-from kachery_tui.errors import KacheryError, UsageError
+from kachery_tui.errors import UsageError
 from kachery_tui.node.exchange import Exchange, must_be_active, must_have_ended
 from kachery_tui.node.files.asking import Asker
 from kachery_tui.node.files.fetching import Fetch
@@ -13,9 +10,10 @@ from kachery_tui.node.files.providing import Provider
 from kachery_tui.node.files.pushing import push
 from kachery_tui.node.files.subject import FileSubject
 from kachery_tui.node.files.uploading import Uploader
-from kachery_tui.node.ledger import Cancelled, Request, broken_off
+from kachery_tui.node.ledger import Request
 from kachery_tui.node.membership import Membership, joined
 from kachery_tui.node.parts import Parts
+from kachery_tui.node.row_work import RowWork
 from kachery_tui.node.steps import Side, Step
 from kachery_tui.node.threads import in_thread
 from kachery_tui.protocol.envelope import Envelope
@@ -27,8 +25,6 @@ from kachery_tui.protocol.messages import (
 )
 from kachery_tui.protocol.roles import Kind, Role
 from kachery_tui.protocol.uris import FileUri
-
-_log = logging.getLogger(__name__)
 
 
 class FileExchange(Exchange):
@@ -42,8 +38,7 @@ class FileExchange(Exchange):
         self._asker = Asker(parts.ledger, parts.people)
         self._uploader = Uploader(parts.ledger, parts.uploaded)
         self._provider = Provider(parts, self._uploader)
-        self._running: dict[Request, asyncio.Task[None]] = {}
-        self._is_ending = False
+        self._work = RowWork(parts.ledger, parts.supervisor)
 
     def request(self, uri: FileUri | str, channel: str | None = None) -> Request:
         """Get a file: from own storage, a bucket, or another node.
@@ -61,7 +56,7 @@ class FileExchange(Exchange):
             return same
         row = self._ledger.open(Side.MINE, channel or "", file, Step.STORAGE)
         row.only_channel = channel
-        self._run(row, file, self._fetch)
+        self._work.run(row, lambda: self._fetch(row, file))
         return row
 
     def push(self, uri: FileUri | str, channel: str) -> Request:
@@ -82,7 +77,7 @@ class FileExchange(Exchange):
             return same
         row = self._ledger.open(Side.PUSH, channel, file, Step.CHECKING)
         row.only_channel = channel
-        self._run(row, file, self._push)
+        self._work.run(row, lambda: self._push(row, file))
         return row
 
     def answer(self, row: Request, *, yes: bool) -> None:
@@ -94,8 +89,8 @@ class FileExchange(Exchange):
         must_be_active(row)
         if row.side is Side.THEIRS:
             self._provider.cancel(row)
-        elif row in self._running:
-            self._running[row].cancel()
+        else:
+            self._work.cancel(row)
 
     def retry(self, row: Request) -> Request:
         """Try an ended request again, in the same row; verified chunks are kept. Raises `UsageError` while it runs."""
@@ -114,7 +109,7 @@ class FileExchange(Exchange):
             joined(self._parts.memberships, row.only_channel)
         mine = row.side is Side.MINE
         self._ledger.reopen(row, Step.STORAGE if mine else Step.CHECKING)
-        self._run(row, file, self._fetch if mine else self._push)
+        self._work.run(row, lambda: self._fetch(row, file) if mine else self._push(row, file))
         return row
 
     def hear(self, membership: Membership, envelope: Envelope, message: int) -> None:
@@ -137,13 +132,13 @@ class FileExchange(Exchange):
     def leave(self, membership: Membership) -> None:
         """Stop what goes on over a channel that is being left."""
         self._provider.leave(membership)
-        for row, task in list(self._running.items()):
+        for row in self._work:
             if row.is_active and row.only_channel == membership.name:
-                task.cancel()
+                self._work.cancel(row)
 
     def end(self) -> None:
         """Say that the program ends: what is cancelled from now on was not cancelled by a person."""
-        self._is_ending = True
+        self._work.is_ending = True
 
     async def _fetch(self, row: Request, file: FileSubject) -> None:
         parts = self._parts
@@ -158,43 +153,3 @@ class FileExchange(Exchange):
         parts = self._parts
         await push(row, file, parts.memberships[row.channel], parts.storage, parts.ledger, self._uploader)
         self._ledger.end(row, Step.DONE)
-
-    def _run(
-        self, row: Request, file: FileSubject, work: Callable[[Request, FileSubject], Awaitable[None]]
-    ) -> None:
-        settling = self._settle(row, file, work)
-        task = self._parts.supervisor.spawn(settling, f"request {row.number}: {row.name}")
-        self._running[row] = task
-        task.add_done_callback(lambda done: self._has_ended(row, done))
-
-    def _has_ended(self, row: Request, task: asyncio.Task[None]) -> None:
-        if self._running.get(row) is not task:
-            # Whoever waited for the end has tried it again already.
-            return
-        del self._running[row]
-        # A task that is cancelled before its first step does not so much as begin to settle its row.
-        if row.is_active:
-            self._end_cancelled(row)
-
-    def _end_cancelled(self, row: Request) -> None:
-        why = broken_off(row.side) if self._is_ending else Cancelled(f"{row.name} was cancelled")
-        self._ledger.end(row, Step.CANCELLED, failure=why)
-
-    async def _settle(
-        self, row: Request, file: FileSubject, work: Callable[[Request, FileSubject], Awaitable[None]]
-    ) -> None:
-        """Run a row's work to whatever end, and write that end into the row."""
-        try:
-            await work(row, file)
-        except asyncio.CancelledError:
-            self._end_cancelled(row)
-            raise
-        except KacheryError as error:
-            _log.warning("request %d (%s): %s", row.number, row.name, error)
-            self._ledger.end(row, Step.FAILED, failure=error)
-        except Exception as error:
-            defect = KacheryError(
-                f"{row.name} failed unexpectedly", repr(error), "See the log, and report it"
-            )
-            self._ledger.end(row, Step.FAILED, failure=defect)
-            raise

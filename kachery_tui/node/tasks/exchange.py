@@ -1,16 +1,16 @@
 """The exchange of tasks: requests of ours, those of others, and who offers which functions."""
 
 import asyncio
-import logging
 from contextlib import suppress
 from typing import ClassVar, Final
 
 from kachery_tui.config import NodeConfig
 from kachery_tui.errors import KacheryError, UsageError
 from kachery_tui.node.exchange import Exchange, must_be_active, must_have_ended
-from kachery_tui.node.ledger import Cancelled, Request, broken_off
+from kachery_tui.node.ledger import Request
 from kachery_tui.node.membership import Membership, joined
 from kachery_tui.node.parts import Parts
+from kachery_tui.node.row_work import RowWork
 from kachery_tui.node.steps import Side, Step
 from kachery_tui.node.tasks.asking import TaskAsker
 from kachery_tui.node.tasks.functions import OwnFunctions
@@ -33,9 +33,6 @@ from kachery_tui.protocol.messages import (
     UpdateTaskStatus,
 )
 from kachery_tui.protocol.roles import Kind
-
-_log = logging.getLogger(__name__)
-
 
 NO_MESSAGE: Final = -1
 """The number of a message that did not come over a stream."""
@@ -64,8 +61,7 @@ class TaskExchange(Exchange):
         self._provider = TaskProvider(parts, self.functions, self._kept, speaker)
         self._asker = TaskAsker(parts.ledger, parts.people, self.offers, speaker)
         self._reporter = Reporter(parts, self.functions, self.offers, speaker)
-        self._running: dict[Request, tuple[asyncio.Task[None], TaskRequest]] = {}
-        self._is_ending = False
+        self._work = RowWork(parts.ledger, parts.supervisor)
 
     def request(
         self,
@@ -126,8 +122,8 @@ class TaskExchange(Exchange):
         must_be_active(row)
         if row.side is Side.THEIRS:
             self._provider.cancel(row)
-        elif row in self._running:
-            self._running[row][0].cancel()
+        else:
+            self._work.cancel(row)
 
     def retry(self, row: Request) -> Request:
         """Request an ended task of ours again, in the same row. Raises `UsageError` while it runs, and for others'."""
@@ -196,7 +192,7 @@ class TaskExchange(Exchange):
 
     def end(self) -> None:
         """Say that the program ends: what is cancelled from now on was not cancelled by a person."""
-        self._is_ending = True
+        self._work.is_ending = True
 
     async def close(self) -> None:
         """End the processes of this node's functions."""
@@ -209,43 +205,17 @@ class TaskExchange(Exchange):
         names = [row.only_channel] if row.only_channel is not None else list(parts.memberships)
         candidates = [parts.memberships[name] for name in names]
         request = TaskRequest(row, task, candidates, parts, self._asker, self._kept)
-        working = parts.supervisor.spawn(self._settle(row, request), f"request {row.number}: {row.name}")
-        self._running[row] = (working, request)
-        working.add_done_callback(lambda done: self._has_ended(row, done))
+        self._work.run(row, lambda: self._do(row, request))
 
-    def _has_ended(self, row: Request, working: asyncio.Task[None]) -> None:
-        if row not in self._running or self._running[row][0] is not working:
-            # Whoever waited for the end has tried it again already.
-            return
-        del self._running[row]
-        # A task that is cancelled before its first step does not so much as begin to settle its row.
-        if row.is_active:
-            self._end_cancelled(row)
-
-    def _end_cancelled(self, row: Request) -> None:
-        why = broken_off(row.side) if self._is_ending else Cancelled(f"{row.name} was cancelled")
-        self._ledger.end(row, Step.CANCELLED, failure=why)
-
-    async def _settle(self, row: Request, request: TaskRequest) -> None:
-        """Run a request to whatever end, and write that end into its row."""
+    async def _do(self, row: Request, request: TaskRequest) -> None:
+        """Do what a request takes; who computes for one that fails or is cancelled is told."""
         try:
             await request.run()
-            self._ledger.end(row, Step.DONE)
-        except asyncio.CancelledError:
-            self._end_cancelled(row)
-            if not self._is_ending:
+        except (KacheryError, asyncio.CancelledError):
+            if not self._work.is_ending:
                 self._parts.supervisor.spawn(_take_back(request), f"take back request {row.number}")
             raise
-        except KacheryError as error:
-            _log.warning("request %d (%s): %s", row.number, row.name, error)
-            self._ledger.end(row, Step.FAILED, failure=error)
-            await _take_back(request)
-        except Exception as error:
-            defect = KacheryError(
-                f"{row.name} failed unexpectedly", repr(error), "See the log, and report it"
-            )
-            self._ledger.end(row, Step.FAILED, failure=defect)
-            raise
+        self._ledger.end(row, Step.DONE)
 
 
 def _beginning(task: TaskSubject) -> Step:
