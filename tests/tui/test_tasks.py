@@ -57,6 +57,8 @@ async def test_a_function_is_run_and_its_result_looked_at(
         if size == TINY:
             await me.press(*["down"] * 6)
         await me.reads('"b": 2.5', "result", "3.5")
+        await me.press("y")
+        assert me.app.clipboard == "3.5"
         await me.press("escape", "w")
         await me.reads("pure calculation", "ben")
         # The same with other arguments, from the task.

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from math import inf
 from typing import Final
 
 from kachery_tui.errors import KacheryError, NobodyHasIt, TryAgain
@@ -149,11 +150,6 @@ class TaskQuestion:
         self._published_at = 0.0
         self._shown: tuple[str, TaskStatus] | None = None
 
-    @property
-    def is_taken(self) -> bool:
-        """Whether a node has taken the task and may still be at it."""
-        return self._talk is not None and self._talk.leader is not None
-
     async def answer(self) -> str | None:
         """Wait until a node says that it is done; its id. None when the connection was lost and made again meanwhile.
 
@@ -162,6 +158,7 @@ class TaskQuestion:
         """
         talk = self._talk or await self._begin()
         while True:
+            version = self._membership.version
             done = self._take_words(talk)
             if done is not None:
                 return done
@@ -176,9 +173,9 @@ class TaskQuestion:
                 self._show(talk)
                 if talk.is_over(self._now, present):
                     raise self._in_vain(talk)
-                if self._is_time_to_ask_again(talk, present):
+                if self._now >= self._again_at(talk, present):
                     await self._publish_again(talk, "asked again: a node has come")
-            await self._something_happens(talk, present)
+            await self._something_happens(talk, present, version)
 
     def was_untrue(self, node_id: str, failure: KacheryError) -> None:
         """A node has said that it is done, and looking for the result has failed: go on without its word."""
@@ -241,14 +238,12 @@ class TaskQuestion:
         if not talk.is_taken_by_old:
             await self._publish_again(talk, "connection lost")
 
-    def _is_time_to_ask_again(self, talk: TaskTalk, present: frozenset[str]) -> bool:
-        """Whether nobody has taken it, and a node has come that has not heard of it."""
+    def _again_at(self, talk: TaskTalk, present: frozenset[str]) -> float:
+        """When it is to be published again: nobody has taken it, and a node has come that has not heard of it."""
         is_settled = talk.leader is not None or self._published >= MOST_QUESTIONS
-        return (
-            not is_settled
-            and not present.issubset(self._asked)
-            and self._now >= self._published_at + ASK_AGAIN_PAUSE
-        )
+        if is_settled or present.issubset(self._asked):
+            return inf
+        return self._published_at + ASK_AGAIN_PAUSE
 
     # -- hearing ----------------------------------------------------------------------------------------------
 
@@ -275,23 +270,19 @@ class TaskQuestion:
                 self._hears(node_id, _STEPS[word.status][1])
         return None
 
-    async def _something_happens(self, talk: TaskTalk, present: frozenset[str]) -> None:
+    async def _something_happens(self, talk: TaskTalk, present: frozenset[str], version: int) -> None:
         """Wait until something is heard, somebody comes or goes, the connection changes, or a wait is over."""
-        until = talk.deadline(present)
-        if not present.issubset(self._asked):
-            until = min(until, max(self._published_at + ASK_AGAIN_PAUSE, self._now + 0.05))
+        until = min(talk.deadline(present), self._again_at(talk, present))
         membership = self._membership
         waits = [
             asyncio.ensure_future(self._waiter.filled.wait()),
-            asyncio.ensure_future(membership.wait_changed(membership.version)),
+            asyncio.ensure_future(membership.wait_changed(version)),
         ]
-        left = max(until - self._now, 0.0) if self._membership.is_connected else None
+        # Without a connection nothing is decided, and there may be nothing to wait for but words.
+        is_bounded = membership.is_connected and until < inf
+        left = max(until - self._now, 0.0) if is_bounded else None
         try:
-            await asyncio.wait(
-                waits,
-                timeout=None if left is None or left > 3600 else left,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
+            await asyncio.wait(waits, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for one in waits:
                 one.cancel()

@@ -52,7 +52,7 @@ class Reporter:
         """Find out which functions can run, and report those."""
         await self._functions.prepare()
         for membership in self._parts.memberships.values():
-            if self._functions.on(membership.name):
+            if Role.PROVIDE_TASKS in membership.in_force and self._functions.on(membership.name):
                 self._report_soon(membership, None)
 
     def start(self) -> None:

@@ -18,6 +18,7 @@ from kachery_tui.tui.actions.action import AVAILABLE, EVERYWHERE, Action, Group
 from kachery_tui.tui.actions.following import feed_uri_problem, follow, is_feed_uri
 from kachery_tui.tui.actions.tasks import ask_for_task
 from kachery_tui.tui.describe.feeds import serving
+from kachery_tui.tui.describe.kinds import words_of
 from kachery_tui.tui.describe.request_story import story_lines
 from kachery_tui.tui.dialogs.ask import Ask
 from kachery_tui.tui.header import waiting
@@ -84,7 +85,7 @@ def open_request(desk: Desk, row: Request) -> None:
         width = min(desk.app.size.width * 96 // 100, _VIEW_WIDEST) - _VIEW_FRAME
         return story_lines(row, desk.node.label_of, desk.now, width)
 
-    desk.view(f"Request #{row.number}: {row.name}", lines, copies=str(row.uri), live=True)
+    desk.view(f"Request #{row.number}: {row.name}", lines, copies=words_of(row).copied(row), live=True)
 
 
 def _request(desk: Desk, here: Here) -> None:

@@ -26,6 +26,10 @@ class SubjectWords(ABC):
     def progress(self, row: Request) -> tuple[str, str]:
         """How far it is in full, with the word that heads it."""
 
+    def copied(self, row: Request) -> str:
+        """What is copied of its details."""
+        return str(row.uri)
+
     def said(self, row: Request) -> Iterator[Line]:
         """What it says, in full."""
         yield from ()

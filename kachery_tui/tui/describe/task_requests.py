@@ -39,6 +39,10 @@ class TaskWords(SubjectWords):
         how = hit_or_miss(row)
         return "result", f"{row.size:,} B{', ' + how if how else ''}"
 
+    def copied(self, row: Request) -> str:
+        """The result, once it is there."""
+        return TaskSubject.of(row).result or str(row.uri)
+
     def said(self, row: Request) -> Iterator[Line]:
         """Arguments and result, laid out."""
         task = TaskSubject.of(row)
