@@ -1,10 +1,15 @@
-"""The process in which a Python function of a task runs: `python -m kachery_tui.task_worker package.module:name FOLDER`.
+"""The processes in which tasks run, held to their limits from the first, and gone with the node whatever becomes of it.
 
-It reads one job a line from its stdin, {"job": number, "channel": name, "maxResult": bytes, "kwargs": {…}}, and writes
-one reply a line to its stdout, {"job": number, "result": …} or {"job": number, "error": text}; before the first job a
-reply without a job says that the function is there, or what is wrong with it. The function sees neither of the two: its
-stdin is empty, and what it prints goes to stderr. Nothing but Python's own modules is imported here, so that it starts
-quickly.
+`python -m kachery_tui.task_worker function MEMORY package.module:name FOLDER` runs a Python function. It reads one job a
+line from its stdin, {"job": number, "channel": name, "maxResult": bytes, "kwargs": {…}}, and writes one reply a line to
+its stdout, {"job": number, "result": …} or {"job": number, "error": text}; before the first job a reply without a job
+says that the function is there, or what is wrong with it. The function sees neither of the two: its stdin is empty, and
+what it prints goes to stderr.
+
+`python …/task_worker.py command MEMORY LEASH PROGRAM …` runs a program, and ends as that does. LEASH is a descriptor
+whose other end the node holds.
+
+Nothing but Python's own modules is imported here, so that it starts quickly.
 """
 
 import json
@@ -13,7 +18,8 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from queue import SimpleQueue
 from typing import IO, Any, Final
@@ -21,11 +27,63 @@ from typing import IO, Any, Final
 CHANNEL_VARIABLE: Final = "KACHERY_TASK_CHANNEL"
 """The environment variable that names the channel on which a task was requested."""
 
+NICE: Final = 10
+"""The priority of what runs here: the node and its screen come first."""
+
 LONGEST_ERROR: Final = 1_000
 """Characters of what a function says when it fails."""
 
+NOT_FOUND: Final = 127
+"""The exit status where a program cannot be started, as a shell has it."""
 
-def main(target: str, folder: str) -> int:
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a function or a command; the exit status."""
+    kind, memory, *rest = arguments
+    _hold_back(int(memory))
+    return run_function(*rest) if kind == "function" else run_command(int(rest[0]), rest[1:])
+
+
+def _hold_back(memory: int) -> None:
+    """Come after others, and be refused more memory than is allowed, where the system has such a limit."""
+    import resource
+
+    os.nice(NICE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+# A command
+
+
+def run_command(leash: int, command: Sequence[str]) -> int:
+    """Run a program in this process's group; its exit status, negative for a signal that ended it."""
+    child = os.fork()
+    if not child:
+        try:
+            os.execvp(command[0], list(command))  # noqa: S606 - a list of arguments, of the node's owner
+        except OSError as error:
+            sys.stderr.write(f"{command[0]} cannot be started: {error.strerror}\n")
+            sys.stderr.flush()
+        os._exit(NOT_FOUND)
+    # The program alone has the pipes: its end is theirs.
+    for descriptor in (0, 1, 2):
+        os.close(descriptor)
+    threading.Thread(target=_hang_on, args=(os.fdopen(leash, "rb"),), daemon=True).start()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _hang_on(leash: IO[bytes]) -> None:
+    """Live as long as the node does."""
+    leash.read()
+    os.killpg(os.getpgid(0), signal.SIGKILL)
+
+
+# A Python function
+
+
+def run_function(target: str, folder: str) -> int:
     """Load the function and do jobs until stdin ends; the exit status."""
     jobs: IO[bytes] = os.fdopen(os.dup(0), "rb")
     replies: IO[bytes] = os.fdopen(os.dup(1), "wb")
@@ -91,7 +149,8 @@ def _plain(value: Any) -> Any:
 
 
 def _words(error: BaseException) -> str:
-    text = str(error)[:LONGEST_ERROR]
+    # A name of a file may have bytes that are no characters, of which Python makes halves of some.
+    text = str(error)[:LONGEST_ERROR].encode("utf-8", "backslashreplace").decode()
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
@@ -101,4 +160,9 @@ def _write(replies: IO[bytes], text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2]))
+    status = main(sys.argv[1:])
+    if status < 0:
+        # End as the program did.
+        signal.signal(-status, signal.SIG_DFL)
+        os.kill(os.getpid(), -status)
+    sys.exit(abs(status))

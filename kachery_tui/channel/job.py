@@ -88,11 +88,13 @@ class _Threads:
     def run(self, work: Callable[[], None]) -> None:
         """Have `work` done, which must not raise."""
         with self._lock:
-            self._waiting.put(work)
-            is_taken = self._idle > 0
-            self._idle -= is_taken
-        if not is_taken:
-            threading.Thread(target=self._serve, name="transfer", daemon=True).start()
+            if self._idle:
+                self._idle -= 1
+                self._waiting.put(work)
+                return
+        # Started first: where the system has no more threads, nothing must wait for one.
+        threading.Thread(target=self._serve, name="transfer", daemon=True).start()
+        self._waiting.put(work)
 
     def _serve(self) -> None:
         while True:

@@ -1,13 +1,14 @@
 """Running a screen: how it is to be this time, and from its first frame to its exit code."""
 
 import asyncio
+import os
 import signal
 import sys
 from argparse import Namespace
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kachery_tui.cli.service import end_on_signals
 from kachery_tui.config import ConfigError, ScreenConfig
@@ -16,6 +17,10 @@ from kachery_tui.errors import UsageError
 
 if TYPE_CHECKING:
     from kachery_tui.tui.app import KacheryApp
+
+
+HANG_UP_SECONDS: Final = 1.0
+"""Seconds between two looks at whether the terminal is there still."""
 
 
 def with_options(args: Namespace, screen: ScreenConfig) -> ScreenConfig:
@@ -64,11 +69,26 @@ def run_screen(app: "KacheryApp", screen: ScreenConfig) -> int:
             app.leave()
 
         end_on_signals(leave)
+        watching = asyncio.create_task(_wait_for_hang_up())
+        watching.add_done_callback(lambda done: None if done.cancelled() else leave(signal.SIGHUP))
         await app.run_async(mouse=screen.mouse)
+        watching.cancel()
         return 128 + arrived[0] if arrived else app.return_code or 0
 
     with caught_output(app):
         return asyncio.run(main())
+
+
+async def _wait_for_hang_up() -> None:
+    """Wait until the terminal has gone. Its signal may be ignored (nohup, some shells), and Textual takes the end of the
+    input for input that is to be read, for ever."""
+    while True:
+        await asyncio.sleep(HANG_UP_SECONDS)
+        try:
+            # Of stdin: what goes to stderr is caught meanwhile.
+            os.get_terminal_size(sys.stdin.fileno())
+        except (OSError, ValueError):
+            return
 
 
 def need_terminal() -> None:

@@ -43,10 +43,10 @@ class HistoryWriter:
 
     async def write_changes(self) -> None:
         """Bring the rows of earlier runs back, then write down what changes, until cancelled."""
-        if self._is_off:
-            return
-        await self._load()
-        while True:
+        if not self._is_off:
+            await self._load()
+        self._ledger.is_whole.set()
+        while not self._is_off:
             await asyncio.sleep(SAVE_INTERVAL)
             await self._save()
 

@@ -172,6 +172,8 @@ class Ledger:
 
     def __init__(self) -> None:
         self.version = 0
+        self.is_whole = asyncio.Event()
+        """Set once the rows of earlier runs are back, or it is known that there will be none."""
         self._rows: dict[int, Request] = {}
         self._numbers = count(1)
 

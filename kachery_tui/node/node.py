@@ -131,6 +131,8 @@ class Node:
             self._history = HistoryWriter(history, self.ledger)
             await self._history.begin()
             self.supervisor.spawn(self._history.write_changes(), "history of requests", service=True)
+        else:
+            self.ledger.is_whole.set()
         for channel in self._to_join:
             await self.join(channel)
         self.is_started = True

@@ -10,11 +10,15 @@ PAUSE_SECONDS: Final = 10.0
 """After so long without anything a meter takes what comes next for a new beginning."""
 
 
+SET_BACK: Final = 1.5
+"""Seconds by which a clock may seem to run backwards between two threads that read it."""
+
+
 class RateMeter:
     """A running total and how much of it came in each of the last `WINDOW_SECONDS` seconds.
 
-    Times are seconds on any one clock that does not run backwards; the caller brings them, so that a meter
-    is a value and tests need no waiting.
+    Times are seconds on any one clock; the caller brings them, so that a meter is a value and tests need no waiting. A
+    clock that is set back makes a new beginning.
     """
 
     __slots__ = ("_began", "_buckets", "last_at", "total")
@@ -27,6 +31,10 @@ class RateMeter:
 
     def add(self, amount: int, now: float) -> None:
         """Count `amount` at time `now`."""
+        if self.last_at is not None and now < self.last_at - SET_BACK:
+            # What was counted by the clock as it went before would seem to flow still.
+            self._buckets.clear()
+            self.last_at = None
         if self.last_at is None or now - self.last_at > PAUSE_SECONDS:
             self._began = now
         self.total += amount
@@ -42,6 +50,8 @@ class RateMeter:
 
         The current, unfinished second is included.
         """
+        if self.last_at is not None and now < self.last_at - SET_BACK:
+            return 0.0
         since = now - seconds
         span = min(float(seconds), max(now - self._began, 1.0))
         return sum(amount for second, amount in self._buckets if second > since - 1) / span

@@ -20,6 +20,9 @@ from kachery_tui.words import moment as moment
 from kachery_tui.words import size as known_size
 
 NOTHING: Final = "–"
+
+A_DAY: Final = 86_400.0
+"""Seconds for which a moment is told by the time of day: longer, and it could be today's or yesterday's."""
 """Stands where there is no number to show."""
 
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
@@ -128,33 +131,34 @@ def eta(seconds: float | None) -> str:
 
 
 def day(at: float, now: float) -> str:
-    """A moment in six cells at most: the time of day if it was today, the day if it was this year, else the year."""
+    """A moment in six cells at most: the time of day for a day, the day if it was this year, else the year."""
     moment, today = datetime.fromtimestamp(at).astimezone(), datetime.fromtimestamp(now).astimezone()
-    if moment.date() == today.date():
+    if abs(now - at) < A_DAY:
         return moment.strftime("%H:%M")
     return f"{moment.day} {moment:%b}" if moment.year == today.year else moment.strftime("%Y")
 
 
 def clock(at: float | None, now: float) -> str:
-    """A moment in local time: the time of day if it was today, else the date. It stands still, unlike an age."""
+    """A moment in local time: the time of day for a day, then the date. It stands still, unlike an age."""
     if at is None:
         return NOTHING
     moment = datetime.fromtimestamp(at).astimezone()
-    if moment.date() == datetime.fromtimestamp(now).astimezone().date():
-        return moment.strftime("%H:%M:%S")
-    return moment.strftime("%Y-%m-%d")
+    return moment.strftime("%H:%M:%S" if abs(now - at) < A_DAY else "%Y-%m-%d")
 
 
 def last(at: float | None, now: float) -> str:
-    """When something happened last, in at most eight cells: the time of day if it was today, else how many days ago.
+    """When something happened last, in at most eight cells: the time of day for a day, then how many days ago.
 
-    It stands still until midnight, unlike an age, which would have an idle screen written to.
+    It stands still for as long, unlike an age, which would have an idle screen written to.
     """
-    if at is None:
-        return NOTHING
-    moment = datetime.fromtimestamp(at).astimezone()
-    days = (datetime.fromtimestamp(now).astimezone().date() - moment.date()).days
-    return f"{days:,} d ago" if days > 0 else moment.strftime("%H:%M:%S")
+    if at is None or now - at < A_DAY:
+        return clock(at, now)
+    return f"{(now - at) // A_DAY:,.0f} d ago"
+
+
+def quarter(now: float) -> int:
+    """A part of a stamp for what says when something was: what it says changes once a day, each at a time of its own."""
+    return int(now // 900)
 
 
 def spark(amounts: Sequence[int], cells: int) -> str:

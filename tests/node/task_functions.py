@@ -1,6 +1,7 @@
 """Functions that the tests of tasks have nodes offer: good ones, and of every bad sort."""
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -56,6 +57,18 @@ def leaves_a_child() -> int:
     if not child:
         time.sleep(3600)
     return child
+
+
+def forks_and_exits() -> None:
+    if not os.fork():
+        time.sleep(3600)
+    os._exit(3)
+
+
+def lets_go_and_sleeps() -> None:
+    """Leave a child that is in a group of its own, and holds every pipe open."""
+    subprocess.Popen(["sleep", "20"], start_new_session=True)
+    time.sleep(3600)
 
 
 def sleeps(seconds: float = 3600.0) -> str:

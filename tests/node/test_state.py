@@ -60,6 +60,23 @@ def test_refusals_are_counted() -> None:
     assert (activity.refused, activity.last_refusal, len(activity.messages)) == (9, "too many", 0)
 
 
+def test_a_clock_that_is_set_back_shows_no_bytes_that_do_not_flow() -> None:
+    meter = RateMeter()
+    for second in range(20):
+        meter.add(1_000, 10_000.0 + second)
+    assert meter.rate(10_019.0) > 900
+    # An hour back: nothing flows, whatever the second is called.
+    assert meter.rate(6_419.0) == 0
+    assert sum(meter.history(6_419.0)) == 0
+    meter.add(500, 6_420.0)
+    assert meter.rate(6_420.5) == 500
+    assert sum(meter.history(6_420.5)) == 500
+    assert meter.total == 20_500
+    # Two threads may read it a little apart.
+    meter.add(500, 6_419.5)
+    assert meter.rate(6_420.5) == 1_000
+
+
 def test_rates() -> None:
     meter = RateMeter()
     for second in range(100, 110):

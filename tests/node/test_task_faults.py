@@ -1,22 +1,27 @@
 """Functions, requesters and providers that do what they must not, or cannot go on."""
 
+import asyncio
 import os
 import signal
+import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kachery_tui.channel.errors import UnexpectedSize
+from kachery_tui import task_worker
 from kachery_tui.errors import KacheryError, TryAgain
+from kachery_tui.node import membership as membership_module
 from kachery_tui.node.membership import Membership
 from kachery_tui.node.node import Node
 from kachery_tui.node.steps import Step
 from kachery_tui.node.tasks import providing as providing_module
 from kachery_tui.node.tasks import results as results_module
 from kachery_tui.node.tasks.processes import FunctionRunner, TaskFailed
+from kachery_tui.node.tasks.providing import Asked
 from kachery_tui.node.tasks.subject import TaskSubject
 from kachery_tui.protocol.messages import (
     RequestTask,
@@ -60,6 +65,9 @@ BAD: dict[str, tuple[str, dict[str, Any], str]] = {
     "leaves Python": ("leaves", {}, "SystemExit: enough"),
     "sleeps for ever": ("sleeps", {}, "took longer than 3 s"),
     "eats memory": ("eats", {}, "MemoryError"),
+    "fails with half a character": ("fails", {"text": "no such file: b\udcff"}, r"no such file: b\\udcff"),
+    "leaves a child, and its process": ("forks_and_exits", {}, "its process ended with exit status 3"),
+    "leaves a child that leaves": ("lets_go_and_sleeps", {}, "took longer than 3 s"),
 }
 
 
@@ -78,6 +86,15 @@ async def test_a_function_that_is_bad(tmp_path: Path, lab: Path, what: str) -> N
         # Its node goes on.
         assert await result_of(ana, "add", a=1, b=1) == 2
         assert not ben.supervisor.failures
+
+
+async def test_a_node_closes_whatever_has_left_the_group_of_its_function(tmp_path: Path, lab: Path) -> None:
+    async with requesting(tmp_path / "ana", lab) as ana:
+        async with providing(tmp_path / "ben", lab, python("lets_go_and_sleeps")):
+            row = request(ana, "lets_go_and_sleeps")
+            await at_step(row, Step.RUNNING)
+            began = asyncio.get_running_loop().time()
+        assert asyncio.get_running_loop().time() - began < 10
 
 
 async def test_what_a_function_prints_goes_to_the_log(
@@ -141,6 +158,33 @@ async def test_a_command_that_is_bad(tmp_path: Path, lab: Path) -> None:
                 await result_of(ana, name)
         # It does not read what it is given, which is more than a pipe holds without a reader.
         assert await result_of(ana, "deaf", a="x" * 40_000) == [1]
+
+
+async def test_a_command_is_held_to_its_limits_from_the_first_and_ends_with_its_node(
+    tmp_path: Path, lab: Path
+) -> None:
+    limits = "(ulimit -d; true) | (read kb; echo $kb)"
+    async with (
+        requesting(tmp_path / "ana", lab) as ana,
+        providing(
+            tmp_path / "ben", lab, command("limits", "sh", "-c", limits, memory=100_000_000, at_once=8)
+        ),
+    ):
+        rows = [request(ana, "limits", number=number) for number in range(8)]
+        assert {await ana.tasks.result(row) for row in rows} == {97_656}
+    # A node that is killed cannot end anything: what it has started sees to that itself.
+    held, leash = os.pipe()
+    mark = tmp_path / "mark"
+    worker = subprocess.Popen(  # noqa: ASYNC220
+        [sys.executable, "-I", "-S", task_worker.__file__, "command", str(10**9), str(held),
+         "sh", "-c", 'echo $$ > "$0"; sleep 3600', str(mark)],
+        pass_fds=[held], start_new_session=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    os.close(held)
+    await until(lambda: mark.exists() and mark.read_text().endswith("\n"))
+    os.close(leash)
+    await asyncio.to_thread(worker.wait, 10)
+    await until(lambda: not _is_running(int(mark.read_text())))
 
 
 async def test_a_module_that_cannot_be_imported(
@@ -220,13 +264,27 @@ async def test_a_result_in_the_bucket_that_is_none_is_computed_anew(
         assert any("cannot be read" in text for text in row.notes)
 
 
-async def test_a_result_that_is_too_large_to_be_read(tmp_path: Path, lab: Path) -> None:
-    async with requesting(tmp_path / "ana", lab, limits=SHORT) as ana:
-        await put_result(ana, "add.1", {"a": 1}, b" " * 33_000_000)
-        with pytest.raises(KacheryError) as caught:
-            await result_of(ana, "add", a=1)
-        assert not isinstance(caught.value, UnexpectedSize)
-        assert next(iter(ana.ledger)).notes
+async def test_a_result_that_is_too_large_to_be_read_is_computed_anew(tmp_path: Path, lab: Path) -> None:
+    async with requesting(tmp_path / "ana", lab) as ana, providing(tmp_path / "ben", lab, python("add")):
+        await put_result(ana, "add.1", {"a": 1, "b": 1}, b" " * 33_000_000)
+        row = request(ana, "add", a=1, b=1)
+        assert await ana.tasks.result(row) == 2
+        assert any("cannot be read" in text for text in row.notes)
+
+
+async def test_a_result_that_takes_long_to_be_read_does_not_hold_the_loop_up(
+    tmp_path: Path, lab: Path
+) -> None:
+    async with requesting(tmp_path / "ana", lab) as ana:
+        await put_result(ana, "add.1", {"a": 1}, b"[" + b"[]," * 5_000_000 + b"[]]")
+        row = request(ana, "add", a=1)
+        longest, at = 0.0, time.perf_counter()
+        while not row.finished.is_set():
+            await asyncio.sleep(0.005)
+            longest, at = max(longest, time.perf_counter() - at), time.perf_counter()
+        assert row.step is Step.DONE
+        # Reading it takes two seconds.
+        assert longest < 1
 
 
 # Liars, and providers that go
@@ -249,6 +307,23 @@ async def test_a_liar_does_not_stand_in_the_way_of_an_honest_node(tmp_path: Path
             for _ in range(4):
                 await say(liar.memberships["lab"], task_id, status, "a lie")
             assert await ana.tasks.result(row) == "slept", status
+
+
+async def test_a_word_of_one_that_does_not_show_itself_settles_nothing(tmp_path: Path, lab: Path) -> None:
+    async with (
+        requesting(tmp_path / "ana", lab, limits={"progress_timeout": 3.0}) as ana,
+        running_node(tmp_path / "liar", lab, roles=(Role.PROVIDE_TASKS,)) as liar,
+    ):
+        row, fails = request(ana, "add", a=1, b=1), request(ana, "fails")
+        await until(lambda: bool(row.asks and fails.asks))
+        for one in (row, fails):
+            await say(liar.memberships["lab"], TaskSubject.of(one).task_id, TaskStatus.RUNNING)
+            await at_step(one, Step.RUNNING)
+        await liar.leave("lab")
+        async with providing(tmp_path / "ben", lab, python("add"), python("fails")):
+            assert await ana.tasks.result(row) == 2
+            with pytest.raises(KacheryError, match=r"no such recording|had taken the task"):
+                await fails.outcome()
 
 
 async def test_it_is_said_to_be_done_and_there_is_no_result(tmp_path: Path, lab: Path) -> None:
@@ -326,6 +401,113 @@ async def test_the_connection_is_lost_while_a_task_runs(tmp_path: Path, hub: Hub
         # What was said meanwhile was not heard: it is asked for again, and not computed again.
         assert await ana.tasks.result(row) == "slept"
         assert len(theirs(ben)) == 1
+
+
+async def test_the_service_goes_while_a_task_runs(
+    tmp_path: Path, hub: Hub, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(membership_module, "RECONNECT_PATIENCE", 1.0)
+    async with (
+        requesting(tmp_path / "ana", lab) as ana,
+        providing(tmp_path / "ben", lab, python("sleeps")),
+    ):
+        row = request(ana, "sleeps")
+        await at_step(row, Step.RUNNING)
+        await hub.stop()
+        await at_step(row, Step.RECONNECTING)
+        with pytest.raises(TryAgain, match="cannot be reached"):
+            await row.outcome()
+
+
+async def test_one_that_asks_while_a_cancelled_run_still_ends_gets_its_own(tmp_path: Path, lab: Path) -> None:
+    async with (
+        requesting(tmp_path / "ana", lab) as ana,
+        requesting(tmp_path / "cleo", lab) as cleo,
+        providing(tmp_path / "ben", lab, python("sleeps", at_once=2)) as ben,
+    ):
+        mine = request(ana, "sleeps", seconds=1)
+        await at_step(mine, Step.RUNNING)
+        (served,) = theirs(ben)
+        ben.cancel(served)
+        other = request(cleo, "sleeps", seconds=1)
+        assert await cleo.tasks.result(other) == "slept"
+        with pytest.raises(TaskFailed, match="cancelled there"):
+            await mine.outcome()
+
+
+async def test_those_who_are_not_kept_do_not_lose_their_task_to_those_who_are(
+    tmp_path: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(providing_module, "MOST_ASKERS", 1)
+    async with (
+        requesting(tmp_path / "ana", lab) as ana,
+        requesting(tmp_path / "cleo", lab) as cleo,
+        providing(tmp_path / "ben", lab, python("sleeps")) as ben,
+    ):
+        first = request(ana, "sleeps", seconds=2)
+        await at_step(first, Step.RUNNING)
+        second = request(cleo, "sleeps", seconds=2)
+        await at_step(second, Step.RUNNING)
+        ana.cancel(first)
+        assert await cleo.tasks.result(second) == "slept"
+        assert theirs(ben)[0].asked_by == [ana.node_id]
+
+
+async def test_another_program_of_the_same_key_takes_its_own_task_back_alone(
+    tmp_path: Path, lab: Path
+) -> None:
+    async with (
+        requesting(tmp_path / "ana", lab) as ana,
+        running_node(tmp_path / "ana", None, provides=False) as beside,
+        providing(tmp_path / "ben", lab, python("sleeps")),
+    ):
+        mine, other = (request(node, "sleeps", seconds=2) for node in (ana, beside))
+        await at_step(mine, Step.RUNNING)
+        await at_step(other, Step.RUNNING)
+        beside.cancel(other)
+        assert await ana.tasks.result(mine) == "slept"
+
+
+async def test_a_request_that_is_brought_to_another_channel_is_no_other_request(
+    tmp_path: Path, lab: Path
+) -> None:
+    marks = tmp_path / "marks"
+    task = python("marks", ACTION)
+    object.__setattr__(task, "channels", ("lab", "lab2"))
+    async with (
+        requesting(tmp_path / "ana", lab) as ana,
+        providing(tmp_path / "ben", lab, task) as ben,
+    ):
+        row = request(ana, "marks", ACTION, path=str(marks))
+        await row.outcome()
+        subject, membership = TaskSubject.of(row), ben.memberships["lab"]
+        body = RequestTask(subject.task_id, "marks.1", ACTION, subject.arguments())
+        monkeyed = Elsewhere(membership, "lab2")
+        ben.tasks._provider.hear_request(Asked(monkeyed, body, ana.node_id, 1))  # type: ignore[arg-type]
+        await ben.wait_idle()
+        assert marks.read_text() == "x\n"
+
+
+class Elsewhere:
+    """A membership as that of a channel of another name."""
+
+    def __init__(self, membership: Membership, name: str) -> None:
+        self._membership = membership
+        self.name = name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._membership, name)
+
+
+def test_how_many_tasks_are_remembered_is_each_asker_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(providing_module, "KEPT_ENDED", 100)
+    ended = providing_module._Ended()
+    ended.keep("ana", UpdateTaskStatus("precious", TaskStatus.FINISHED))
+    for number in range(1_000):
+        ended.keep("stranger", UpdateTaskStatus(f"t{number}", TaskStatus.ERROR))
+    assert ended.get("ana", "precious") is not None
+    assert ended.get("stranger", "t0") is None
+    assert ended.get("stranger", "t999") is not None
 
 
 # Floods

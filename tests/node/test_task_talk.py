@@ -79,13 +79,27 @@ def test_one_that_goes_has_a_moment_to_come_back() -> None:
     assert asked.is_over(130.0, [])
 
 
-def test_one_of_the_old_program_is_waited_for_without_an_end() -> None:
+def test_one_that_does_not_show_itself_is_waited_for_without_an_end_and_settles_nothing() -> None:
     asked = talk()
     asked.stands(ANA, RUNNING, 101.0, is_shown=False)
-    assert asked.is_taken_by_old
     assert asked.deadline([]) == inf
-    asked.look_at_presence([], 1e9)
-    assert asked.leader == (ANA, RUNNING)
+    assert leader(asked, [], 1e9) == ANA
+    assert not asked.is_settled
+    # Once another has failed it is waited for no longer than one that shows itself.
+    asked.has_failed(BEN, "it fails", 200.0)
+    assert not asked.is_over(259.0, [BEN])
+    assert asked.deadline([BEN]) == 260.0
+    assert asked.is_over(260.0, [BEN])
+    asked.stands(BEN, RUNNING, 261.0, is_shown=True)
+    assert asked.is_settled
+
+
+def test_what_must_not_be_run_twice_is_not_asked_of_others_once_it_is_taken() -> None:
+    for may_repeat in (True, False):
+        asked = TaskTalk(100.0, 30.0, 60.0, may_repeat=may_repeat)
+        asked.stands(ANA, RUNNING, 101.0, is_shown=False)
+        assert asked.would_be_repeated is not may_repeat
+        assert asked.is_settled is not may_repeat
 
 
 def test_the_one_that_is_furthest_leads() -> None:

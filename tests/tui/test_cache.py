@@ -5,6 +5,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -146,6 +147,58 @@ async def test_verifying_shows_how_far_it_is_and_can_be_stopped(tmp_path: Path) 
         await me.reads("verifying 1 of 2", "other.dat", "x stops it")
         await me.press("down", "x")
         await until(lambda: "verifying" not in me.text())
+
+
+async def test_escape_leaves_a_view_once_its_marks_and_filter_are_gone(tmp_path: Path, lab: Path) -> None:
+    async with at_the_screen(unstarted_node(tmp_path / "me", lab), NARROW) as me:
+        (sha1,) = await store(me.node, tmp_path, "old.dat")
+        await me.node.cache.trash(sha1)
+        await me.press("4")
+        for key, words in (("D", "trash: 1 file"), ("b", "bucket of lab"), ("H", "no size limit is set")):
+            await me.press(key)
+            await me.reads(words)
+            await me.press("escape")
+            await me.reads("storage: 0 files")
+        await me.press("D")
+        await me.reads("old.dat")
+        await me.press("space", "slash", *"old", "enter")
+        await me.reads("1 marked", "/old")
+        await me.press("escape")
+        await until(lambda: "1 marked" not in me.text() and "/old" in me.text())
+        await me.press("escape")
+        await until(lambda: "/old" not in me.text())
+        await me.reads("trash: 1 file")
+        await me.press("escape")
+        await me.reads("storage: 0 files")
+
+
+async def test_names_are_read_from_a_to_z_first(tmp_path: Path) -> None:
+    async with at_the_screen(unstarted_node(tmp_path / "me", None), NARROW) as me:
+        await store(me.node, tmp_path, "b.dat", "a.dat", "c.dat")
+        await me.press("4", "right")
+        await me.reads("name▲")
+        await until(lambda: [row.item(0).name for row in [cache_of(me).body.rows] if len(row)] == ["a.dat"])
+        await me.press("i")
+        await me.reads("name▼", "c.dat")
+        await me.press("right")
+        await me.reads("size▼")
+
+
+async def test_nothing_is_called_empty_before_it_was_read(tmp_path: Path, lab: Path) -> None:
+    async with at_the_screen(unstarted_node(tmp_path / "me", lab), NARROW) as me:
+        listed = asyncio.Event()
+        real = me.node.cache.bucket_page
+
+        async def slow(*args: Any, **options: Any) -> Any:
+            await listed.wait()
+            return await real(*args, **options)
+
+        me.node.cache.bucket_page = slow  # type: ignore[method-assign]
+        await me.press("4", "b")
+        await me.reads("bucket of lab: listing…")
+        assert "holds no files" not in me.text()
+        listed.set()
+        await me.reads("bucket of lab: 0 files", "The bucket holds no files yet.")
 
 
 @SIZES

@@ -23,7 +23,7 @@ async def test_a_role_says_before_and_after_what_it_means(
     async with at_the_screen(node, size) as me:
         await me.press("1", "down", "down")
         await me.reads("g asks for it: will listen on lab-requestFiles and", "g Ask for role")
-        await me.press("enter")
+        await me.press("g")
         await me.reads(
             "provide-files is in force", "asked, granted, and now it may listen on lab-requestFiles"
         )
@@ -37,12 +37,26 @@ async def test_a_role_says_before_and_after_what_it_means(
         await until(lambda: Role.PROVIDE_FILES in membership.in_force)
 
 
+async def test_enter_tells_of_a_role_and_changes_nothing(tmp_path: Path, lab: Path) -> None:
+    async with at_the_screen(unstarted_node(tmp_path / "me", lab), NARROW) as me:
+        membership = me.node.memberships["lab"]
+        before = membership.asked
+        await me.press("1", "down")
+        await me.reads("✓ in force", "Enter Details")
+        await me.press("enter")
+        await me.reads("The role request-files on lab", "granted", "publish on lab-requestFiles")
+        await me.press("escape", *["down"] * 2, "enter")
+        await me.reads("The role request-feeds on lab", "no: this node does not ask for it")
+        await me.press("escape")
+        assert membership.asked == before
+
+
 async def test_a_role_that_the_channel_does_not_grant(tmp_path: Path, lab: Path) -> None:
     node = unstarted_node(tmp_path / "me", lab, granted=["request-files"])
     async with at_the_screen(node, NARROW) as me:
         await me.reads("● lab connected")
         await me.press("1")
-        await me.reads("● connected, provides no files")
+        await me.reads("● connected, provides nothing")
         await me.press(*["down"] * 3)
         await me.reads("once the channel grants it")
         await me.press("g")

@@ -108,8 +108,8 @@ def test_a_role_that_was_asked_for_in_vain_says_why() -> None:
 @pytest.mark.parametrize(
     ("asked", "provide", "words"),
     [
-        ((), Provide.AUTO, "provides no files"),
-        ((Role.REQUEST_FILES,), Provide.ASK, "provides no files"),
+        ((), Provide.AUTO, "provides nothing"),
+        ((Role.REQUEST_FILES,), Provide.ASK, "provides nothing"),
         ((ROLE,), Provide.AUTO, "provides by itself"),
         ((ROLE,), Provide.ASK, "provides after your yes"),
     ],

@@ -473,7 +473,7 @@ async def test_look_through_the_feeds(tmp_path: Path, size: tuple[int, int]) -> 
         await me.reads("3 subfeeds: 3 own", "alpha/log", "beta/log", "gamma/log")
         await me.press("i")
         await until(lambda: _feeds(me) == ["gamma", "beta", "alpha"])
-        await me.press("i", "right", "right")
+        await me.press("right", "right", "i")
         await me.reads("here▲")
         await until(lambda: _feeds(me) == ["gamma", "alpha", "beta"])
         await me.press("slash")

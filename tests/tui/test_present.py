@@ -106,6 +106,17 @@ def test_times_of_day_stand_still() -> None:
     assert present.moment(noon) == "2023-11-14 22:13:20"
 
 
+@pytest.mark.usefixtures("_utc")
+def test_what_was_just_before_midnight_has_its_time_of_day() -> None:
+    after = 1_700_006_430.0 - 1_700_006_430 % 86_400 + 30
+    before = after - 90
+    assert present.clock(before, after) == present.last(before, after) == "23:59:00"
+    assert present.day(before, after) == "23:59"
+    assert present.last(after - 86_399, after) == present.clock(after - 86_399, after)
+    assert present.last(after - 86_400, after) == "1 d ago"
+    assert present.clock(after - 86_400, after).count("-") == 2
+
+
 def test_percent_is_not_100_before_the_end() -> None:
     assert present.percent(999_999, 1_000_000) == "99 %"
     assert present.percent(5, 5) == "100 %"

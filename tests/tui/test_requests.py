@@ -55,6 +55,18 @@ def add_rows(me: Person, numbers: range, step: Step = Step.DONE, size: int = 1_0
     return rows
 
 
+async def test_a_filter_that_matches_none_is_not_called_an_empty_list(tmp_path: Path, lab: Path) -> None:
+    async with at_the_screen(unstarted_node(tmp_path / "me", lab), NARROW) as me:
+        await me.press("3")
+        await me.reads("No requests yet.")
+        await me.press("slash", *"nothing", "enter")
+        await me.reads("No requests yet.")
+        me.node.files.request("sha1://" + "ab" * 20)
+        await me.reads("No request is like that.", "Esc shows all")
+        await me.press("escape")
+        await me.reads("abababababab…")
+
+
 @SIZES
 async def test_many_are_cancelled_and_tried_again_together(
     tmp_path: Path, lab: Path, size: tuple[int, int]
@@ -123,7 +135,7 @@ async def test_rows_are_sorted_and_an_order_that_no_title_shows_is_named(tmp_pat
         add_rows(me, range(3), size=10)
         add_rows(me, range(3, 4), size=99_000)
         await me.press("3", "right", "right")
-        await me.reads("file▼")
+        await me.reads("file▲")
         await me.press("right", "right", "right", "right")
         await me.reads("size▼")
         pane = me.main.pane
@@ -132,7 +144,7 @@ async def test_rows_are_sorted_and_an_order_that_no_title_shows_is_named(tmp_pat
         assert pane.selection.size == 99_000
         await me.press("i")
         await me.reads("size▲")
-        await me.press("right")
+        await me.press("right", "i")
         await me.reads("by started ▲")
 
 

@@ -1,7 +1,13 @@
 """What the program does to a terminal, as the terminal says: it is left as it was, and shows nothing but the screen."""
 
+import os
+import pty
 import re
+import select
+import signal
 import subprocess
+import termios
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +15,9 @@ from shutil import which
 
 import pytest
 
-from tests.cli.commands import Shell
+from kachery_tui.cli.running import HANG_UP_SECONDS
+from tests.cli.commands import PATIENCE, Shell
+from tests.cli.commands import PROGRAM as COMMAND
 from tests.tmux import PROGRAM, PROMPT, Tmux
 
 pytestmark = pytest.mark.skipif(not which("tmux"), reason="needs tmux: install it, by apt-get or brew")
@@ -130,6 +138,32 @@ def test_suspended_and_brought_back(shell: Shell) -> None:
         tmux.type("q")
         tmux.wait_until(lambda: tmux.flags["alternate_on"] == 0)
         assert_clean(tmux, shell)
+
+
+def test_a_terminal_that_goes_while_its_signal_is_ignored(shell: Shell) -> None:
+    master, slave = pty.openpty()
+    termios.tcsetwinsize(slave, (24, 80))
+    process = subprocess.Popen(
+        # The shell hands the ignored signal on, as nohup does.
+        ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *COMMAND],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env=shell.environment,
+        start_new_session=True,
+    )
+    os.close(slave)
+    painted = b""
+    while b"Quit" not in painted:
+        painted += os.read(master, 65_536)
+    # It does not end while the terminal is there.
+    until = time.monotonic() + 3 * HANG_UP_SECONDS
+    while time.monotonic() < until:
+        if select.select([master], [], [], 0.1)[0]:
+            os.read(master, 65_536)
+    assert process.poll() is None
+    os.close(master)
+    assert process.wait(PATIENCE) == 128 + signal.SIGHUP
 
 
 def test_ended_by_a_signal(shell: Shell) -> None:

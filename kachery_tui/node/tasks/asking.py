@@ -28,10 +28,12 @@ from kachery_tui.protocol.messages import (
     ProbeTaskFunctions,
     ReportRegisteredTaskFunctions,
     RequestTask,
+    TaskFunctionType,
     TaskStatus,
     UpdateTaskStatus,
 )
 from kachery_tui.protocol.roles import Role, Stream
+from kachery_tui.protocol.tasks import TAKEN_BACK
 
 MOST_QUESTIONS: Final = 20
 """How often one question is published, at the most."""
@@ -149,6 +151,9 @@ class TaskQuestion:
         self._published = 0
         self._published_at = 0.0
         self._shown: tuple[str, TaskStatus] | None = None
+        self._is_taken_back = False
+        """Whether it was ended at the wish of who asked for it, which was not this one: another program of this node has
+        the same key, and cannot be told from it."""
 
     async def answer(self) -> str | None:
         """Wait until a node says that it is done; its id. None when the connection was lost and made again meanwhile.
@@ -167,14 +172,19 @@ class TaskQuestion:
             if self._membership.reconnects != self._connection:
                 await self._ask_over_new_connection(talk)
                 return None
+            if not self._membership.is_connected:
+                await self._wait_connected()
+                continue
+            if self._is_taken_back:
+                self._is_taken_back = False
+                await self._publish_again(talk, "asked again: somebody else took it back")
             present = self._present()
-            if self._membership.is_connected:
-                talk.look_at_presence(present, self._now)
-                self._show(talk)
-                if talk.is_over(self._now, present):
-                    raise self._in_vain(talk)
-                if self._now >= self._again_at(talk, present):
-                    await self._publish_again(talk, "asked again: a node has come")
+            talk.look_at_presence(present, self._now)
+            self._show(talk)
+            if talk.is_over(self._now, present):
+                raise self._in_vain(talk)
+            if self._now >= self._again_at(talk, present):
+                await self._publish_again(talk, "asked again: a node has come")
             await self._something_happens(talk, present, version)
 
     def was_untrue(self, node_id: str, failure: KacheryError) -> None:
@@ -202,7 +212,10 @@ class TaskQuestion:
         self._ledger.enter(self._row, Step.ASKING)
         await self._publish()
         limits = membership.config.limits
-        self._talk = TaskTalk(self._published_at, limits.answer_timeout, limits.progress_timeout)
+        may_repeat = self._task.type is not TaskFunctionType.ACTION
+        self._talk = TaskTalk(
+            self._published_at, limits.answer_timeout, limits.progress_timeout, may_repeat=may_repeat
+        )
         return self._talk
 
     async def _publish(self) -> None:
@@ -230,18 +243,23 @@ class TaskQuestion:
             await self._publish()
             talk.asked_again(self._published_at)
 
+    async def _wait_connected(self) -> None:
+        """Wait for a lost connection. Raises `TryAgain` when it does not come back, `ChannelLeft`."""
+        self._shown = None
+        self._ledger.enter(self._row, Step.RECONNECTING)
+        await self._membership.wait_connected()
+
     async def _ask_over_new_connection(self, talk: TaskTalk) -> None:
         """Ask again, since what was said in between was not heard; not of one that would begin anew for that."""
         self._ledger.note(self._row, "the connection was lost in the meantime")
         await self._membership.ready_for(Role.REQUEST_TASKS, lambda: None)
         self._connection = self._membership.reconnects
-        if not talk.is_taken_by_old:
+        if not talk.would_be_repeated:
             await self._publish_again(talk, "connection lost")
 
     def _again_at(self, talk: TaskTalk, present: frozenset[str]) -> float:
         """When it is to be published again: nobody has taken it, and a node has come that has not heard of it."""
-        is_settled = talk.leader is not None or self._published >= MOST_QUESTIONS
-        if is_settled or present.issubset(self._asked):
+        if talk.is_settled or self._published >= MOST_QUESTIONS or present.issubset(self._asked):
             return inf
         return self._published_at + ASK_AGAIN_PAUSE
 
@@ -262,7 +280,10 @@ class TaskQuestion:
                 if waiter.words:
                     waiter.filled.set()
                 return node_id
-            if word.status is TaskStatus.ERROR:
+            if word.status is TaskStatus.ERROR and word.error_message == TAKEN_BACK:
+                talk.forget(node_id)
+                self._is_taken_back = True
+            elif word.status is TaskStatus.ERROR:
                 words = word.error_message or "it failed, and does not say why"
                 talk.has_failed(node_id, words, self._now)
                 self._hears(node_id, f"could not do it: {words}")
@@ -278,9 +299,7 @@ class TaskQuestion:
             asyncio.ensure_future(self._waiter.filled.wait()),
             asyncio.ensure_future(membership.wait_changed(version)),
         ]
-        # Without a connection nothing is decided, and there may be nothing to wait for but words.
-        is_bounded = membership.is_connected and until < inf
-        left = max(until - self._now, 0.0) if is_bounded else None
+        left = max(until - self._now, 0.0) if until < inf else None
         try:
             await asyncio.wait(waits, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -20,6 +20,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
+from kachery_tui import task_worker
 from kachery_tui.config import TaskConfig
 from kachery_tui.errors import KacheryError
 from kachery_tui.node.threads import in_thread
@@ -40,8 +41,8 @@ LOGGED_LINES: Final = 200
 LOGGED_LINE: Final = 500
 """Characters of one of them."""
 
-NICE: Final = 10
-"""The priority of a function's processes: the node and its screen come first."""
+RARELY: Final = 0.5
+"""Seconds between two looks at whether a process has ended whose pipe would say so, but for what it has started."""
 
 _READ: Final = 1 << 16
 _SLACK: Final = 100_000
@@ -93,10 +94,11 @@ class Runner(ABC):
             await process.kill()
             raise
 
-    async def _start(self, command: Sequence[str], extra: Mapping[str, str]) -> "Process":
-        return await Process.start(
-            command, self._config, self._folder, {**os.environ, **self._environment, **extra}
-        )
+    async def _start(
+        self, command: Sequence[str], extra: Mapping[str, str], leash: Sequence[int] = ()
+    ) -> "Process":
+        environment = {**os.environ, **self._environment, **extra}
+        return await Process.start(command, self._config, self._folder, environment, leash)
 
 
 class FunctionRunner(Runner):
@@ -138,8 +140,8 @@ class FunctionRunner(Runner):
     async def _begin(self) -> "Process":
         command = [
             # -P: a file in the current folder must not stand in for a module of ours.
-            *(sys.executable, "-P", "-m", "kachery_tui.task_worker"),
-            *(self._config.function, str(self._folder)),
+            *(sys.executable, "-P", "-m", "kachery_tui.task_worker", "function"),
+            *(str(self._config.memory), self._config.function, str(self._folder)),
         ]
         process = await self._start(command, {})
         try:
@@ -182,12 +184,20 @@ class CommandRunner(Runner):
 
     async def run(self, job: Job) -> str:
         """Run one task."""
-        process = await self._start(self._config.command, {CHANNEL_VARIABLE: job.channel})
+        held, leash = os.pipe()
+        command = [
+            *(sys.executable, "-I", "-S", task_worker.__file__, "command"),
+            *(str(self._config.memory), str(held), *self._config.command),
+        ]
         try:
-            text = await self._limited(process, self._do(process, job))
+            process = await self._start(command, {CHANNEL_VARIABLE: job.channel}, [held])
+            try:
+                return await self._limited(process, self._do(process, job))
+            finally:
+                await process.kill()
         finally:
-            await process.kill()
-        return text
+            os.close(held)
+            os.close(leash)
 
     async def close(self) -> None:
         """Nothing runs but for a task, and that is cancelled."""
@@ -200,6 +210,8 @@ class CommandRunner(Runner):
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
         status = await process.wait()
+        if status == task_worker.NOT_FOUND and process.last_line.startswith(self._config.command[0]):
+            raise TaskFailed(process.last_line, "", "Mend `command`, or `path`")
         if status:
             raise TaskFailed(_exit(status) + (f": {process.last_line}" if process.last_line else ""))
         text = data.strip() or b"null"
@@ -224,9 +236,14 @@ class Process:
 
     @classmethod
     async def start(
-        cls, command: Sequence[str], config: TaskConfig, folder: Path, environment: Mapping[str, str]
+        cls,
+        command: Sequence[str],
+        config: TaskConfig,
+        folder: Path,
+        environment: Mapping[str, str],
+        leash: Sequence[int],
     ) -> "Process":
-        """Start `command` within the limits of `config`. Raises `TaskFailed` if that cannot be."""
+        """Start a worker's `command`, with the descriptors of `leash`. Raises `TaskFailed` if that cannot be."""
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
@@ -237,11 +254,11 @@ class Process:
                 env=environment,
                 limit=config.max_result + _SLACK,
                 start_new_session=True,
+                pass_fds=tuple(leash),
             )
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or str(error)
-            raise TaskFailed(f"{command[0]} cannot be started", why, "Mend `command`, or `path`") from None
-        _hold_back(process.pid, config.memory)
+            raise TaskFailed("its process cannot be started", why, "Mend `path`") from None
         return cls(process, config.function_id)
 
     @property
@@ -276,7 +293,7 @@ class Process:
         """The next line of its stdout. Raises `TaskFailed` if none comes, or one that is too long."""
         assert self._process.stdout is not None
         reading = asyncio.ensure_future(self._process.stdout.readline())
-        ending = asyncio.ensure_future(self._process.wait())
+        ending = asyncio.ensure_future(self._exited(RARELY))
         try:
             # What it has started may hold the pipe open when it has gone.
             await asyncio.wait([reading, ending], return_when=asyncio.FIRST_COMPLETED)
@@ -290,7 +307,7 @@ class Process:
             reading.cancel()
             ending.cancel()
         if not line.endswith(b"\n"):
-            raise TaskFailed(_exit(await self._process.wait()))
+            raise TaskFailed(_exit(await self._exited()))
         return line
 
     async def read_all(self, most: int) -> bytes:
@@ -306,19 +323,28 @@ class Process:
 
     async def wait(self) -> int:
         """Its exit status, and all of its output logged that comes within a moment."""
-        status = await self._process.wait()
+        status = await self._exited()
         await asyncio.wait([self._logging], timeout=0.5)
         return status
+
+    async def _exited(self, pause: float = 0.01) -> int:
+        """Wait for its end; its exit status. Until Python 3.12, asyncio's own waits for its pipes as well, which what it
+        has started may hold open for ever."""
+        while self._process.returncode is None:  # noqa: ASYNC110 - there is no event for it
+            await asyncio.sleep(pause)
+        return self._process.returncode
 
     async def kill(self) -> None:
         """End it and all that it has started, by force; returns when it is gone."""
         # The group outlives its leader for as long as anything is in it.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        await self._process.wait()
+        await self._exited()
         await asyncio.wait([self._logging], timeout=0.5)
         self._logging.cancel()
         await asyncio.gather(self._logging, return_exceptions=True)
+        # There is no public way to let go of pipes whose other ends something that has left the group holds open.
+        self._process._transport.close()  # type: ignore[attr-defined]
 
     async def _log_output(self) -> None:
         """Read what it prints, for as long as it does."""
@@ -349,20 +375,6 @@ class Process:
 def make_runner(config: TaskConfig, folder: Path, environment: Mapping[str, str]) -> Runner:
     """What runs the tasks of a function; `folder` is the settings folder."""
     return (FunctionRunner if config.function else CommandRunner)(config, folder, environment)
-
-
-def _hold_back(pid: int, most: int) -> None:
-    """Have a process come after the node's own work, and the kernel refuse it more memory than is allowed, where that can
-    be asked for from outside."""
-    import resource
-
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, pid, NICE)
-
-    if hasattr(resource, "prlimit"):
-        with suppress(OSError, ValueError):
-            resource.prlimit(pid, resource.RLIMIT_DATA, (most, most))
-            resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
 
 
 def _json(data: bytes) -> JsonValue:

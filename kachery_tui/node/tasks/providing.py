@@ -31,6 +31,7 @@ from kachery_tui.node.tasks.speaking import Speaker
 from kachery_tui.node.tasks.subject import TaskSubject
 from kachery_tui.protocol.messages import RequestTask, TaskFunctionType, TaskStatus, UpdateTaskStatus
 from kachery_tui.protocol.roles import Role, Stream
+from kachery_tui.protocol.tasks import TAKEN_BACK
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +73,8 @@ class Asked:
 _ENDS: Final = frozenset({TaskStatus.FINISHED, TaskStatus.ERROR})
 
 Place = tuple[str, str, str]
-"""A channel, the id of a task, and, where that is no hash, who chose it: others may choose the same."""
+"""Of a pure calculation its channel and its hash. Of another task its id and who chose it, on whatever channel: the same
+request that somebody else brings to another channel is no other request."""
 
 
 @dataclass(slots=True, eq=False)
@@ -95,6 +97,8 @@ class Run:
     work: asyncio.Task[None] | None = None
     gone: set[str] = field(default_factory=set)
     """Node ids of those who asked for it and want it no more."""
+    has_more: bool = False
+    """Whether more asked for it than are kept on the row."""
 
 
 class TaskProvider:
@@ -108,7 +112,7 @@ class TaskProvider:
         self._kept = kept
         self._runs: dict[Place, Run] = {}
         self._of_asker: Counter[str] = Counter()
-        self._ended: OrderedDict[Place, UpdateTaskStatus] = OrderedDict()
+        self._ended = _Ended()
         self._refusals = PeerLimit(REFUSALS_PER_SECOND, burst=REFUSALS_PER_SECOND * 5)
 
     # -- taking up --------------------------------------------------------------------------------------------
@@ -120,12 +124,12 @@ class TaskProvider:
         if Role.PROVIDE_TASKS not in membership.roles or function is None or body.backend_id is not None:
             return
         is_pure = body.task_function_type is TaskFunctionType.PURE_CALCULATION
-        place = (membership.name, body.task_id, "" if is_pure else asked.asker)
+        place = _place(membership, body.task_id, "" if is_pure else asked.asker)
         run = self._runs.get(place)
         if run is not None:
             self._join(run, asked)
             run.news.set()
-        elif not is_pure and (said := self._ended.get(place) or self._ended_earlier(place)):
+        elif not is_pure and (said := self._ended.get(asked.asker, body.task_id)):
             self._say_soon(membership, said)
         elif why_not := self._why_not(function, asked):
             self._refuse(asked, why_not)
@@ -140,7 +144,9 @@ class TaskProvider:
         if of_this >= MOST_OF_ONE:
             return f"{MOST_OF_ONE:,} tasks at a time are all that one node gets here: ask again later"
         total = len(self._runs)
-        if total >= MOST_IN_ALL and of_this >= total // max(len(self._of_asker), 1):
+        # Names cost nothing, so that beyond twice as many it does not matter whose share is how large.
+        has_most = of_this >= total // max(len(self._of_asker), 1)
+        if total >= 2 * MOST_IN_ALL or (total >= MOST_IN_ALL and has_most):
             return f"{MOST_IN_ALL:,} tasks at a time are all that this node takes: ask again later"
         return ""
 
@@ -166,9 +172,13 @@ class TaskProvider:
         """Count an asker in."""
         run.membership.activity[Stream.REQUEST_TASKS].belongs_to(asked.message, run.row.number)
         run.gone.discard(asked.asker)
-        if asked.asker not in run.row.asked_by and len(run.row.asked_by) < MOST_ASKERS:
+        if asked.asker in run.row.asked_by:
+            return
+        if len(run.row.asked_by) < MOST_ASKERS:
             run.row.asked_by.append(asked.asker)
             self._ledger.touch(run.row)
+        else:
+            run.has_more = True
 
     # -- running ----------------------------------------------------------------------------------------------
 
@@ -176,7 +186,7 @@ class TaskProvider:
         """Run a task to whatever end, write that end into its row, and say it."""
         row = run.row
         try:
-            if not await self._may_run(run):
+            if await self._was_run_earlier(run) or not await self._may_run(run):
                 return
             await self._run(run)
             self._ledger.end(row, Step.DONE)
@@ -212,12 +222,13 @@ class TaskProvider:
             self._ledger.enter(run.row, Step.RUNNING)
             self._stands(run, TaskStatus.RUNNING)
             text = await function.runner.run(Job(membership.name, subject.kwargs or "{}"))
-        if not subject.has_result:
-            return
-        if text == "null":
-            raise TaskFailed(f"the function returned nothing, and a {subject.type} has a result")
-        self._ledger.enter(run.row, Step.UPLOADING)
-        await put_result(membership, subject.hash, text)
+            if not subject.has_result:
+                return
+            if text == "null":
+                raise TaskFailed(f"the function returned nothing, and a {subject.type} has a result")
+            # Within the turn: of results that a slow bucket keeps waiting there are as many as of runs.
+            self._ledger.enter(run.row, Step.UPLOADING)
+            await put_result(membership, subject.hash, text)
         self._parts.uploaded.add(len(text), time.time())
         self._keep_result(run, text, Origin.DISK)
 
@@ -269,23 +280,28 @@ class TaskProvider:
 
     def hear_cancel(self, membership: Membership, task_id: str, asker: str, message: int) -> None:
         """Take that an asker wants a task no more; it ends if nobody else does."""
-        for place in ((membership.name, task_id, ""), (membership.name, task_id, asker)):
+        for place in (_place(membership, task_id, ""), _place(membership, task_id, asker)):
             run = self._runs.get(place)
             if run is None or asker not in run.row.asked_by:
                 continue
             membership.activity[Stream.REQUEST_TASKS].belongs_to(message, run.row.number)
             run.gone.add(asker)
-            if run.gone.issuperset(run.row.asked_by):
-                self._ledger.note(run.row, "who asked for it wants it no more")
-                self.cancel(run.row)
+            if not run.has_more and run.gone.issuperset(run.row.asked_by):
+                self._ledger.note(run.row, TAKEN_BACK)
+                self._stop(run, TAKEN_BACK)
 
     def cancel(self, row: Request) -> None:
         """Stop a task: what runs is killed, and who asked for it is told."""
         run = self._run_of(row)
-        if run is None or run.work is None:
-            return
-        self._ledger.end(row, Step.CANCELLED)
-        self._stands(run, TaskStatus.ERROR, "cancelled there")
+        if run is not None:
+            self._stop(run, "cancelled there")
+
+    def _stop(self, run: Run, words: str) -> None:
+        assert run.work is not None, "it was begun"
+        self._ledger.end(run.row, Step.CANCELLED)
+        self._stands(run, TaskStatus.ERROR, words)
+        # It may take a while until what runs has gone: who asks from now on asks for a run of its own.
+        self._let_go(run)
         run.work.cancel()
 
     def leave(self, membership: Membership) -> None:
@@ -294,41 +310,45 @@ class TaskProvider:
             if run.membership is membership:
                 self.cancel(run.row)
 
-    def _has_ended(self, run: Run) -> None:
+    def _let_go(self, run: Run) -> None:
+        """Have a run stand in nobody's way any more."""
+        if self._runs.get(run.place) is not run:
+            return
         del self._runs[run.place]
         self._of_asker[run.asker] -= 1
         if not self._of_asker[run.asker]:
             del self._of_asker[run.asker]
+        if not run.subject.is_pure:
+            self._ended.keep(run.asker, run.said)
+
+    def _has_ended(self, run: Run) -> None:
+        self._let_go(run)
         # A task that is cancelled before its first step does not so much as begin to settle its row.
         if run.row.is_active:
             self._ledger.end(run.row, Step.CANCELLED, failure=broken_off(run.row.side))
-        if not run.subject.is_pure:
-            self._remember(run.place, run.said)
 
-    def _remember(self, place: Place, said: UpdateTaskStatus) -> None:
-        self._ended[place] = said
-        self._ended.move_to_end(place)
-        if len(self._ended) > KEPT_ENDED:
-            self._ended.popitem(last=False)
-
-    def _ended_earlier(self, place: Place) -> UpdateTaskStatus | None:
-        """How a task ended in an earlier run of the program, as far as the history has it."""
-        channel, task_id, asker = place
-        row = self._ledger.find(
+    async def _was_run_earlier(self, run: Run) -> bool:
+        """Whether a task that must be run once was run by an earlier run of the program, as far as the history goes."""
+        if run.subject.is_pure:
+            return False
+        await self._ledger.is_whole.wait()
+        earlier = self._ledger.find(
             lambda row: (
                 row.earlier
                 and row.side is Side.THEIRS
-                and row.channel == channel
-                and asker in row.asked_by
-                and isinstance(row.subject, TaskSubject)
-                and row.subject.task_id == task_id
+                and run.asker in row.asked_by
+                and row.subject.kind is run.subject.kind
+                and row.subject.key == run.subject.key
             )
         )
-        if row is None:
-            return None
-        is_done = row.step is Step.DONE
+        if earlier is None:
+            return False
+        is_done = earlier.step is Step.DONE
+        self._ledger.note(run.row, f"it was requested before, as request {earlier.number}: not run again")
+        self._ledger.end(run.row, Step.DECLINED)
         status = TaskStatus.FINISHED if is_done else TaskStatus.ERROR
-        return UpdateTaskStatus(task_id, status, None if is_done else f"it is {row.step}")
+        self._stands(run, status, None if is_done else f"it is {earlier.step}")
+        return True
 
     def _run_of(self, row: Request) -> Run | None:
         return next((run for run in self._runs.values() if run.row is row), None)
@@ -337,9 +357,10 @@ class TaskProvider:
 
     def _stands(self, run: Run, status: TaskStatus, words: str | None = None) -> None:
         """Have it said how a task stands."""
-        run.said = UpdateTaskStatus(
-            run.subject.task_id, status, words[:LONGEST_WORDS] if words is not None else None
-        )
+        if words is not None:
+            # Half a character, as in a file's name that is no text, would have the whole message refused.
+            words = words[:LONGEST_WORDS].encode("utf-8", "backslashreplace").decode()
+        run.said = UpdateTaskStatus(run.subject.task_id, status, words)
         run.news.set()
 
     async def _tell(self, run: Run) -> None:
@@ -374,3 +395,31 @@ class TaskProvider:
         if self._refusals.allows(asked.asker, time.monotonic()):
             refusal = UpdateTaskStatus(asked.body.task_id, TaskStatus.ERROR, why)
             self._say_soon(asked.membership, refusal)
+
+
+class _Ended:
+    """How tasks ended that must be run once, by who asked for them. Of too many, the oldest of who has most go first."""
+
+    def __init__(self) -> None:
+        self._of_asker: dict[str, OrderedDict[str, UpdateTaskStatus]] = {}
+        self._count = 0
+
+    def get(self, asker: str, task_id: str) -> UpdateTaskStatus | None:
+        """How the task of that id ended."""
+        return self._of_asker.get(asker, OrderedDict()).get(task_id)
+
+    def keep(self, asker: str, said: UpdateTaskStatus) -> None:
+        """Remember how a task ended."""
+        ended = self._of_asker.setdefault(asker, OrderedDict())
+        self._count += said.task_id not in ended
+        ended[said.task_id] = said
+        if self._count > KEPT_ENDED:
+            fullest = max(self._of_asker, key=lambda one: len(self._of_asker[one]))
+            self._of_asker[fullest].popitem(last=False)
+            self._count -= 1
+            if not self._of_asker[fullest]:
+                del self._of_asker[fullest]
+
+
+def _place(membership: Membership, task_id: str, asker: str) -> Place:
+    return ("", task_id, asker) if asker else (membership.name, task_id, "")

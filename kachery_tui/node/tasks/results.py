@@ -1,13 +1,16 @@
 """Results of tasks in a channel's bucket."""
 
+import asyncio
 import logging
+import sys
+from contextlib import suppress
 from typing import Final
 
+from kachery_tui.channel.errors import UnexpectedSize
 from kachery_tui.errors import KacheryError, TryAgain
 from kachery_tui.node.membership import Membership
 from kachery_tui.node.retries import with_retries
 from kachery_tui.node.tasks.subject import TaskSubject
-from kachery_tui.node.threads import in_thread
 from kachery_tui.protocol.canonical import MAX_JSON_BYTES, parse_json
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.objects import task_result_object
@@ -18,10 +21,23 @@ PAUSES: Final = (0.5, 2.0)
 """Seconds between tries at a bucket that fails in a way that may pass."""
 
 MOST_KEPT: Final = 50_000_000
-"""Characters of results that are kept in memory."""
+"""Characters of results, and of the arguments that they are of, that are kept in memory."""
 
-_LONG: Final = 50_000
-"""Bytes of JSON that take so long to be read that a thread does it."""
+LEAST_COST: Final = 1_000
+"""What the smallest of them counts for."""
+
+_LONG: Final = 200_000
+"""Bytes of JSON that take so long to be read that another process does it."""
+
+_READER: Final = """
+import sys
+from kachery_tui.protocol.canonical import parse_json
+from kachery_tui.protocol.errors import ProtocolError
+try:
+    parse_json(sys.stdin.buffer.read())
+except ProtocolError as error:
+    sys.exit(print(error) or 1)
+"""
 
 
 class BadResult(KacheryError):
@@ -39,8 +55,9 @@ class KeptResults:
         """Keep the result of a task on its subject."""
         self._size -= self._tasks.pop(task, 0)
         task.result = text
-        self._tasks[task] = len(text)
-        self._size += len(text)
+        # The arguments are held by this, too, and so is what Python needs for any object.
+        self._tasks[task] = cost = len(text) + len(task.kwargs or "") + LEAST_COST
+        self._size += cost
         while self._size > MOST_KEPT and len(self._tasks) > 1:
             oldest = next(iter(self._tasks))
             self._size -= self._tasks.pop(oldest)
@@ -53,20 +70,42 @@ async def find_result(membership: Membership, task_hash: str, *, fresh: bool) ->
     Raises `BadResult` for what is no JSON, `TryAgain` or another `KacheryError` when the bucket cannot be read.
     """
     bucket, name = membership.channel.bucket, task_result_object(membership.name, task_hash)
-    data = await with_retries(
-        lambda: bucket.fetch_bytes(name, MAX_JSON_BYTES, fresh=fresh), PAUSES, _passed_over
-    )
-    if data is None:
-        return None
     try:
-        await in_thread(lambda: parse_json(data)) if len(data) > _LONG else parse_json(data)
-    except ProtocolError as error:
+        data = await with_retries(
+            lambda: bucket.fetch_bytes(name, MAX_JSON_BYTES, fresh=fresh), PAUSES, _passed_over
+        )
+        if data is None:
+            return None
+        await _check(data)
+    except (ProtocolError, UnexpectedSize) as error:
         raise BadResult(
             f"the result in the bucket of {membership.name} cannot be read",
-            str(error),
+            error.why or error.what,
             "Ask those who offer the function to compute it again",
         ) from None
     return data.decode().strip()
+
+
+async def _check(data: bytes) -> None:
+    """Raise `ProtocolError` for what is no JSON. What is long is read by another process: Python's reader lets no other
+    thread run, and millions of small lists take it seconds."""
+    if len(data) <= _LONG:
+        parse_json(data)
+        return
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-c", _READER),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        said, _ = await process.communicate(data)
+    except asyncio.CancelledError:
+        with suppress(ProcessLookupError):
+            process.kill()
+        raise
+    if process.returncode:
+        raise ProtocolError(said.decode(errors="replace").strip() or "text that takes too much to be read")
 
 
 async def put_result(membership: Membership, task_hash: str, text: str) -> None:

@@ -192,4 +192,5 @@ def _brief(value: JsonValue) -> str:
         with suppress(ProtocolError):
             uri = FileUri.parse(value)
             return uri.name or f"{uri.sha1[:8]}…"
-    return json.dumps(value, ensure_ascii=False)
+    # Half a character is JSON, and no text that could be logged or printed.
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()

@@ -3,10 +3,11 @@
 Time is handed in, in seconds of the event loop's clock; nothing here waits or sends.
 
 Theory of operation. Anybody may say anything, so what one node says must never stand in the way of another. A node that
-says how the task stands there is waited for: for `progress_timeout` after each word if it shows itself, and not much
-longer when it is seen to go; a node of the old program shows nothing and says nothing while it computes, and is waited
-for without an end. An error is that of one node; the question has failed when no node is left that has taken the task,
-and none that may take it yet.
+shows itself and says how the task stands there is waited for: for `progress_timeout` after each word, and not much
+longer when it is seen to go. A node of the old program shows nothing and says nothing while it computes: it is waited
+for without an end, but its word keeps nobody from asking others, and holds up nothing for long once another node has
+failed. An error is that of one node; the question has failed when no node is left that is waited for, and none that may
+take the task yet.
 """
 
 from collections import Counter
@@ -51,6 +52,8 @@ class TaskTalk:
     began: float
     answer_timeout: float
     progress_timeout: float
+    may_repeat: bool = True
+    """Whether it does no harm if a node runs it once more: not so of an action."""
     errors: dict[str, str] = field(default_factory=dict)
     """What the function said where it failed, by node id."""
     untrue: dict[str, str] = field(default_factory=dict)
@@ -60,6 +63,8 @@ class TaskTalk:
     said_no: set[str] = field(default_factory=set)
     """Nodes that have said that they do not offer the function."""
     _answer_by: float = 0.0
+    _failed_at: float = -inf
+    """When a node said last that the function failed."""
     _tellers: dict[str, _Teller] = field(default_factory=dict)
     _times_untrue: Counter[str] = field(default_factory=Counter)
 
@@ -89,9 +94,14 @@ class TaskTalk:
     def has_failed(self, node_id: str, words: str, now: float) -> None:
         """A node says that the function failed, or that it does not run it."""
         self._tellers.pop(node_id, None)
+        self._failed_at = now
         if len(self.errors) < MOST_TELLERS:
             self.errors[node_id] = words
             self._answer_by = min(self._answer_by, now + OTHERS_PATIENCE)
+
+    def forget(self, node_id: str) -> None:
+        """A node has the task no more, and has not failed."""
+        self._tellers.pop(node_id, None)
 
     def was_untrue(self, node_id: str, what: str) -> None:
         """A node said that it is done, and the result is not there as it should be."""
@@ -121,20 +131,32 @@ class TaskTalk:
         return node_id, teller.status
 
     @property
-    def is_taken_by_old(self) -> bool:
-        """Whether a node has taken it that does not show itself: it would take it once more if it were asked again."""
-        return any(not teller.is_shown for teller in self._tellers.values())
+    def is_settled(self) -> bool:
+        """Whether nobody else need be asked. The word of a node that does not show itself settles nothing: it may have
+        gone at any time, and anybody can say so."""
+        return any(teller.is_shown for teller in self._tellers.values()) or self.would_be_repeated
+
+    @property
+    def would_be_repeated(self) -> bool:
+        """Whether a node that does not show itself has taken what must not be run twice, as it would if asked again."""
+        return not self.may_repeat and any(not teller.is_shown for teller in self._tellers.values())
 
     def deadline(self, present: Collection[str]) -> float:
         """When something is to be looked at though nothing is heard."""
-        if not self._tellers:
-            return self._ends(present)
+        if not self._is_waited_for(inf):
+            return max(self._ends(present), self._failed_at + self.progress_timeout if self._tellers else 0.0)
         gone = [each.gone_at + GONE_PATIENCE for each in self._tellers.values() if each.gone_at is not None]
         return min([*gone, *(teller.until for teller in self._tellers.values())])
 
     def is_over(self, now: float, present: Collection[str]) -> bool:
         """Whether no result can be hoped for any more; `present` are the nodes that may take it and show themselves."""
-        return not self._tellers and now >= self._ends(present)
+        return not self._is_waited_for(now) and now >= self._ends(present)
+
+    def _is_waited_for(self, now: float) -> bool:
+        """Whether a node has taken it that is waited for; after an error, one that shows nothing is not for long."""
+        if any(teller.is_shown for teller in self._tellers.values()):
+            return True
+        return bool(self._tellers) and (not self.errors or now < self._failed_at + self.progress_timeout)
 
     def _ends(self, present: Collection[str]) -> float:
         """When it is over if nobody takes the task."""

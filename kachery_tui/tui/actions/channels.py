@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from kachery_tui.tui.actions.action import AVAILABLE, Action, Group
-from kachery_tui.tui.describe.roles import channel_lines, meaning, why_not
+from kachery_tui.tui.describe.roles import channel_lines, meaning, role_lines, why_not
 from kachery_tui.tui.here import ChannelRow, Here, PaneName
 from kachery_tui.tui.undo import Undo
 
@@ -22,21 +22,16 @@ PATIENCE: Final = 5.0
 
 
 def open_row(desk: Desk, row: ChannelRow) -> None:
-    """Tell all about a channel; ask for a role of it, or give it up."""
-    if row.role is not None:
-        desk.action_act("role")
-        return
+    """Tell all about a channel, or about a role on it."""
 
     def lines() -> Iterator[Line]:
         membership = desk.node.memberships.get(row.channel)
-        return iter(()) if membership is None else channel_lines(membership)
+        if membership is None:
+            return iter(())
+        return channel_lines(membership) if row.role is None else role_lines(membership, row.role)
 
-    desk.view(f"Channel {row.channel}", lines, live=True)
-
-
-def open_label(here: Here, row: ChannelRow) -> str:
-    """What opening a row is called."""
-    return "Details" if row.role is None else _role_label(here)
+    title = f"Channel {row.channel}" if row.role is None else f"The role {row.role} on {row.channel}"
+    desk.view(title, lines, live=True)
 
 
 def _role(desk: Desk, here: Here) -> None:

@@ -58,8 +58,6 @@ def _open_unavailable(here: Here) -> str:
 
 def _open_label(here: Here) -> str:
     match here.selection:
-        case ChannelRow() as row:
-            return channels.open_label(here, row)
         case Offer():
             return "Its tasks"
         case Lane() | SubfeedState():

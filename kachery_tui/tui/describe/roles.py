@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kachery_tui.node.values import ConnectionState
-from kachery_tui.protocol.roles import ROLE_TABLE, Role, Stream, pubsub_name
+from kachery_tui.protocol.roles import REQUEST_ROLES, ROLE_TABLE, Role, Stream, pubsub_name
 from kachery_tui.tui import present
 from kachery_tui.tui.cells import BLANK, Cell, Line, Tone, joined
 
@@ -61,8 +61,8 @@ def channel_cells(membership: Membership) -> Line:
 
 def provides(membership: Membership) -> str:
     """What happens to requests of others."""
-    if Role.PROVIDE_FILES not in membership.roles:
-        return "provides no files"
+    if membership.roles <= REQUEST_ROLES:
+        return "provides nothing"
     return "provides by itself" if membership.config.provide == "auto" else "provides after your yes"
 
 
@@ -103,6 +103,15 @@ def role_about(membership: Membership, role: Role, key: str) -> Line:
         return (Cell(f"! {why_not(membership, role)}: ", Tone.WARN), Cell(f"would {means}"))
     grant = () if role in membership.granted else (Cell(" once the channel grants it", Tone.WARN),)
     return (Cell(key, Tone.STRONG), Cell(" asks for it: "), Cell(f"will {means}"), *grant)
+
+
+def role_lines(membership: Membership, role: Role) -> Iterator[Line]:
+    """All about a role: whether it was asked for, is granted, and is in force, and what it means."""
+    for word, is_so in (("asked", role in membership.asked), ("granted", role in membership.granted)):
+        yield _headed(word, "✓ yes", Tone.GOOD) if is_so else _headed(word, "no", Tone.MUTED)
+    problem = why_not(membership, role) if role in membership.asked else "no: this node does not ask for it"
+    yield _headed("in force", problem, Tone.WARN) if problem else _headed("in force", "✓ yes", Tone.GOOD)
+    yield _headed("means", meaning(membership.name, role))
 
 
 def channel_about(membership: Membership, key: str) -> Line:

@@ -47,6 +47,7 @@ class CachePane(Pane):
     FIELDS: ClassVar[Mapping[str, FieldKind]] = ENTRY_FIELDS
     SORTS: ClassVar[tuple[str, ...]] = tuple(ORDERS)
     FAILURES: ClassVar[str] = "state:void"
+    ASCENDING: ClassVar[frozenset[str]] = frozenset({"name"})
     MARKS: ClassVar[bool] = True
 
     def __init__(self, node: Node, key_of: Callable[[str], str]) -> None:
@@ -121,6 +122,14 @@ class CachePane(Pane):
         self._horizon.outdate()
         self.look_again()
 
+    def step_back(self) -> bool:
+        """From another view to the storage, once its marks and its filter are let go of."""
+        if self.view is CacheView.STORAGE or self.marked or self.filter:
+            return False
+        self.show_view(CacheView.STORAGE)
+        self.body.focus()
+        return True
+
     @property
     def can(self) -> Abilities:
         """Storage and trash can be filtered, the storage be sorted."""
@@ -179,7 +188,8 @@ class CachePane(Pane):
             words = (f"✗ {problem.what}", problem.why, problem.do)
             self.body.empty = tuple(word for word in words if word)
         else:
-            self.body.empty = NOTHING_LEFT if self.filter else EMPTY[self.view]
+            was_read = NOTHING_LEFT if self.filter else EMPTY[self.view]
+            self.body.empty = was_read if self._was_read else ()
         match self.view:
             case CacheView.STORAGE:
                 self._paint_storage()
@@ -195,6 +205,19 @@ class CachePane(Pane):
                 )
             case CacheView.HORIZON:
                 self.body.show(self._horizon_rows(now))
+
+    @property
+    def _was_read(self) -> bool:
+        """Whether it is known what the view has to show: that there is nothing is said only then."""
+        match self.view:
+            case CacheView.STORAGE:
+                return self._storage.rows is not None
+            case CacheView.BUCKET:
+                return self._bucket.rows is not None
+            case CacheView.TRASH:
+                return self._trash.value is not None
+            case CacheView.HORIZON:
+                return self._horizon.value is not None
 
     def _paint_storage(self) -> None:
         rows, body = self._storage.rows, self.body

@@ -67,6 +67,7 @@ class FeedsPane(MessagesPane):
     FIELDS: ClassVar[Mapping[str, FieldKind]] = SUBFEED_FIELDS
     SORTS: ClassVar[tuple[str, ...]] = tuple(ORDERS)
     FAILURES: ClassVar[str] = "fault"
+    ASCENDING: ClassVar[frozenset[str]] = frozenset({"name", "whose"})
     MARKS: ClassVar[bool] = True
 
     def __init__(self, node: Node, key_of: Callable[[str], str]) -> None:
@@ -188,7 +189,7 @@ class FeedsPane(MessagesPane):
             int(now / BUSY_PAUSE) if rate > BUSY_RATE else versions,
             self._order.is_due(now),
             tick(behind, now),
-            time.localtime(now).tm_yday,
+            present.quarter(now),
             int(now) if any(term.kind is FieldKind.TIME for term in terms) else 0,
             messages is not None and messages.is_slow(now),
         )

@@ -36,6 +36,8 @@ class Pane(Vertical):
     NAME: ClassVar[PaneName]
     FIELDS: ClassVar[Mapping[str, FieldKind]] = {}
     SORTS: ClassVar[tuple[str, ...]] = ()
+    ASCENDING: ClassVar[frozenset[str]] = frozenset()
+    """Of the columns that it can be sorted by, those that are read from A to Z: others begin with the most."""
     FAILURES: ClassVar[str] = ""
     """The filter that leaves only what went wrong."""
     MARKS: ClassVar[bool] = False
@@ -142,8 +144,9 @@ class Pane(Vertical):
         self.look_again()
 
     def sort_by_next(self, by: int) -> None:
-        """Sort by the column that is `by` columns further on."""
+        """Sort by the column that is `by` columns further on, in the order in which that is read."""
         self.sort = self.SORTS[(self.SORTS.index(self.sort) + by) % len(self.SORTS)]
+        self.descending = self.sort not in self.ASCENDING
         self.look_again()
 
     def invert_order(self) -> None:

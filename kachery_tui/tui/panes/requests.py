@@ -56,6 +56,9 @@ COLUMNS: Final = (
     Column("peer", 14, drop=5),
 )
 
+EMPTY: Final = ("No requests yet.", "Request asks for a file by its URI.")
+NOTHING_LEFT: Final = ("No request is like that.", "Esc shows all again.")
+
 ROOMY_FROM: Final = 130
 """Cells from which on names have room beside bars, also of requests that have ended."""
 
@@ -91,6 +94,7 @@ class RequestsPane(Pane):
     FIELDS: ClassVar[Mapping[str, FieldKind]] = FIELDS
     SORTS: ClassVar[tuple[str, ...]] = SORTS
     FAILURES: ClassVar[str] = "state:failed"
+    ASCENDING: ClassVar[frozenset[str]] = frozenset({"whose", "file", "step", "channel", "peer"})
     MARKS: ClassVar[bool] = True
 
     DEFAULT_CSS = f"""
@@ -107,7 +111,7 @@ class RequestsPane(Pane):
 
     def contents(self) -> ComposeResult:
         """The list and the words about the chosen row."""
-        yield RowList(COLUMNS, empty=("No requests yet.", "Request asks for a file by its URI."), id="rows")
+        yield RowList(COLUMNS, empty=EMPTY, id="rows")
         yield CellLines(hanging=HEAD, more=(Cell("… more in the details", Tone.MUTED),), id="detail")
 
     def on_resize(self) -> None:
@@ -152,6 +156,7 @@ class RequestsPane(Pane):
             self.node.ledger.version,
             self.focus_target.cursor_key,
             moves,
+            present.quarter(now),
             self._order.is_due(self.node.ledger.version, now),
         )
 
@@ -197,6 +202,7 @@ class RequestsPane(Pane):
         rows = list(self.node.ledger)
         shown = self._filtered(rows, now)
         self._hidden = len(rows) - len(shown)
+        self.focus_target.empty = NOTHING_LEFT if self._hidden else EMPTY
         self.focus_target.show(
             ListedRows(
                 self._in_order(shown, now),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from kachery_tui.filters import matches
@@ -184,7 +183,7 @@ class StreamsPane(MessagesPane):
             int(now / BUSY_PAUSE) if rate > BUSY_RATE else tuple(one.version for one in activities),
             tick(last, now),
             _spark_tick(last, now),
-            time.localtime(now).tm_yday,
+            present.quarter(now),
         )
 
     def status(self, now: float) -> Line:

@@ -8,6 +8,7 @@ from kachery_tui.filters import FieldKind, matches
 from kachery_tui.node.tasks.offers import Offer
 from kachery_tui.node.tasks.subject import TaskSubject
 from kachery_tui.protocol.roles import Role
+from kachery_tui.tui import present
 from kachery_tui.tui.cells import Cell, Line, Tone, joined
 from kachery_tui.tui.describe.request_table import request_facts
 from kachery_tui.tui.describe.tasks import (
@@ -18,7 +19,6 @@ from kachery_tui.tui.describe.tasks import (
     tasks_words,
 )
 from kachery_tui.tui.here import Abilities, PaneName
-from kachery_tui.tui.panes.pane import tick
 from kachery_tui.tui.panes.two_lists import TwoListPane
 from kachery_tui.tui.widgets.cell_line import CellLine
 from kachery_tui.tui.widgets.columns import Column
@@ -151,7 +151,7 @@ class TasksPane(TwoListPane):
             tuple(membership.version for membership in memberships),
             self.upper.cursor_key,
             self.lower.cursor_key,
-            int(now) if ages else tick(None, now),
+            int(now) if ages else present.quarter(now),
         )
 
     def status(self, now: float) -> Line:

@@ -52,6 +52,8 @@ class CellLines(Toned):
         self._more = more
         self.lines: tuple[Line, ...] = ()
         self._wrapped: list[Line] = []
+        self._painted: dict[int, Line | None] = {}
+        """What was painted last."""
 
     def show(self, lines: tuple[Line, ...]) -> None:
         """Show `lines` from now on; only those that changed are painted."""
@@ -61,6 +63,7 @@ class CellLines(Toned):
 
     def on_resize(self) -> None:
         """Another width breaks lines elsewhere."""
+        self._painted.clear()
         self.wrap_anew()
 
     def _wrap_to(self, width: int) -> list[Line]:
@@ -69,13 +72,18 @@ class CellLines(Toned):
     def wrap_anew(self) -> None:
         """Break the lines anew, and paint those that changed."""
         width, height = self.size
-        before = self._wrapped
         self._wrapped = self._wrap_to(width)
         if self._more and len(self._wrapped) > height > 0:
             self._wrapped[height - 1 :] = [self._more]
+        if not height:
+            # It does not show: what Textual keeps of what was painted is not to be taken up again.
+            self.refresh()
         for y in range(height):
-            if before[y : y + 1] != self._wrapped[y : y + 1]:
+            if self._painted.get(y, ()) != self._line(y):
                 self.refresh(Region(0, y, width, 1))
+
+    def _line(self, y: int) -> Line | None:
+        return self._wrapped[y] if y < len(self._wrapped) else None
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """As many lines as it takes at that width."""
@@ -84,6 +92,7 @@ class CellLines(Toned):
     def render_line(self, y: int) -> Strip:
         """Paint one line."""
         width = self.size.width
-        if y >= len(self._wrapped):
+        line = self._painted[y] = self._line(y)
+        if line is None:
             return Strip.blank(width, self.rich_style)
-        return self.strip(fit_line(self._wrapped[y], width), width)
+        return self.strip(fit_line(line, width), width)

@@ -172,8 +172,11 @@ class RowList(Toned, ScrollView, can_focus=True):
 
     def repaint(self) -> None:
         """Paint those lines in view that differ from what stands there."""
-        width = self.size.width
-        for y in range(self.size.height):
+        width, height = self.size
+        if not height:
+            # It does not show: what Textual keeps of what was painted is not to be taken up again.
+            self.refresh()
+        for y in range(height):
             if self._painted.get(y) != self._line(y):
                 self.refresh(Region(0, y, width, 1))
 
