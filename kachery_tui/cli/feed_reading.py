@@ -1,13 +1,12 @@
 """`feed cat` and `feed info`: what a feed says, got first from buckets and from its owner's node."""
 
 import json
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from typing import Any, Final
 
 from kachery_tui.cli.feeds import key_of, opened
-from kachery_tui.cli.output import emit, emit_json
+from kachery_tui.cli.output import emit, emit_json, flush
 from kachery_tui.cli.place import Place, find_place
 from kachery_tui.errors import KacheryError, NobodyHasIt
 from kachery_tui.protocol.feeds import SignedMessage
@@ -73,7 +72,7 @@ def show(messages: Sequence[SignedMessage], *, signed: bool) -> None:
             message.text if signed else json.dumps(message.message, ensure_ascii=False, separators=(",", ":"))
         )
         emit_json(text)
-    sys.stdout.flush()
+    flush()
 
 
 def first(start: int, here: int) -> int:

@@ -7,7 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Final
 
-from kachery_tui.cli.output import emit
+from kachery_tui.cli.output import emit, to_stdout
 from kachery_tui.cli.place import find_place
 from kachery_tui.errors import KacheryError, NotAllowed, UsageError
 from kachery_tui.protocol.uris import FileUri
@@ -37,7 +37,11 @@ def cat(args: Namespace) -> int:
     """Write a file's bytes to stdout."""
     path = _obtain(args, FileUri.parse(args.uri))
     with path.open("rb") as opened:
-        shutil.copyfileobj(opened, sys.stdout.buffer, PIECE)
+        while piece := opened.read(PIECE):
+            with to_stdout():
+                sys.stdout.buffer.write(piece)
+    with to_stdout():
+        sys.stdout.buffer.flush()
     return 0
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Final, NoReturn
 
-from kachery_tui.cli.output import complain, say
+from kachery_tui.cli.output import StdoutFailed, complain, flush, mend_standard_streams, say
 from kachery_tui.cli.parser import parse
 from kachery_tui.cli.signals import Terminated, signals_raised
 from kachery_tui.errors import KacheryError
@@ -27,17 +27,19 @@ def run() -> NoReturn:
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command line; its exit code. `--help` and misuse raise argparse's SystemExit."""
+    mend_standard_streams()
     args = parse(arguments)
     try:
         with signals_raised():
             code = _handler(args.run)(args)
-            sys.stdout.flush()
+            flush()
     except KacheryError as error:
+        if isinstance(error, StdoutFailed):
+            _forget_stdout()
         complain(error)
         return error.exit_code
     except BrokenPipeError:
-        # The interpreter flushes stdout once more on its way out, which must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_stdout()
         return EXIT_READER_GONE
     except Terminated as signalled:
         return 128 + signalled.signal
@@ -46,6 +48,11 @@ def main(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last resort: a person sees a sentence, not a traceback
         return _crashed(error, debug=args.debug)
     return code
+
+
+def _forget_stdout() -> None:
+    """Throw away what was not printed: the interpreter flushes once more on its way out, which must not fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _handler(name: str) -> Callable[[Namespace], int]:
