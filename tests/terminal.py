@@ -32,6 +32,7 @@ class Terminal:
         *arguments: str,
         environment: Mapping[str, str],
         size: tuple[int, int] = (COLUMNS, ROWS),
+        term: str = "xterm-256color",
     ) -> None:
         self.began = time.perf_counter()
         self._master, slave = pty.openpty()
@@ -41,7 +42,7 @@ class Terminal:
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            env={**environment, "TERM": "xterm-256color"},
+            env={**environment, "TERM": term},
             start_new_session=True,
         )
         os.close(slave)

@@ -14,6 +14,7 @@ from kachery_tui.cli.service import end_on_signals
 from kachery_tui.config import ConfigError, ScreenConfig
 from kachery_tui.config.reading import nearest
 from kachery_tui.errors import UsageError
+from kachery_tui.tui.terminal import abilities
 
 if TYPE_CHECKING:
     from kachery_tui.tui.app import KacheryApp
@@ -32,7 +33,7 @@ def with_options(args: Namespace, screen: ScreenConfig) -> ScreenConfig:
         theme=args.theme or screen.theme,
         read_only=args.read_only or screen.read_only,
         mouse=args.mouse and screen.mouse,
-        ascii=args.ascii or screen.ascii,
+        ascii=args.ascii or screen.ascii or not abilities.takes_utf8(),
     )
 
 
@@ -95,3 +96,13 @@ def need_terminal() -> None:
     """Raise UsageError where there is none: Textual reads stdin and paints on stderr, so that stdout stays free."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("the screen needs a terminal", "", "Without one, `kachery-tui node` runs the node")
+    if abilities.is_dumb():
+        kind = os.environ.get("TERM", "")
+        raise UsageError(
+            "this terminal cannot show the screen",
+            f"TERM is {kind!r}" if kind else "TERM is not set",
+            "Use another one; `kachery-tui node` runs the node without a screen",
+        )
+    if not abilities.colours():
+        # Textual reads it when it is imported.
+        os.environ.setdefault("NO_COLOR", "1")

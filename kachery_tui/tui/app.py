@@ -17,6 +17,7 @@ from kachery_tui.tui.actions import ACTIONS
 from kachery_tui.tui.keymap import Keymap
 from kachery_tui.tui.memory import Memory, recall, remember
 from kachery_tui.tui.screen import MainScreen
+from kachery_tui.tui.terminal.abilities import has_few_colours
 from kachery_tui.tui.terminal.driver import MirrorDriver
 from kachery_tui.tui.terminal.sequences import BELL, KEEP_TITLE, TITLE_BEFORE, copy_sequence, title_sequence
 from kachery_tui.tui.tour import Hint, Tour
@@ -78,7 +79,7 @@ class KacheryApp(App[None], inherit_bindings=False):
         """Take over what the person has set, and how the screen was left. Before the first paint, so it may block."""
         self._person_keys = Keymap(node.config.keys)
         self._memory = recall(node.config.folder)
-        theme = node.config.screen.theme or self._memory.theme
+        theme = node.config.screen.theme or self._memory.theme or ("ansi-dark" if has_few_colours() else "")
         if theme in self.available_themes:
             self.theme = theme
         self._first_theme = self.theme
