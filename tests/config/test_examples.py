@@ -11,6 +11,7 @@ from kachery_tui.config import (
     LimitsConfig,
     Provide,
     ScreenConfig,
+    TaskConfig,
     check_settings,
     install_channel,
     load_channel,
@@ -63,10 +64,15 @@ def test_the_node(examples: Path) -> None:
 def test_what_stands_behind_a_mark_can_be_set(examples: Path) -> None:
     file = examples / "config.toml"
     text = file.read_text()
-    marked = re.findall(r"^# (\w+ = .*)$", text, re.MULTILINE)
-    assert [line.partition(" ")[0] for line in marked] == ["read_only", "mouse", "ascii", "bell", "fps"]
-    file.write_text(re.sub(r"^# (\w+ = .*)$", r"\1", text, flags=re.MULTILINE))
-    assert load_node_config(examples).screen == ScreenConfig("textual-dark", fps=10)
+    marked = re.findall(r"^# (\w+) = .*$", text, re.MULTILINE)
+    of_a_task = ["type", "channels", "function", "path", "at_once", "timeout", "memory", "max_result"]
+    assert marked == ["read_only", "mouse", "ascii", "bell", "fps", *of_a_task]
+    file.write_text(re.sub(r"^# (\w+ = .*|\[.*\])$", r"\1", text, flags=re.MULTILINE))
+    config = load_node_config(examples)
+    assert config.screen == ScreenConfig("textual-dark", fps=10)
+    (task,) = config.tasks
+    given = (task.function_id, task.type, task.channels)
+    assert task == TaskConfig(*given, function=task.function, path=examples), "these are the defaults"
 
 
 def test_ably_and_aws(examples: Path) -> None:
@@ -118,8 +124,8 @@ def test_every_example_can_be_joined(examples: Path, tmp_path: Path, name: str) 
 
 def test_the_settings_in_the_readme_hold(tmp_path: Path) -> None:
     readme = (EXAMPLES.parent / "README.md").read_text()
-    node, channel = re.findall(r"^```toml\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
-    write(tmp_path / "config.toml", node)
+    tasks, node, channel = re.findall(r"^```toml\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    write(tmp_path / "config.toml", node + tasks)
     write(tmp_path / "channels" / "lab.toml", channel)
     assert check_settings(tmp_path) == []
     assert load_node_config(tmp_path).keys == {"retry": "f5"}

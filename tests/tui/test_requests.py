@@ -342,3 +342,26 @@ async def test_requests_of_an_earlier_run_come_back_and_can_be_tried_again(
         await me.reads("✗ failed after")
         (row,) = me.node.ledger
         assert not row.earlier
+
+
+@SIZES
+@pytest.mark.parametrize("in_dialog", [False, True])
+async def test_several_uris_are_requested_together(
+    tmp_path: Path, lab: Path, size: tuple[int, int], in_dialog: bool
+) -> None:
+    async with (
+        running_node(tmp_path / "alice", lab) as alice,
+        at_the_screen(unstarted_node(tmp_path / "me", lab), size) as me,
+    ):
+        uris = [(await alice.store(put_file(tmp_path, f"{n}.dat", bytes([n]) * 100))).uri for n in range(7)]
+        if in_dialog:
+            await me.press("r")
+            await me.reads("Request a file")
+        await me.paste("\n".join(map(str, [*uris, uris[0], "sha1://nonsense"])) + "\n")
+        await me.reads("Request 7 files, a line each?", "0.dat, 1.dat", "and 2 more; 1 line left")
+        await me.press("escape")
+        assert not len(me.node.ledger)
+        await me.paste(f"{uris[0]} {uris[1]}")
+        await me.reads("Request 2 files")
+        await me.press("enter")
+        await until(lambda: [row.step for row in me.node.ledger] == [Step.DONE] * 2)

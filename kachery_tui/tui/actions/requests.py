@@ -21,6 +21,7 @@ from kachery_tui.tui.describe.feeds import serving
 from kachery_tui.tui.describe.kinds import words_of
 from kachery_tui.tui.describe.request_story import story_lines
 from kachery_tui.tui.dialogs.ask import Ask
+from kachery_tui.tui.dialogs.confirm import Confirm
 from kachery_tui.tui.header import waiting
 from kachery_tui.tui.here import FeedMessage, Here, PaneName
 
@@ -34,6 +35,12 @@ _VIEW_FRAME: Final = 6
 """Cells of a text view that are not its text: borders, padding, scrollbar."""
 
 _VIEW_WIDEST: Final = 120
+
+MOST_PASTED: Final = 1_000
+"""URIs that are requested together; nobody means more by a paste."""
+
+SHOWN_PASTED: Final = 5
+"""Names of them that are shown."""
 
 _RETRYABLE: Final = frozenset({Step.FAILED, Step.CANCELLED, Step.DECLINED})
 
@@ -63,9 +70,57 @@ def ask_for_uri(desk: Desk, value: str = "") -> None:
             takes="Follow" if is_feed_uri(value) else "Request",
             check=_uri_problem,
             admit=admit,
+            pasted=lambda text: ask_for_uris(desk, text),
         ),
         go_on,
     )
+
+
+def ask_for_pasted(desk: Desk, text: str) -> None:
+    """Ask for what was pasted among the panes, if it begins with a URI."""
+    first = next(iter(text.split()), "")
+    if not ask_for_uris(desk, text) and first.startswith(("sha1://", "feed://")) and first.isprintable():
+        ask_for_uri(desk, first)
+
+
+def ask_for_uris(desk: Desk, text: str) -> bool:
+    """Ask whether all that is named in a text is to be requested; False where it does not name several."""
+    words = [word for word in text.split() if word.startswith(("sha1://", "feed://")) and word.isprintable()]
+    uris = list(dict.fromkeys(words))
+    if len(uris) < 2:
+        return False
+    good = [uri for uri in uris[:MOST_PASTED] if not _uri_problem(uri)]
+    files = [uri for uri in good if not is_feed_uri(uri)]
+    feeds = [uri for uri in good if is_feed_uri(uri)]
+    wanted = [present.count(len(files), "file")] if files else []
+    wanted += [present.count(len(feeds), "feed")] if feeds else []
+    names = ", ".join(FileUri.parse(uri).name or uri[7:19] for uri in files[:SHOWN_PASTED])
+    more = f" and {len(files) - SHOWN_PASTED} more" if len(files) > SHOWN_PASTED else ""
+    wrong = f"; {present.count(len(uris) - len(good), 'line')} left out" if len(uris) > len(good) else ""
+
+    def go_on(yes: bool | None) -> None:
+        if yes:
+            _request_all(desk, files, feeds)
+
+    # After the dialog into which it was pasted has closed.
+    question = f"Request {' and '.join(wanted)}, a line each?"
+    desk.call_later(desk.app.push_screen, Confirm(question, about=f"{names}{more}{wrong}", usual=True), go_on)
+    return True
+
+
+def _request_all(desk: Desk, files: Sequence[str], feeds: Sequence[str]) -> None:
+    rows = []
+    for uri in files:
+        with desk.reporting_errors():
+            rows.append(desk.node.files.request(uri))
+    for uri in feeds:
+        desk.run_work(_follow_uri(desk, uri), "screen: follow a feed")
+    if rows:
+        desk.show_request(rows[0].number)
+
+
+async def _follow_uri(desk: Desk, uri: str) -> None:
+    await desk.node.feeds.follow(uri)
 
 
 def _uri_problem(text: str) -> str:

@@ -25,6 +25,7 @@ class Ask(Popup[str | None]):
 
     `check` says what is wrong with it as it is typed (nothing: it will do), `admit` does so once it is entered, and
     may take its time. While something is wrong the line stays open, with what was typed. An `optional` one may be empty.
+    What is pasted goes to `pasted` first; if that takes it, the dialog closes.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -51,6 +52,7 @@ class Ask(Popup[str | None]):
         suggester: Suggester | None = None,
         select: bool = True,
         optional: bool = False,
+        pasted: Callable[[str], bool] | None = None,
     ) -> None:
         super().__init__()
         self._heading = title
@@ -62,13 +64,16 @@ class Ask(Popup[str | None]):
         self._suggester = suggester
         self._select = select
         self._optional = optional
+        self._pasted = pasted
         self._taking: str | None = None
 
     def contents(self) -> Iterator[Widget]:
         """Title and line."""
         yield CellText(id="about")
         # What stands there at first is a proposal: typing or pasting takes its place.
-        yield TypedInput(self._value, compact=True, suggester=self._suggester, select_on_focus=self._select)
+        line = TypedInput(self._value, compact=True, suggester=self._suggester, select_on_focus=self._select)
+        line.pasted = self._take_pasted
+        yield line
         yield CellText(id="verdict")
 
     def on_mount(self) -> None:
@@ -110,6 +115,12 @@ class Ask(Popup[str | None]):
             self.dismiss(value)
         elif self.query_one(Input).value.strip() == value:
             self._say(problem)
+
+    def _take_pasted(self, text: str) -> bool:
+        if self._pasted is None or not self._pasted(text):
+            return False
+        self.dismiss(None)
+        return True
 
     def action_complete(self) -> None:
         """Take the completion that is shown in grey."""

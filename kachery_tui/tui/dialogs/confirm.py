@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 
 
 class Confirm(Popup[bool]):
-    """Asks; everything but y is no. `about` says what follows from a yes, `grave` that there is no way back."""
+    """Asks; everything but y is no. `about` says what follows from a yes, `grave` that there is no way back, `usual` that
+    a yes does no harm, so that Enter is one, too."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "Yes"),
-        Binding("n,escape,q,enter", "answer(False)", "No"),
+        Binding("n,escape,q", "answer(False)", "No"),
+        Binding("enter", "usual_answer", "Yes or no", show=False),
     ]
 
     DEFAULT_CSS = """
@@ -34,12 +36,13 @@ class Confirm(Popup[bool]):
     }
     """
 
-    def __init__(self, question: str, *, about: str = "", grave: bool = False) -> None:
+    def __init__(self, question: str, *, about: str = "", grave: bool = False, usual: bool = False) -> None:
         super().__init__()
         self.set_class(grave, "-grave")
         self._question = question
         self._about = about
         self._grave = grave
+        self._usual = usual
 
     def contents(self) -> Iterator[Widget]:
         """The question."""
@@ -50,7 +53,12 @@ class Confirm(Popup[bool]):
         tone = Tone.BAD if self._grave else Tone.NORMAL
         about = ((), (Cell(self._about, tone),)) if self._about else ()
         self.query_one(CellText).show(((Cell(self._question, Tone.STRONG),), *about))
-        self.offer(key_hint("y", "Yes"), key_hint("n", "No (also Enter, Esc)"))
+        yes, no = ("Yes (also Enter)", "No (also Esc)") if self._usual else ("Yes", "No (also Enter, Esc)")
+        self.offer(key_hint("y", yes), key_hint("n", no))
+
+    def action_usual_answer(self) -> None:
+        """Close with the answer that Enter gives."""
+        self.dismiss(self._usual)
 
     def action_answer(self, yes: bool) -> None:
         """Close with the answer."""

@@ -1,5 +1,6 @@
 """Text fields in which every key acts in the order in which it was typed."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from textual import events
@@ -28,4 +29,12 @@ class TypingInOrder(Base):
 
 
 class TypedInput(TypingInOrder, Input):
-    """A line."""
+    """A line. What is pasted goes to `pasted` first, which says whether that was the end of it: a line takes but one."""
+
+    pasted: Callable[[str], bool] | None = None
+
+    def _on_paste(self, event: events.Paste) -> None:
+        # Unless it is prevented, Textual has its own class take it next.
+        if self.pasted is not None and self.pasted(event.text):
+            event.stop()
+            event.prevent_default()
