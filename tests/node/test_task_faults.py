@@ -20,8 +20,9 @@ from kachery_tui.node.node import Node
 from kachery_tui.node.steps import Step
 from kachery_tui.node.tasks import providing as providing_module
 from kachery_tui.node.tasks import results as results_module
+from kachery_tui.node.tasks import runs as runs_module
 from kachery_tui.node.tasks.processes import FunctionRunner, TaskFailed
-from kachery_tui.node.tasks.providing import Asked
+from kachery_tui.node.tasks.runs import Asked
 from kachery_tui.node.tasks.subject import TaskSubject
 from kachery_tui.protocol.messages import (
     RequestTask,
@@ -498,8 +499,8 @@ class Elsewhere:
 
 
 def test_how_many_tasks_are_remembered_is_each_asker_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(providing_module, "KEPT_ENDED", 100)
-    ended = providing_module._Ended()
+    monkeypatch.setattr(runs_module, "KEPT_ENDED", 100)
+    ended = runs_module.Ended()
     ended.keep("ana", UpdateTaskStatus("precious", TaskStatus.FINISHED))
     for number in range(1_000):
         ended.keep("stranger", UpdateTaskStatus(f"t{number}", TaskStatus.ERROR))

@@ -15,10 +15,11 @@ from kachery_tui.node.steps import Side, Step
 from kachery_tui.node.tasks.asking import TaskAsker
 from kachery_tui.node.tasks.functions import OwnFunctions
 from kachery_tui.node.tasks.offers import Offers
-from kachery_tui.node.tasks.providing import Asked, TaskProvider
+from kachery_tui.node.tasks.providing import TaskProvider
 from kachery_tui.node.tasks.reporting import Reporter
 from kachery_tui.node.tasks.requesting import TaskRequest, check_arguments
 from kachery_tui.node.tasks.results import KeptResults
+from kachery_tui.node.tasks.runs import Asked
 from kachery_tui.node.tasks.speaking import Speaker
 from kachery_tui.node.tasks.subject import TaskSubject
 from kachery_tui.protocol.canonical import JsonObject, JsonValue, parse_json

@@ -18,46 +18,28 @@ MOST_WAITING: Final = 100_000
 """Turns of one function; what may wait at all is bounded where tasks are taken."""
 
 
-class OwnFunction:
-    """A function of this node. Once it is `known` whether it can run, `problem` says why if it cannot."""
+class Turnstile:
+    """Lets so many through at a time: askers one after the other, what each of them has in order."""
 
-    def __init__(self, config: TaskConfig, runner: Runner) -> None:
-        self.config = config
-        self.runner = runner
-        self.known = asyncio.Event()
-        self.problem: KacheryError | None = None
+    def __init__(self, at_once: int) -> None:
         self.running = 0
-        """Tasks that run at this moment."""
+        """How many are through, and not back."""
+        self._at_once = at_once
         self._waiting: Turns[asyncio.Future[None]] = Turns(MOST_WAITING)
 
     @property
     def waiting(self) -> int:
-        """Tasks that wait for their turn."""
+        """How many wait for their turn."""
         return len(self._waiting)
 
     @property
-    def is_ready(self) -> bool:
-        """Whether it can run, as far as is known."""
-        return self.known.is_set() and self.problem is None
-
-    @property
     def is_full(self) -> bool:
-        """Whether the next task has to wait."""
-        return self.running >= self.config.at_once
-
-    async def prepare(self) -> None:
-        """Find out whether it can run."""
-        try:
-            await self.runner.prepare()
-        except KacheryError as error:
-            self.problem = error
-            _log.warning("the task function %s is not offered: %s", self.config.function_id, error)
-        finally:
-            self.known.set()
+        """Whether the next has to wait."""
+        return self.running >= self._at_once
 
     @asynccontextmanager
     async def turn(self, asker: str) -> AsyncIterator[None]:
-        """Run within a turn of those that an asker gets: askers one after the other, tasks of each in order."""
+        """Be through, on the account of an asker."""
         if self.is_full or self._waiting:
             mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.put(asker, mine)
@@ -82,6 +64,33 @@ class OwnFunction:
                 following.set_result(None)
                 return
         self.running -= 1
+
+
+class OwnFunction:
+    """A function of this node. Once it is `known` whether it can run, `problem` says why if it cannot."""
+
+    def __init__(self, config: TaskConfig, runner: Runner) -> None:
+        self.config = config
+        self.runner = runner
+        self.known = asyncio.Event()
+        self.problem: KacheryError | None = None
+        self.turnstile = Turnstile(config.at_once)
+        """Through which its tasks go."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it can run, as far as is known."""
+        return self.known.is_set() and self.problem is None
+
+    async def prepare(self) -> None:
+        """Find out whether it can run."""
+        try:
+            await self.runner.prepare()
+        except KacheryError as error:
+            self.problem = error
+            _log.warning("the task function %s is not offered: %s", self.config.function_id, error)
+        finally:
+            self.known.set()
 
 
 class OwnFunctions:

@@ -1,7 +1,7 @@
 """Computing for others: who requests a task of a function that is offered here gets its result into the bucket.
 
 Theory of operation. A request becomes a `Run`, on a row of its own, that goes through the steps of others' requests: it
-is looked at, waits for a person where the channel says so, waits for its turn at the function (`OwnFunction.turn`),
+is looked at, waits for a person where the channel says so, waits for its turn at the function (`Turnstile`),
 runs in a process (`Runner`), and its result is uploaded. Every step is said as `updateTaskStatus`, and said again now
 and then, so that a requester can tell a node that takes long from one that has gone. Requests for one task share its
 run; what was requested under an id that is no hash runs once and is not run again when the request is repeated. A
@@ -12,9 +12,8 @@ refused aloud.
 import asyncio
 import logging
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Final
 
 from kachery_tui.config import Provide
@@ -24,12 +23,13 @@ from kachery_tui.node.limits import PeerLimit
 from kachery_tui.node.membership import Membership
 from kachery_tui.node.parts import Parts
 from kachery_tui.node.steps import Side, Step
-from kachery_tui.node.tasks.functions import OwnFunction, OwnFunctions
+from kachery_tui.node.tasks.functions import OwnFunction, OwnFunctions, Turnstile
 from kachery_tui.node.tasks.processes import Job, TaskFailed
 from kachery_tui.node.tasks.results import BadResult, KeptResults, find_result, put_result
+from kachery_tui.node.tasks.runs import Asked, Ended, Place, Run, place_of
 from kachery_tui.node.tasks.speaking import Speaker
 from kachery_tui.node.tasks.subject import TaskSubject
-from kachery_tui.protocol.messages import RequestTask, TaskFunctionType, TaskStatus, UpdateTaskStatus
+from kachery_tui.protocol.messages import TaskFunctionType, TaskStatus, UpdateTaskStatus
 from kachery_tui.protocol.roles import Role, Stream
 from kachery_tui.protocol.tasks import TAKEN_BACK
 
@@ -44,8 +44,9 @@ MOST_IN_ALL: Final = 2_000
 MOST_ASKERS: Final = 50
 """Node ids kept on one row."""
 
-KEPT_ENDED: Final = 10_000
-"""Ids that are no hashes of which it is remembered how they ended."""
+LOOKS_AT_ONCE: Final = 8
+"""Results that are looked for in buckets at a time: of hundreds of requests that come together, all would be begun at
+once, and the loop be busy with nothing else."""
 
 SAY_INTERVAL: Final = 15.0
 """Seconds between two signs of life: well under any requester's `progress_timeout`."""
@@ -60,45 +61,7 @@ LONGEST_WORDS: Final = 1_000
 """Characters of an error that is said to others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request for a task: where and by whom it was made, and which message said so."""
-
-    membership: Membership
-    body: RequestTask
-    asker: str
-    message: int
-
-
 _ENDS: Final = frozenset({TaskStatus.FINISHED, TaskStatus.ERROR})
-
-Place = tuple[str, str, str]
-"""Of a pure calculation its channel and its hash. Of another task its id and who chose it, on whatever channel: the same
-request that somebody else brings to another channel is no other request."""
-
-
-@dataclass(slots=True, eq=False)
-class Run:
-    """One task that is computed here, or waits for that."""
-
-    row: Request
-    subject: TaskSubject
-    membership: Membership
-    function: OwnFunction
-    place: Place
-    asker: str
-    """Node id of who asked first, on whose account it goes."""
-    said: UpdateTaskStatus
-    """How it stands, as it is to be said."""
-    news: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when that is to be said now."""
-    answer: asyncio.Future[bool] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    """Whether a person said yes."""
-    work: asyncio.Task[None] | None = None
-    gone: set[str] = field(default_factory=set)
-    """Node ids of those who asked for it and want it no more."""
-    has_more: bool = False
-    """Whether more asked for it than are kept on the row."""
 
 
 class TaskProvider:
@@ -112,7 +75,8 @@ class TaskProvider:
         self._kept = kept
         self._runs: dict[Place, Run] = {}
         self._of_asker: Counter[str] = Counter()
-        self._ended = _Ended()
+        self._ended = Ended()
+        self._looks = Turnstile(LOOKS_AT_ONCE)
         self._refusals = PeerLimit(REFUSALS_PER_SECOND, burst=REFUSALS_PER_SECOND * 5)
 
     # -- taking up --------------------------------------------------------------------------------------------
@@ -124,7 +88,7 @@ class TaskProvider:
         if Role.PROVIDE_TASKS not in membership.roles or function is None or body.backend_id is not None:
             return
         is_pure = body.task_function_type is TaskFunctionType.PURE_CALCULATION
-        place = _place(membership, body.task_id, "" if is_pure else asked.asker)
+        place = place_of(membership, body.task_id, "" if is_pure else asked.asker)
         run = self._runs.get(place)
         if run is not None:
             self._join(run, asked)
@@ -210,15 +174,18 @@ class TaskProvider:
     async def _run(self, run: Run) -> None:
         """Compute the result, unless it is there, and put it where the requester finds it. Raises `KacheryError`."""
         subject, function, membership = run.subject, run.function, run.membership
-        if subject.is_pure and await self._is_there(run):
-            return
+        if subject.is_pure:
+            async with self._looks.turn(run.asker):
+                is_there = await self._is_there(run)
+            if is_there:
+                return
         await function.known.wait()
         if function.problem is not None:
             raise TaskFailed(f"{subject.function_id} cannot run there", function.problem.line)
         self._ledger.enter(run.row, Step.QUEUED)
-        if function.is_full or not membership.is_connected:
+        if function.turnstile.is_full or not membership.is_connected:
             self._stands(run, TaskStatus.QUEUED)
-        async with function.turn(run.asker):
+        async with function.turnstile.turn(run.asker):
             self._ledger.enter(run.row, Step.RUNNING)
             self._stands(run, TaskStatus.RUNNING)
             text = await function.runner.run(Job(membership.name, subject.kwargs or "{}"))
@@ -280,7 +247,7 @@ class TaskProvider:
 
     def hear_cancel(self, membership: Membership, task_id: str, asker: str, message: int) -> None:
         """Take that an asker wants a task no more; it ends if nobody else does."""
-        for place in (_place(membership, task_id, ""), _place(membership, task_id, asker)):
+        for place in (place_of(membership, task_id, ""), place_of(membership, task_id, asker)):
             run = self._runs.get(place)
             if run is None or asker not in run.row.asked_by:
                 continue
@@ -395,31 +362,3 @@ class TaskProvider:
         if self._refusals.allows(asked.asker, time.monotonic()):
             refusal = UpdateTaskStatus(asked.body.task_id, TaskStatus.ERROR, why)
             self._say_soon(asked.membership, refusal)
-
-
-class _Ended:
-    """How tasks ended that must be run once, by who asked for them. Of too many, the oldest of who has most go first."""
-
-    def __init__(self) -> None:
-        self._of_asker: dict[str, OrderedDict[str, UpdateTaskStatus]] = {}
-        self._count = 0
-
-    def get(self, asker: str, task_id: str) -> UpdateTaskStatus | None:
-        """How the task of that id ended."""
-        return self._of_asker.get(asker, OrderedDict()).get(task_id)
-
-    def keep(self, asker: str, said: UpdateTaskStatus) -> None:
-        """Remember how a task ended."""
-        ended = self._of_asker.setdefault(asker, OrderedDict())
-        self._count += said.task_id not in ended
-        ended[said.task_id] = said
-        if self._count > KEPT_ENDED:
-            fullest = max(self._of_asker, key=lambda one: len(self._of_asker[one]))
-            self._of_asker[fullest].popitem(last=False)
-            self._count -= 1
-            if not self._of_asker[fullest]:
-                del self._of_asker[fullest]
-
-
-def _place(membership: Membership, task_id: str, asker: str) -> Place:
-    return ("", task_id, asker) if asker else (membership.name, task_id, "")

@@ -71,9 +71,10 @@ def _standing(node: Node, offer: Offer, own: OwnFunction | None) -> Cell:
         return Cell("… looked at", Tone.BUSY)
     if offer.channel not in node.memberships:
         return Cell("! not joined", Tone.WARN)
-    if own.running:
-        waiting = f", {own.waiting} wait" if own.waiting else ""
-        return Cell(f"{own.running} running{waiting}", Tone.BUSY)
+    turns = own.turnstile
+    if turns.running:
+        waiting = f", {turns.waiting} wait" if turns.waiting else ""
+        return Cell(f"{turns.running} running{waiting}", Tone.BUSY)
     return Cell("offered", Tone.GOOD)
 
 
