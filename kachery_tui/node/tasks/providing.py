@@ -134,7 +134,7 @@ class TaskProvider:
 
     def _join(self, run: Run, asked: Asked) -> None:
         """Count an asker in."""
-        run.membership.activity[Stream.REQUEST_TASKS].belongs_to(asked.message, run.row.number)
+        asked.membership.activity[Stream.REQUEST_TASKS].belongs_to(asked.message, run.row.number)
         run.gone.discard(asked.asker)
         if asked.asker in run.row.asked_by:
             return

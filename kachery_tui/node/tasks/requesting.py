@@ -43,6 +43,8 @@ class TaskRequest:
     ) -> None:
         self._row = row
         self._task = task
+        # Trying it again gives what is no pure calculation another id, and this is taken back under its own.
+        self._task_id = task.task_id
         self._candidates = candidates
         self._parts = parts
         self._ledger = parts.ledger
@@ -69,7 +71,7 @@ class TaskRequest:
         """Tell those who have taken the task that nobody wants it here any more."""
         membership = self._parts.memberships.get(self._row.channel)
         if membership is not None and self._row.asks:
-            await self._speaker.say(membership, CancelTask(self._task.task_id), request=self._row.number)
+            await self._speaker.say(membership, CancelTask(self._task_id), request=self._row.number)
 
     async def _run(self) -> None:
         task, row = self._task, self._row
