@@ -23,27 +23,23 @@ def as_somebody_else(folder: Path) -> Iterator[None]:
         return
     for path in (folder, *folder.rglob("*")):
         os.chown(path, NOBODY, NOBODY)
-    with reachable(folder):
-        os.seteuid(NOBODY)
-        try:
-            yield
-        finally:
-            os.seteuid(0)
-
-
-@contextmanager
-def reachable(folder: Path) -> Iterator[None]:
-    """Let everybody through to `folder`, which pytest made for the user alone who runs the tests."""
-    opened = [
-        (parent, parent.stat().st_mode) for parent in folder.parents if not parent.stat().st_mode & 0o001
-    ]
-    for parent, mode in opened:
-        parent.chmod(mode | 0o011)
+    make_reachable(folder)
+    os.seteuid(NOBODY)
     try:
         yield
     finally:
-        for parent, mode in opened:
-            parent.chmod(mode)
+        os.seteuid(0)
+
+
+def make_reachable(folder: Path) -> None:
+    """Let everybody through to `folder`, which pytest made for the user alone who runs the tests.
+
+    The way stays open: the folders above belong to the tests that run at the same time, too.
+    """
+    for parent in folder.parents:
+        mode = parent.stat().st_mode
+        if not mode & 0o001:
+            parent.chmod(mode | 0o011)
 
 
 def need_root() -> None:

@@ -10,11 +10,14 @@ import os
 import secrets
 import stat
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from kachery_tui.storage.modes import PRIVATE, Modes
+
+T = TypeVar("T")
 
 # macOS has no fdatasync.
 flush_data = getattr(os, "fdatasync", os.fsync)
@@ -85,12 +88,22 @@ class TempFile:
 
 def publish(path: Path, fd: int, place: Path, modes: Modes) -> None:
     """Flush the file at `path`, open as `fd`, and rename it to `place`; both survive a crash once this returns."""
-    created = make_folders(place.parent, modes)
     os.fsync(fd)
-    path.rename(place)
+    created = move(path, place, modes)
     sync_directory(place.parent)
     for folder in created:
         sync_directory(folder.parent)
+
+
+def move(path: Path, place: Path, modes: Modes) -> list[Path]:
+    """Rename `path` to `place`, whose folders are made where they are missing; returns the new ones. Raises `OSError`."""
+
+    def work() -> list[Path]:
+        created = _make_folders(place.parent, modes)
+        path.rename(place)
+        return created
+
+    return _patiently(work, modes)
 
 
 def write_file(tmp: Path, place: Path, data: bytes, modes: Modes = PRIVATE) -> None:
@@ -162,29 +175,31 @@ def open_in_place(path: Path, modes: Modes) -> int:
 
 def make_folders(path: Path, modes: Modes) -> list[Path]:
     """Create the folder and those above it that are missing; returns the new ones. Raises `OSError`."""
+    return _patiently(lambda: _make_folders(path, modes), modes)
+
+
+def _make_folders(path: Path, modes: Modes) -> list[Path]:
     missing = []
     while not path.is_dir():
         missing.append(path)
         path = path.parent
     for folder in reversed(missing):
-        _make_folder(folder, modes)
+        try:
+            modes.make_folder(folder)
+        except FileExistsError:
+            if not folder.is_dir():
+                raise
     return missing
 
 
-def _make_folder(path: Path, modes: Modes) -> None:
-    for tries_left in range(_TRIES if modes.is_shared else 0, -1, -1):
+def _patiently(work: Callable[[], T], modes: Modes) -> T:
+    """Do `work`; wait a moment for the bits of a folder that another user of the group has only just made."""
+    for _ in range(_TRIES if modes.is_shared else 0):
         try:
-            modes.make_folder(path)
-        except FileExistsError:
-            if not path.is_dir():
-                raise
+            return work()
         except PermissionError:
-            # Another user of the group has just made the folder above, and not yet given it its bits.
-            if not tries_left:
-                raise
             time.sleep(_PAUSE)
-            continue
-        return
+    return work()
 
 
 def _open_new(path: Path, modes: Modes) -> int:

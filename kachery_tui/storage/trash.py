@@ -9,7 +9,7 @@ from typing import Final
 
 from kachery_tui.errors import UsageError
 from kachery_tui.protocol.hashes import is_sha1
-from kachery_tui.storage.atomic import make_folders
+from kachery_tui.storage.atomic import move
 from kachery_tui.storage.index import Index
 from kachery_tui.storage.layout import Layout
 from kachery_tui.storage.links import read_link
@@ -138,8 +138,7 @@ class Trash:
             size = place.stat().st_size
         except FileNotFoundError:
             return None
-        make_folders(target.parent, self._layout.modes)
-        place.rename(target)
+        move(place, target, self._layout.modes)
         return size
 
 

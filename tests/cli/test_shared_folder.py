@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import Shell
-from tests.users import ANA, BEN, LAB, User, need_root, reachable
+from tests.users import ANA, BEN, LAB, User, make_reachable, need_root
 
 
 @pytest.mark.parametrize("umasks", [(0o022, 0o002), (0o002, 0o022)], ids=["022 and 002", "002 and 022"])
@@ -23,13 +23,13 @@ def test_both_store_load_and_list(tmp_path: Path, umasks: tuple[int, int]) -> No
     # All that is imported along the way: the users below cannot read this Python.
     uses(shells["warm"], "warm", shells["warm"].storage, [])()
     uris: list[str] = []
-    with reachable(folder):
-        for name, uid, umask in (("ana", ANA, umasks[0]), ("ben", BEN, umasks[1])):
-            shell = shells[name]
-            for path in (shell.folder, *shell.folder.iterdir()):
-                os.chown(path, uid, uid)
-            assert User(uid, [uid, LAB], umask, uses(shell, name, folder, list(uris))).ended_well()
-            uris.append((shell.folder / "uri").read_text())
+    make_reachable(folder)
+    for name, uid, umask in (("ana", ANA, umasks[0]), ("ben", BEN, umasks[1])):
+        shell = shells[name]
+        for path in (shell.folder, *shell.folder.iterdir()):
+            os.chown(path, uid, uid)
+        assert User(uid, [uid, LAB], umask, uses(shell, name, folder, list(uris))).ended_well()
+        uris.append((shell.folder / "uri").read_text())
     index = (folder / "kachery-tui.db").stat()
     assert (index.st_uid, index.st_mode & 0o777) == (ANA, 0o660)
 

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,9 +11,11 @@ import pytest
 
 from kachery_tui.errors import KacheryError, NotAllowed
 from kachery_tui.storage import Storage
+from kachery_tui.storage.atomic import move
+from kachery_tui.storage.modes import SHARED
 from kachery_tui.storage.problems import StorageBusy
 from tests.storage.helpers import sha1_of
-from tests.users import ANA, BEN, LAB, User, need_root, reachable
+from tests.users import ANA, BEN, LAB, User, make_reachable, need_root
 
 
 def modes(folder: Path) -> dict[str, int]:
@@ -76,7 +78,7 @@ def test_what_an_earlier_version_left_open_is_closed(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Path]:
+def lab(tmp_path: Path) -> Path:
     """A folder that a group shares, and all that its users need, used once."""
     need_root()
     warm = put(tmp_path / "warm", "n", b"n")
@@ -92,8 +94,8 @@ def lab(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     os.chown(folder, 0, LAB)
     folder.chmod(0o2770)
-    with reachable(folder):
-        yield folder
+    make_reachable(folder)
+    return folder
 
 
 def as_user(uid: int, umask: int, work: Callable[[], object]) -> User:
@@ -137,6 +139,26 @@ def test_a_group_shares_a_folder(lab: Path, first: int, second: int) -> None:
     assert (lab / "kachery-tui.db").stat().st_ino == index
     for name, mode in modes(lab).items():
         assert mode in (0o660, 0o2770), (name, oct(mode))
+
+
+def test_they_make_the_same_folders_at_the_same_time(lab: Path) -> None:
+    """Each moves a file of his own into every one; a folder gets its bits a moment after it is made."""
+
+    def fills(user: str) -> Callable[[], None]:
+        def work() -> None:
+            for number in range(300):
+                file = lab / "tmp" / f"{user}-{number}"
+                file.touch()
+                move(file, lab / "sha1" / f"{number:03}" / "ab" / user, SHARED)
+
+        return work
+
+    Storage.open(lab).close()
+    users = [as_user(uid, 0o077, fills(f"{uid}-{turn}")) for uid in (ANA, BEN) for turn in range(2)]
+    assert [user.ended_well() for user in users] == [True] * 4
+    folders = [path for path in lab.rglob("*") if path.is_dir()]
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in folders} == {0o2770}
+    assert len(list(lab.rglob("ab/*"))) == 1200
 
 
 def test_they_store_at_the_same_time(lab: Path) -> None:
@@ -250,8 +272,8 @@ def test_a_stranger_cannot_hold_the_lock(tmp_path: Path) -> None:
             with pytest.raises(PermissionError):
                 os.open(tmp_path / "storage" / name, os.O_RDONLY)
 
-    with reachable(tmp_path / "storage"):
-        assert User(ANA, [ANA], 0o022, stranger).ended_well()
+    make_reachable(tmp_path / "storage")
+    assert User(ANA, [ANA], 0o022, stranger).ended_well()
 
 
 @pytest.mark.parametrize("what", ["link", "dangling", "fifo", "folder"])
