@@ -1,6 +1,5 @@
 """What makes a hub the same hub after a restart: its keys and ports, in `hub.toml` of its data folder."""
 
-import fcntl
 import os
 import secrets
 from dataclasses import dataclass, field, replace
@@ -9,6 +8,7 @@ from typing import Any, Final
 
 from kachery_tui.config.reading import Table, read_toml, write_private
 from kachery_tui.errors import KacheryError, UsageError
+from kachery_tui.file_locks import is_running, lacks_locks, try_lock
 
 _FILE: Final = "hub.toml"
 _LOCK: Final = "hub.lock"
@@ -93,18 +93,18 @@ class DataLock:
                 error.strerror or str(error),
                 "Give another folder: --data DIR",
             ) from None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
+        holder = os.read(descriptor, 32).decode(errors="replace").strip()
+        if not try_lock(descriptor) or (
+            lacks_locks(descriptor) and holder.isascii() and holder.isdigit() and is_running(int(holder))
+        ):
             os.close(descriptor)
             raise UsageError(
                 f"another hub runs on {self._file.parent}",
-                f"process {holder}",
+                f"process {holder or 'unknown'}",
                 "Stop it, or give another folder: --data DIR",
-            ) from None
+            )
         os.ftruncate(descriptor, 0)
-        os.write(descriptor, str(os.getpid()).encode())
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         self._descriptor = descriptor
 
     def release(self) -> None:

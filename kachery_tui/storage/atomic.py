@@ -5,7 +5,6 @@ that a cleaner can tell a leftover from one in use.
 """
 
 import errno
-import fcntl
 import os
 import secrets
 import stat
@@ -15,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+from kachery_tui.file_locks import try_lock
 from kachery_tui.storage.modes import PRIVATE, Modes
 
 T = TypeVar("T")
@@ -133,15 +133,6 @@ def sync_directory(path: Path) -> None:
             raise
     finally:
         os.close(fd)
-
-
-def try_lock(fd: int) -> bool:
-    """Take the lock of an open file unless somebody else has it."""
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def still_named(fd: int, path: Path) -> bool:

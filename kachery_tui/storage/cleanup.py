@@ -5,13 +5,16 @@ import re
 import time
 from pathlib import Path
 
-from kachery_tui.storage.atomic import TEMP_PREFIX, TEMP_SUFFIX, try_lock
+from kachery_tui.file_locks import lacks_locks, try_lock
+from kachery_tui.storage.atomic import TEMP_PREFIX, TEMP_SUFFIX
 from kachery_tui.storage.layout import Layout
 from kachery_tui.storage.part_record import is_resumable
 from kachery_tui.storage.problems import explained
 
 # A download that nobody took up again for this long is given up, in seconds.
 _KEEP_PARTS = 30 * 24 * 3600
+# Where no lock tells, what was written to within this time may still be in some process's hands, in seconds.
+_MAYBE_HELD = 24 * 3600
 
 # Only names that are ours: the old daemon and `kachery-client` may write there at this moment.
 _TEMP = re.compile(rf"{TEMP_PREFIX}[0-9a-f]{{16}}{re.escape(TEMP_SUFFIX)}")
@@ -50,7 +53,7 @@ def _remove_unheld(path: Path, also: Path | None = None) -> None:
     except OSError:
         return
     try:
-        if try_lock(fd):
+        if try_lock(fd) and not (lacks_locks(fd) and time.time() - os.fstat(fd).st_mtime < _MAYBE_HELD):
             if also is not None:
                 also.unlink(missing_ok=True)
             path.unlink(missing_ok=True)

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from kachery_tui.errors import KacheryError, TryAgain
-from kachery_tui.storage.atomic import open_in_place, try_lock
+from kachery_tui.file_locks import try_lock
+from kachery_tui.storage.atomic import open_in_place
 from kachery_tui.storage.modes import PRIVATE, Modes
-from kachery_tui.storage.sqlite_file import make_with_mode, set_mode, transact
+from kachery_tui.storage.sqlite_file import connect_to, make_with_mode, set_mode, transact
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -243,13 +244,7 @@ class Database:
 
 def connection(name: str) -> sqlite3.Connection:
     """A connection to a file of this program's: without transactions of its own, for any thread, behind a lock."""
-    db = sqlite3.connect(
-        name,
-        timeout=_BUSY_TIMEOUT,
-        isolation_level=None,
-        check_same_thread=False,
-        uri=name.startswith("file:"),
-    )
+    db = connect_to(name, _BUSY_TIMEOUT)
     try:
         # Network file systems may have no WAL; SQLite then keeps the mode it has.
         db.execute("PRAGMA journal_mode=WAL")

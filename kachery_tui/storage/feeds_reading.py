@@ -4,7 +4,6 @@ Read only: both belong to whoever owns the feeds, which may be another program t
 """
 
 import logging
-import os
 import sqlite3
 import stat
 import time
@@ -12,11 +11,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 from kachery_tui.protocol.canonical import parse_json
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.hashes import is_node_id
+from kachery_tui.storage.sqlite_file import connect_to, is_at_rest
 from kachery_tui.storage.values import FeedInfo
 
 _log = logging.getLogger(__name__)
@@ -105,17 +104,8 @@ def _rows(place: Path, query: str, values: tuple[object, ...]) -> Iterator[tuple
 @contextmanager
 def _opened(place: Path) -> Iterator[sqlite3.Connection]:
     # A database that the old daemon has open may be locked for a moment, and nobody waits for this for long.
-    options = "mode=ro&immutable=1" if _is_at_rest(place) else "mode=ro&readonly_shm=1"
-    name = f"file:{quote(os.fsencode(place))}?{options}"
+    options = "mode=ro&immutable=1" if is_at_rest(place) else "mode=ro&readonly_shm=1"
     until = time.monotonic() + MOST_SECONDS
-    with closing(sqlite3.connect(name, uri=True, timeout=1.0)) as db:
+    with closing(connect_to(place, 1.0, options=options)) as db:
         db.set_progress_handler(lambda: time.monotonic() > until, STEPS)
         yield db
-
-
-def _is_at_rest(place: Path) -> bool:
-    """Whether it is a database that keeps a log beside it (WAL), and there is none now: opened in the usual way, even
-    to be read, it would get one."""
-    with place.open("rb") as file:
-        is_wal = file.read(20)[18:] == b"\2\2"
-    return is_wal and not Path(f"{place}-wal").exists()

@@ -24,6 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kachery_tui.errors import UsageError
+from kachery_tui.file_locks import lacks_locks, try_lock
 from kachery_tui.protocol.manifest import Chunk, Manifest
 from kachery_tui.storage.atomic import (
     flush_data,
@@ -31,7 +32,6 @@ from kachery_tui.storage.atomic import (
     open_in_place,
     publish,
     still_named,
-    try_lock,
     write_all,
 )
 from kachery_tui.storage.chunk_writer import ChunkWriter
@@ -48,6 +48,8 @@ _FLUSH_EVERY = 32 << 20
 OUTRUNS = 300_000_000
 """Bytes a second; about what is left of a core that receives, writes and hashes once."""
 _PACE_KNOWN = 40_000_000
+_QUIET = 30.0
+"""Seconds after which nobody writes to a file any more: a connection that stands still for so long is given up."""
 
 
 class Incoming:
@@ -381,7 +383,18 @@ def _open_locked(path: Path, sha1: str, modes: Modes) -> int:
         if not try_lock(fd):
             os.close(fd)
             raise StillArriving(f"{sha1} is being received already", "another request has it in hand")
+        if lacks_locks(fd) and _is_being_written(fd):
+            os.close(fd)
+            raise StillArriving(
+                f"{sha1} may be arriving already",
+                "it was written to a moment ago, and the file system has no locks that would tell by whom",
+            )
         # It may have been renamed or removed between the two calls by whoever held the lock.
         if still_named(fd, path):
             return fd
         os.close(fd)
+
+
+def _is_being_written(fd: int) -> bool:
+    status = os.fstat(fd)
+    return status.st_size > 0 and 0 <= time.time() - status.st_mtime < _QUIET

@@ -5,47 +5,98 @@ answers for the folder, cleans it and evicts.
 """
 
 import json
+import logging
 import os
+import socket
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-from kachery_tui.storage.atomic import open_in_place, try_lock, write_all
+from kachery_tui.file_locks import is_running, lacks_locks, try_lock
+from kachery_tui.storage.atomic import open_in_place, write_all
 from kachery_tui.storage.modes import Modes
 from kachery_tui.storage.problems import StorageBusy, explained
 
 _MAX_NOTE = 4096
+_log = logging.getLogger(__name__)
 
 
 class Claim:
-    """The hold of this process on a storage folder; the kernel ends it with the process, however it ends."""
+    """The hold of this process on a storage folder; the kernel ends it with the process, however it ends.
+
+    Where the file system has no locks, the note in the file is all that keeps others out; it is emptied in `release`.
+    """
 
     def __init__(self, path: Path, modes: Modes) -> None:
         """Take hold, or raise StorageBusy with the process id and command of the node that has it."""
         with explained(f"cannot claim the storage folder {path.parent}"):
             self._fd = open_in_place(path, modes)
         try:
-            if not try_lock(self._fd):
+            with explained(f"cannot claim the storage folder {path.parent}"):
+                is_free = try_lock(self._fd)
+                holder = _Holder.read(os.pread(self._fd, _MAX_NOTE, 0))
+                if is_free and lacks_locks(self._fd):
+                    _log.warning(
+                        "The file system of %s has no locks: see to it that one node at a time runs on that folder",
+                        path.parent,
+                    )
+                    is_free = not holder.may_run
+            if not is_free:
                 raise StorageBusy(
-                    f"the storage folder {path.parent} is in use",
-                    _holder(os.pread(self._fd, _MAX_NOTE, 0)),
-                    "End that node, or give this one another folder with --storage",
+                    f"the storage folder {path.parent} is in use", str(holder), holder.way_out(self._fd, path)
                 )
-            note = json.dumps({"pid": os.getpid(), "command": " ".join(sys.argv)[:2000]})
+            note = {"pid": os.getpid(), "host": socket.gethostname(), "command": " ".join(sys.argv)[:2000]}
             with explained(f"cannot claim the storage folder {path.parent}"):
                 os.ftruncate(self._fd, 0)
-                write_all(self._fd, note.encode(), 0)
+                write_all(self._fd, json.dumps(note).encode(), 0)
         except BaseException:
             os.close(self._fd)
             raise
 
     def release(self) -> None:
         """Let go. The file stays: removing it would let two nodes lock two files of the same name."""
-        os.close(self._fd)
+        try:
+            os.ftruncate(self._fd, 0)
+        except OSError as error:
+            _log.warning("The note of who runs on the storage folder cannot be taken back: %s", error)
+        finally:
+            os.close(self._fd)
 
 
-def _holder(note: bytes) -> str:
-    try:
-        value = json.loads(note)
-        return f"process {int(value['pid'])} runs on it: {value['command']!s}"
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return "another process runs on it"
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """Who holds a folder, by the note in its lock file."""
+
+    pid: int
+    host: str
+    command: str
+
+    @classmethod
+    def read(cls, note: bytes) -> "_Holder":
+        try:
+            value = json.loads(note)
+            return cls(int(value["pid"]), str(value.get("host", "")), str(value["command"]))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
+            return cls(0, "", "")
+
+    @property
+    def may_run(self) -> bool:
+        """Whether that process still runs, as far as can be told from here."""
+        if not self.pid:
+            return False
+        return is_running(self.pid) if self._is_here else True
+
+    def way_out(self, fd: int, path: Path) -> str:
+        """What a person can do."""
+        end = "End that node, or give this one another folder with --storage"
+        return f"{end}. If it has ended already: rm {path}" if lacks_locks(fd) else end
+
+    @property
+    def _is_here(self) -> bool:
+        return self.host in ("", socket.gethostname())
+
+    def __str__(self) -> str:
+        if not self.pid:
+            return "another process runs on it"
+        where = "" if self._is_here else f" of {self.host}"
+        return f"process {self.pid}{where} runs on it: {self.command}"

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from kachery_tui.errors import KacheryError, TryAgain, UsageError
 from kachery_tui.storage.database import is_locked, statements
 from kachery_tui.storage.kept import as_text
-from kachery_tui.storage.sqlite_file import SqliteFile, transact
+from kachery_tui.storage.sqlite_file import SqliteFile, connect_to, transact
 
 T = TypeVar("T")
 
@@ -60,7 +60,7 @@ class OldDatabase(SqliteFile):
 
     def connect(self) -> sqlite3.Connection:
         """See `SqliteFile`."""
-        db = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+        db = connect_to(self.path, BUSY_TIMEOUT)
         db.text_factory = as_text
         try:
             _prepare(db)

@@ -3,11 +3,11 @@
 The index is thrown away when it cannot be read; a pin is a promise and must not go with it.
 """
 
-import fcntl
 import os
 import threading
 from pathlib import Path
 
+from kachery_tui.file_locks import wait_for_lock
 from kachery_tui.protocol.hashes import is_sha1
 from kachery_tui.storage.atomic import open_in_place, write_file
 from kachery_tui.storage.modes import Modes
@@ -39,7 +39,7 @@ class Pins:
         with self._lock, explained("cannot write which files are pinned"):
             guard = open_in_place(self._path.with_suffix(".lock"), self._modes)
             try:
-                fcntl.flock(guard, fcntl.LOCK_EX)
+                wait_for_lock(guard)
                 now = self.all()
                 wanted = now | {sha1} if pinned else now - {sha1}
                 if wanted != now:

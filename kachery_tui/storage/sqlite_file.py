@@ -5,18 +5,24 @@ import os
 import sqlite3
 import stat
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final, TypeVar
+from urllib.parse import quote
 
+from kachery_tui.file_locks import has_record_locks
 from kachery_tui.storage.modes import PRIVATE, Modes
 
 T = TypeVar("T")
 
 SUFFIXES: Final = ("", "-wal", "-shm", "-journal")
 """What SQLite's files are called beside the one that they belong to."""
+
+_LONGEST_TRANSACTION: Final = 60.0
+"""Seconds."""
 
 
 class SqliteFile(ABC):
@@ -68,6 +74,53 @@ class SqliteFile(ABC):
             return self.path.stat().st_ino == self._inode
         except FileNotFoundError:
             return False
+
+
+def connect_to(path: Path | str, timeout: float, *, options: str = "") -> sqlite3.Connection:
+    """A connection without transactions of its own, for any thread; `options` are those of an SQLite URI.
+
+    Where the file system has no locks, SQLite locks by a folder beside the file. Raises `sqlite3.Error`.
+    """
+    if str(path).startswith("file:"):
+        return sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False, uri=True)
+    if not has_record_locks(Path(path).parent):
+        _remove_stale_lock(Path(f"{path}.lock"))
+        if is_at_rest(Path(path)):
+            _leave_wal(path)
+        options = f"{options}&vfs=unix-dotfile" if options else "vfs=unix-dotfile"
+    return _connect(path, timeout, options)
+
+
+def _connect(path: Path | str, timeout: float, options: str) -> sqlite3.Connection:
+    name = f"file:{quote(os.fsencode(path))}?{options}"
+    return sqlite3.connect(name, timeout=timeout, isolation_level=None, check_same_thread=False, uri=True)
+
+
+def is_at_rest(path: Path) -> bool:
+    """Whether it is a database that keeps a log beside it (WAL), and there is none now: nobody has it open.
+
+    Opened in the usual way, even to be read, it would get one.
+    """
+    try:
+        with path.open("rb") as file:
+            is_wal = file.read(20)[18:] == b"\2\2"
+    except FileNotFoundError:
+        return False
+    return is_wal and not Path(f"{path}-wal").exists()
+
+
+def _leave_wal(path: Path | str) -> None:
+    """Where a file was used with locks before, it has a log that needs them."""
+    with suppress(sqlite3.Error), closing(_connect(path, 0.0, "vfs=unix-dotfile")) as db:
+        db.execute("PRAGMA locking_mode=EXCLUSIVE")
+        db.execute("PRAGMA journal_mode=DELETE")
+
+
+def _remove_stale_lock(lock: Path) -> None:
+    """A process that was killed leaves SQLite's lock folder behind; nothing is written for as long as this."""
+    with suppress(OSError):
+        if time.time() - lock.stat().st_mtime > _LONGEST_TRANSACTION:
+            lock.rmdir()
 
 
 def make_with_mode(path: Path, modes: Modes) -> None:
