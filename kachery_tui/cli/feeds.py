@@ -102,7 +102,7 @@ def delete(args: Namespace) -> int:
 @contextmanager
 def opened(args: Namespace) -> Iterator[Storage]:
     """The storage folder that the options name, for the length of a block."""
-    storage = Storage.open(find_place(args).storage)
+    storage = Storage.open(find_place(args).storage, to_read=True)
     try:
         yield storage
     finally:

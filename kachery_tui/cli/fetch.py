@@ -48,7 +48,7 @@ def cat(args: Namespace) -> int:
 def _obtain(args: Namespace, uri: FileUri) -> Path:
     """Where the file is. Only one that is not in storage makes a node, and brings in what that needs."""
     place = find_place(args)
-    storage = Storage.open(place.storage)
+    storage = Storage.open(place.storage, to_read=True)
     try:
         found = storage.find(uri.sha1)
         if found is not None:

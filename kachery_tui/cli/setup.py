@@ -95,7 +95,7 @@ def _has_key(place: Place) -> bool:
 def _look(place: Place) -> tuple[str, "Totals"]:
     from kachery_tui.storage.storage import Storage
 
-    storage = Storage.open(place.storage)
+    storage = Storage.open(place.storage, to_read=True)
     try:
         return storage.node_key(place.folder).node_id, storage.totals()
     finally:

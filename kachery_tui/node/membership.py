@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from kachery_tui.channel.channel import Channel
@@ -157,15 +158,10 @@ class Membership:
 
     async def start(self) -> None:
         """Begin to connect; returns without waiting for the service."""
-        self._services.append(
-            self._supervisor.spawn(self._inbox.process_messages(), f"{self.name}: inbox", service=True)
-        )
+        self._services.append(self._supervisor.serve(self._inbox.process_messages, f"{self.name}: inbox"))
         for stream in Stream:
-            self._services.append(
-                self._supervisor.spawn(
-                    self._outbox.send_messages(stream), f"{self.name}: {stream} outbox", service=True
-                )
-            )
+            send = partial(self._outbox.send_messages, stream)
+            self._services.append(self._supervisor.serve(send, f"{self.name}: {stream} outbox"))
         await self.channel.pubsub.set_roles(self.roles)
         await self.channel.start(connects=not self._connects_late)
         if self._connects_late:

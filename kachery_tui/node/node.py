@@ -130,7 +130,7 @@ class Node:
         if history is not None:
             self._history = HistoryWriter(history, self.ledger)
             await self._history.begin()
-            self.supervisor.spawn(self._history.write_changes(), "history of requests", service=True)
+            self.supervisor.serve(self._history.write_changes, "history of requests")
         else:
             self.ledger.is_whole.set()
         for channel in self._to_join:
@@ -139,11 +139,11 @@ class Node:
         if self._provide:
             for exchange in self._exchanges.values():
                 exchange.start()
-            self.supervisor.spawn(self._follow_folder(), "storage scan", service=True)
+            self.supervisor.serve(self._follow_folder, "storage scan")
             following = ChannelFiles(self.config.folder, self.memberships, self.join, self.leave)
-            self.supervisor.spawn(following.follow_files(), "channel files", service=True)
+            self.supervisor.serve(following.follow_files, "channel files")
             status = StatusWriter(self.parts, self.config.folder)
-            self.supervisor.spawn(status.write_changes(), "status file", service=True)
+            self.supervisor.serve(status.write_changes, "status file")
 
     async def close(self) -> None:
         """End everything: requests are cancelled (verified chunks stay), channels left, threads waited for."""

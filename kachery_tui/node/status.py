@@ -59,8 +59,9 @@ class StatusWriter:
                 await self._look_at_storage()
                 await self._write(self.status())
                 await asyncio.sleep(LOOK_INTERVAL)
-        finally:
+        except asyncio.CancelledError:
             await self._write(self.status(ended=time.time()))
+            raise
 
     def status(self, *, ended: float | None = None) -> NodeStatus:
         """How the node stands now."""

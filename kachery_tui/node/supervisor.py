@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,10 +11,14 @@ _log = logging.getLogger(__name__)
 
 KEPT_FAILURES: Final = 50
 
+SHORTEST_PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 60.0
+"""Seconds before a service that failed is begun anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class TaskFailure:
-    """A task that ended by an exception nobody expected: a defect, to be shown and reported."""
+    """An exception that nobody expected ended a task, or a turn of a service: a defect, to be shown and reported."""
 
     name: str
     error: BaseException
@@ -47,6 +51,25 @@ class Supervisor:
         task.add_done_callback(lambda done: self._ended(done, service=service))
         return task
 
+    def serve(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> asyncio.Task[None]:
+        """Run a service for as long as the node runs: what nobody expected ends one turn of it, not the service.
+
+        It is begun anew after a pause, which grows while it keeps failing. It ends when it returns.
+        """
+        return self.spawn(self._keep_serving(work, name), name, service=True)
+
+    async def _keep_serving(self, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        pause = SHORTEST_PAUSE
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            try:
+                return await work()
+            except Exception as error:  # noqa: BLE001 - a defect, or damage that nobody thought of: it is said
+                self._keep(name, error)
+            pause = SHORTEST_PAUSE if loop.time() - began > LONGEST_PAUSE else min(2 * pause, LONGEST_PAUSE)
+            await asyncio.sleep(pause)
+
     def _ended(self, task: asyncio.Task[Any], *, service: bool) -> None:
         if not service:
             self._busy -= 1
@@ -56,9 +79,12 @@ class Supervisor:
             return
         error = task.exception()
         if error is not None:
-            self.failed += 1
-            self.failures.append(TaskFailure(task.get_name(), error))
-            _log.error("%s failed unexpectedly: %r", task.get_name(), error, exc_info=error)
+            self._keep(task.get_name(), error)
+
+    def _keep(self, name: str, error: BaseException) -> None:
+        self.failed += 1
+        self.failures.append(TaskFailure(name, error))
+        _log.error("%s failed unexpectedly: %r", name, error, exc_info=error)
 
     async def wait_idle(self) -> None:
         """Wait until no work is under way."""

@@ -45,13 +45,13 @@ class PrivateKey:
     @classmethod
     def from_pem(cls, pem: bytes) -> Self:
         """The key in a PKCS #8 PEM text. Raises `ProtocolError` for anything else."""
-        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.exceptions import InternalError, UnsupportedAlgorithm
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
         try:
             key = load_pem_private_key(pem, password=None)
-        except (ValueError, TypeError, UnsupportedAlgorithm):
+        except (ValueError, TypeError, UnsupportedAlgorithm, InternalError):
             raise ProtocolError("not a private key in PEM form") from None
         if not isinstance(key, Ed25519PrivateKey):
             raise ProtocolError("a private key of another kind than Ed25519")

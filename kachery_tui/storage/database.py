@@ -17,7 +17,14 @@ from kachery_tui.errors import KacheryError, TryAgain
 from kachery_tui.file_locks import try_lock
 from kachery_tui.storage.atomic import open_in_place
 from kachery_tui.storage.modes import PRIVATE, Modes
-from kachery_tui.storage.sqlite_file import connect_to, make_with_mode, set_mode, transact
+from kachery_tui.storage.sqlite_file import (
+    connect_to,
+    connect_to_memory,
+    is_read_only,
+    make_with_mode,
+    set_mode,
+    transact,
+)
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -101,7 +108,6 @@ class Database:
         self._write_lock = threading.Lock()
         self._search_lock = threading.Lock()
         self._searcher: sqlite3.Connection | None = None
-        self._name = ""
         self._inode = 0
         self._closed = False
         # Grows with every change made through this object, so that a reader can tell old from new.
@@ -112,9 +118,10 @@ class Database:
         """Run `work` on the reading connection. TryAgain if the database stays locked."""
         for last in (False, True):
             try:
+                self._follow()
                 with self._read_lock:
                     return work(self._reader)
-            except sqlite3.Error as error:
+            except _TROUBLE as error:
                 self._answer(error, last)
         raise AssertionError("unreachable")
 
@@ -122,11 +129,12 @@ class Database:
         """As `read`, for what takes its time: neither those who read nor those who write wait for it."""
         for last in (False, True):
             try:
+                self._follow()
                 with self._search_lock:
                     if self._searcher is None:
                         self._searcher = self._open_searcher()
                     return work(self._searcher)
-            except sqlite3.Error as error:
+            except _TROUBLE as error:
                 self._answer(error, last)
         raise AssertionError("unreachable")
 
@@ -134,11 +142,12 @@ class Database:
         """Run `work` in a transaction. None if the database stays locked: a later scan makes up for it."""
         for last in (False, True):
             try:
+                self._follow()
                 with self._write_lock:
                     result = transact(self._writer, work)
                     self.changes += 1
-            except sqlite3.Error as error:
-                if is_locked(error) or _is_refusal(error):
+            except _TROUBLE as error:
+                if isinstance(error, sqlite3.Error) and (is_locked(error) or _is_refusal(error)):
                     self._say_not_written(error)
                     return None
                 self._answer(error, last)
@@ -156,12 +165,12 @@ class Database:
             self._closed = True
             self._close_all()
 
-    def _answer(self, error: sqlite3.Error, last: bool) -> None:
+    def _answer(self, error: Exception, last: bool) -> None:
         if self._closed:
             raise KacheryError("the storage folder's index is closed") from error
         if isinstance(error, sqlite3.ProgrammingError):
             raise error
-        if is_locked(error):
+        if isinstance(error, sqlite3.Error) and is_locked(error):
             raise TryAgain("the index is locked by another process", str(error)) from error
         if last:
             raise KacheryError(f"cannot use the index {self._path}", str(error), "Check the disk") from error
@@ -172,10 +181,22 @@ class Database:
                 self._discard()
             self._connect()
 
+    def _follow(self) -> None:
+        """Use the file that is there now: another process may have put a new one in the place of a damaged one."""
+        if self._closed or not self._inode or self._inode == _inode(self._path):
+            return
+        with self._read_lock, self._write_lock, self._search_lock:
+            if not self._closed and self._inode != _inode(self._path):
+                self._close_all()
+                self._connect()
+
     def _say_not_written(self, error: sqlite3.Error) -> None:
         """Say, once for each reason, that the index falls behind."""
         if is_locked(error):
             _log.warning("The index is locked by another process; it will be brought up to date later")
+        elif is_read_only(self._path.parent):
+            # Nothing comes or goes in such a folder, so that the index is as true as it was.
+            return
         elif self._said != str(error):
             self._said = str(error)
             _log.warning(
@@ -189,37 +210,41 @@ class Database:
     def _connect(self) -> None:
         try:
             try:
-                self._open(str(self._path))
-            except sqlite3.DatabaseError as error:
-                if not _is_damage(error):
+                self._open_file()
+            except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+                if not _is_damage(error) or is_read_only(self._path.parent):
                     raise
                 _log.warning("The index %s cannot be read (%s); it is built anew", self._path, error)
                 self._discard()
-                self._open(str(self._path))
-        except (sqlite3.Error, OSError) as error:
-            _log.warning("The index %s cannot be opened (%s); it is kept in memory", self._path, error)
-            self._open(f"file:kachery-tui-{id(self):x}?mode=memory&cache=shared")
+                self._open_file()
+        except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
+            if not is_read_only(self._path.parent):
+                _log.warning("The index %s cannot be opened (%s); it is kept in memory", self._path, error)
+            self._open(lambda: _tuned(connect_to_memory(f"kachery-tui-{id(self):x}", _BUSY_TIMEOUT)))
 
-    def _open(self, name: str) -> None:
-        if name == str(self._path):
+    def _open_file(self) -> None:
+        if not is_read_only(self._path.parent):
             with suppress(PermissionError):
-                # Another user's index can be read, and one on a disk that is read-only.
+                # Another user's index can be read.
                 make_with_mode(self._path, self._modes)
             set_mode(self._path, self._modes)
-        writer = connection(name)
+        self._open(lambda: connection(self._path))
+
+    def _open(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        writer = connect()
         try:
             _prepare(writer)
-            reader = connection(name)
+            reader = connect()
         except BaseException:
             writer.close()
             raise
-        self._writer, self._reader, self._name = writer, reader, name
-        self._inode = self._path.stat().st_ino if self._path.exists() else 0
+        self._writer, self._reader, self._connected = writer, reader, connect
+        self._inode = _inode(self._path)
 
     def _open_searcher(self) -> sqlite3.Connection:
         if self._closed:
             raise sqlite3.ProgrammingError("closed")
-        return connection(self._name)
+        return self._connected()
 
     def _close_all(self) -> None:
         self._reader.close()
@@ -230,11 +255,11 @@ class Database:
 
     def _discard(self) -> None:
         """Remove the database, unless another process has already put a new one in its place."""
-        guard = open_in_place(self._path.with_suffix(".lock"), self._modes)
+        guard = open_in_place(self._path.with_name(f"{self._path.stem}-index.lock"), self._modes)
         try:
             if not try_lock(guard):
                 return
-            if self._inode and self._path.exists() and self._path.stat().st_ino != self._inode:
+            if self._inode and _inode(self._path) not in (0, self._inode):
                 return
             for suffix in ("", "-wal", "-shm", "-journal"):
                 Path(f"{self._path}{suffix}").unlink(missing_ok=True)
@@ -242,9 +267,20 @@ class Database:
             os.close(guard)
 
 
-def connection(name: str) -> sqlite3.Connection:
+def _inode(path: Path) -> int:
+    """Which file stands there; 0 if there is none."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
+
+
+def connection(path: Path) -> sqlite3.Connection:
     """A connection to a file of this program's: without transactions of its own, for any thread, behind a lock."""
-    db = connect_to(name, _BUSY_TIMEOUT)
+    return _tuned(connect_to(path, _BUSY_TIMEOUT))
+
+
+def _tuned(db: sqlite3.Connection) -> sqlite3.Connection:
     try:
         # Network file systems may have no WAL; SQLite then keeps the mode it has.
         db.execute("PRAGMA journal_mode=WAL")
@@ -300,6 +336,9 @@ def statements(script: str) -> list[str]:
     return statements
 
 
+# A value of another kind than was written, or a message of SQLite's that quotes a damaged schema and is no text.
+_TROUBLE: Final = (sqlite3.Error, ValueError, TypeError)
+
 _REFUSALS: Final = frozenset(
     {
         sqlite3.SQLITE_READONLY,
@@ -317,8 +356,10 @@ def _is_refusal(error: sqlite3.Error) -> bool:
     return code & 0xFF in _REFUSALS and code != sqlite3.SQLITE_READONLY_DBMOVED
 
 
-def _is_damage(error: sqlite3.Error) -> bool:
+def _is_damage(error: Exception) -> bool:
     """Whether a file is of no use to anybody: damaged, of another program, or with a schema that is not the index's."""
+    if not isinstance(error, sqlite3.Error):
+        return True
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 

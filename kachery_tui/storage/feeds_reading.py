@@ -15,7 +15,7 @@ from typing import Any, Final
 from kachery_tui.protocol.canonical import parse_json
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.hashes import is_node_id
-from kachery_tui.storage.sqlite_file import connect_to, is_at_rest
+from kachery_tui.storage.sqlite_file import connect_to
 from kachery_tui.storage.values import FeedInfo
 
 _log = logging.getLogger(__name__)
@@ -97,15 +97,15 @@ def _rows(place: Path, query: str, values: tuple[object, ...]) -> Iterator[tuple
             yield from db.execute(query, values)
     except FileNotFoundError:
         return
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
+        # Where the schema is damaged, SQLite's very message may be no text.
         _log.warning("%s cannot be read: %s", place, error)
 
 
 @contextmanager
 def _opened(place: Path) -> Iterator[sqlite3.Connection]:
     # A database that the old daemon has open may be locked for a moment, and nobody waits for this for long.
-    options = "mode=ro&immutable=1" if is_at_rest(place) else "mode=ro&readonly_shm=1"
     until = time.monotonic() + MOST_SECONDS
-    with closing(connect_to(place, 1.0, options=options)) as db:
+    with closing(connect_to(place, 1.0, read_only=True)) as db:
         db.set_progress_handler(lambda: time.monotonic() > until, STEPS)
         yield db

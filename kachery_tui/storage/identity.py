@@ -1,5 +1,6 @@
 """Who this node is: the key pair, node id and owner in the storage folder (PROTOCOL.md § The storage folder)."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -88,7 +89,11 @@ def _load(private: Path) -> PrivateKey:
 
 def _keep_private(private: Path) -> None:
     if stat.S_IMODE(private.stat().st_mode) & 0o077:
-        private.chmod(0o600)
+        try:
+            private.chmod(0o600)
+        except OSError as error:
+            if error.errno != errno.EROFS:
+                raise
 
 
 def _words(pem: bytes) -> list[bytes]:

@@ -8,10 +8,11 @@ import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from kachery_tui.errors import TryAgain
 from kachery_tui.filters import NO_FILTER, Filter
+from kachery_tui.protocol.hashes import is_sha1
 from kachery_tui.storage.database import Database
 from kachery_tui.storage.index_query import column, ids_to_go
 from kachery_tui.storage.links import Link
@@ -95,16 +96,19 @@ class Index:
     def totals(self, limit: int | None = None) -> Totals:
         """The sums; cheap however many files there are. `limit` is passed on."""
         self._notice()
-        row = self._db.read(
-            lambda db: db.execute("SELECT files, bytes, links, trash_bytes FROM totals").fetchone()
-        )
-        return Totals(int(row[0]), int(row[1]), int(row[2]), max(0, int(row[3])), limit)
+
+        def work(db: sqlite3.Connection) -> Totals:
+            row = db.execute("SELECT files, bytes, links, trash_bytes FROM totals").fetchone()
+            return Totals(int(row[0]), int(row[1]), int(row[2]), max(0, int(row[3])), limit)
+
+        return self._db.read(work)
 
     def get(self, sha1: str) -> Entry | None:
         """One entry."""
         query = f"SELECT {_COLUMNS} FROM entries WHERE sha1 = ?"  # noqa: S608 -- the column names above
-        row = self._db.read(lambda db: db.execute(query, (sha1,)).fetchone())
-        return _entry(row) if row else None
+        return self._db.read(
+            lambda db: next((_entry(row) for row in db.execute(query, (sha1,)).fetchall()), None)
+        )
 
     def resembles(self, name: str, size: int) -> bool:
         """Whether a file of this name and size is here: then a file to be stored may well be the same."""
@@ -120,10 +124,14 @@ class Index:
             f"SELECT id, {_COLUMNS} FROM entries WHERE kind = 'file' AND (used, id) > (?, ?)"  # noqa: S608 -- see above
             " ORDER BY used, id LIMIT 1000"
         )
-        after: tuple[float, int] = (float("-inf"), 0)
-        while rows := self._fetch(query, after):
-            yield from (_entry(row[1:]) for row in rows)
-            after = (rows[-1][5], rows[-1][0])
+
+        def page(after: tuple[float, int]) -> list[tuple[int, Entry]]:
+            return self._db.read(lambda db: [(row[0], _entry(row[1:])) for row in db.execute(query, after)])
+
+        after = (float("-inf"), 0)
+        while found := page(after):
+            yield from (entry for _, entry in found)
+            after = (found[-1][1].used, found[-1][0])
 
     def to_go(self, gathered: float, stays: Collection[str], limit: int) -> list[Entry]:
         """Of the files that were not used for longest, as many as have `gathered` bytes, the largest, `limit` at most.
@@ -192,7 +200,7 @@ class Index:
     def names_in_trash(self) -> dict[str, str]:
         """What the files in the trash were called, as far as that is known."""
         query = "SELECT sha1, name FROM trashed WHERE name != ''"
-        return {str(sha1): str(name) for sha1, name in self._fetch(query, ())}
+        return self._db.read(lambda db: {str(sha1): str(name) for sha1, name in db.execute(query)})
 
     def known(self, sha1s: Sequence[str]) -> dict[str, tuple[str, EntryKind]]:
         """Name and kind of those of these files that have an entry; the name is empty where nobody gave one."""
@@ -272,8 +280,12 @@ class Index:
     def below(self, prefix: str) -> dict[str, tuple[int, EntryKind]]:
         """Size and kind of the entries whose hash begins with `prefix`."""
         query = "SELECT sha1, size, kind FROM entries WHERE sha1 >= ? AND sha1 < ?"
-        rows = self._db.read(lambda db: db.execute(query, (prefix, prefix + "g")).fetchall())
-        return {str(sha1): (int(size), kind) for sha1, size, kind in rows}
+
+        def work(db: sqlite3.Connection) -> dict[str, tuple[int, EntryKind]]:
+            rows = db.execute(query, (prefix, prefix + "g"))
+            return {str(sha1): (int(size), _kind(kind)) for sha1, size, kind in rows}
+
+        return self._db.read(work)
 
     def prefixes(self, prefix: str, length: int) -> set[str]:
         """The different beginnings, of `length` digits, of the hashes that begin with `prefix`."""
@@ -284,7 +296,7 @@ class Index:
     def linked(self) -> list[tuple[str, EntryKind]]:
         """The hashes that stand for links, void or not."""
         query = "SELECT sha1, kind FROM entries WHERE kind != 'file'"
-        return [(str(sha1), kind) for sha1, kind in self._db.read(lambda db: db.execute(query).fetchall())]
+        return self._db.read(lambda db: [(_sha1(sha1), _kind(kind)) for sha1, kind in db.execute(query)])
 
     def apply(
         self,
@@ -322,13 +334,14 @@ class Index:
                 self._seen = state
         return state
 
-    def _fetch(self, query: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
-        return self._db.read(lambda db: db.execute(query, values).fetchall())
-
     def _entries(self, ids: Sequence[int]) -> list[Entry]:
         query = f"SELECT id, {_COLUMNS} FROM entries WHERE id = ?"  # noqa: S608 -- the column names above
-        rows = self._db.read(lambda db: [db.execute(query, (id_,)).fetchone() for id_ in ids])
-        return [_entry(row[1:]) for row in rows if row]
+
+        def work(db: sqlite3.Connection) -> list[Entry]:
+            rows = (db.execute(query, (id_,)).fetchone() for id_ in ids)
+            return [_entry(row[1:]) for row in rows if row]
+
+        return self._db.read(work)
 
 
 def _count(db: sqlite3.Connection) -> int:
@@ -353,8 +366,32 @@ def _ids_at(db: sqlite3.Connection, order: Order, descending: bool, offset: int,
 
 
 def _entry(row: Sequence[Any]) -> Entry:
+    """The entry of a row; ValueError where the row is damaged. For inside a read, which then answers for it."""
     sha1, size, name, added, used, origin, pinned, kind, manifest = row
-    return Entry(sha1, size, name, added, used, origin, bool(pinned), kind, manifest)
+    return Entry(
+        _sha1(sha1),
+        int(size),
+        str(name),
+        float(added),
+        float(used),
+        str(origin),
+        bool(pinned),
+        _kind(kind),
+        _sha1(manifest) if manifest is not None else None,
+    )
+
+
+def _kind(value: object) -> EntryKind:
+    for kind in get_args(EntryKind):
+        if value == kind:
+            return cast("EntryKind", kind)
+    raise ValueError(f"{value!r} is no kind of entry")
+
+
+def _sha1(value: object) -> str:
+    if not is_sha1(value):
+        raise ValueError(f"{value!r} is no sha1")
+    return value
 
 
 def _row(entry: Entry) -> tuple[object, ...]:

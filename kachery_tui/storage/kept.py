@@ -59,7 +59,7 @@ class KeptDatabase(SqliteFile):
             for last in (False, True):
                 try:
                     return work(self.opened())
-                except (sqlite3.Error, OSError, _Damaged) as error:
+                except (sqlite3.Error, OSError, UnicodeDecodeError, _Damaged) as error:
                     if isinstance(error, sqlite3.Error) and is_locked(error):
                         raise TryAgain(what, "another process has locked it") from error
                     if last or not _is_damage(error):
@@ -74,8 +74,7 @@ class KeptDatabase(SqliteFile):
     def connect(self) -> sqlite3.Connection:
         """See `SqliteFile`."""
         set_mode(self.path, self.modes)
-        db = connection(str(self.path))
-        db.text_factory = as_text
+        db = connection(self.path)
         try:
             self._prepare(db)
         except BaseException:
@@ -136,11 +135,10 @@ class KeptDatabase(SqliteFile):
         make_schema(db, self._schema, SCHEMA_VERSION)
 
 
-def as_text(data: bytes) -> str:
-    """A text of a row. Another program may have put there what is no text; one such row is not to hide the others."""
-    return data.decode(errors="replace")
-
-
 def _is_damage(error: Exception) -> bool:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return isinstance(error, _Damaged) or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    # Where its schema is damaged, SQLite's very message may be no text.
+    return isinstance(error, _Damaged | UnicodeDecodeError) or code in (
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+    )

@@ -12,6 +12,8 @@ from kachery_tui.protocol.hashes import is_sha1
 
 # A path has at most a few thousand bytes; nothing that is larger was written by a node.
 _MAX_BYTES = 65536
+# No file has more bytes, nor has one a time so far off; SQLite takes no larger integer.
+_MOST = 2**63
 # The time is a float of seconds, which near today is exact to about a quarter of a microsecond.
 _TIME_TOLERANCE = 1e-6
 
@@ -73,8 +75,8 @@ def read_link(place: Path) -> Link | None:
     if not isinstance(path, str) or not Path(path).is_absolute() or not isinstance(status, dict):
         return None
     size, mtime = status.get("size"), status.get("mtime")
-    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+    if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < _MOST:
         return None
-    if isinstance(mtime, bool) or not isinstance(mtime, int | float):
+    if isinstance(mtime, bool) or not isinstance(mtime, int | float) or not -_MOST < mtime < _MOST:
         return None
     return Link(Path(path), manifest if is_sha1(manifest) else None, size, float(mtime))

@@ -10,7 +10,6 @@ from typing import Final, TypeVar
 
 from kachery_tui.errors import KacheryError, TryAgain, UsageError
 from kachery_tui.storage.database import is_locked, statements
-from kachery_tui.storage.kept import as_text
 from kachery_tui.storage.sqlite_file import SqliteFile, connect_to, transact
 
 T = TypeVar("T")
@@ -61,7 +60,6 @@ class OldDatabase(SqliteFile):
     def connect(self) -> sqlite3.Connection:
         """See `SqliteFile`."""
         db = connect_to(self.path, BUSY_TIMEOUT)
-        db.text_factory = as_text
         try:
             _prepare(db)
         except BaseException:
@@ -81,6 +79,9 @@ class OldDatabase(SqliteFile):
                     "Try again when that program is done",
                 ) from error
             raise _explained(what, error) from error
+        except UnicodeDecodeError as error:
+            # Where the schema is damaged, SQLite's very message may be no text.
+            raise _damaged(what, "its schema is unreadable") from error
         except OSError as error:
             raise KacheryError(what, error.strerror or str(error), "Check the storage folder") from error
 
@@ -100,13 +101,17 @@ def _prepare(db: sqlite3.Connection) -> None:
 def _explained(what: str, error: sqlite3.Error) -> KacheryError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return UsageError(
-            what,
-            f"it is damaged ({error})",
-            "Nothing in it was touched: bring back a copy, or move it away to begin anew",
-        )
+        return _damaged(what, str(error))
     if code == sqlite3.SQLITE_FULL:
         return KacheryError(what, "the disk is full", "Free space on that disk, then try again")
     if code == sqlite3.SQLITE_READONLY:
         return KacheryError(what, "it cannot be written to", "Check its permissions, and those of the folder")
     return KacheryError(what, str(error), "Check the storage folder")
+
+
+def _damaged(what: str, why: str) -> UsageError:
+    return UsageError(
+        what,
+        f"it is damaged ({why})",
+        "Nothing in it was touched: bring back a copy, or move it away to begin anew",
+    )

@@ -72,7 +72,8 @@ def _parse(path: Path, data: bytes) -> object:
 
     try:
         value: object = yaml.safe_load(data)
-    except (yaml.YAMLError, ValueError, RecursionError, OverflowError, TypeError, AttributeError) as error:
+    except Exception as error:
+        # Beside its own errors the library lets through whatever its constructors raise: KeyError for `!!bool xyz`.
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UsageError(f"{path} is not readable YAML", first) from error
     return value

@@ -7,11 +7,11 @@ import stat
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from kachery_tui.file_locks import has_record_locks
 from kachery_tui.storage.modes import PRIVATE, Modes
@@ -76,31 +76,53 @@ class SqliteFile(ABC):
             return False
 
 
-def connect_to(path: Path | str, timeout: float, *, options: str = "") -> sqlite3.Connection:
-    """A connection without transactions of its own, for any thread; `options` are those of an SQLite URI.
+def connect_to(path: Path, timeout: float, *, read_only: bool = False) -> sqlite3.Connection:
+    """A connection without transactions of its own, for any thread. Raises `sqlite3.Error`.
 
-    Where the file system has no locks, SQLite locks by a folder beside the file. Raises `sqlite3.Error`.
+    In a folder that cannot be written to, it is for reading alone. Where the file system has no locks, SQLite locks by a
+    folder beside the file.
     """
-    if str(path).startswith("file:"):
-        return sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False, uri=True)
-    if not has_record_locks(Path(path).parent):
-        _remove_stale_lock(Path(f"{path}.lock"))
-        if is_at_rest(Path(path)):
+    options = {}
+    if read_only or is_read_only(path.parent):
+        # Opened in the usual way, even to be read, it would get a log.
+        options = {"mode": "ro", **({"immutable": "1"} if _is_at_rest(path) else {"readonly_shm": "1"})}
+    if not has_record_locks(path.parent):
+        if not read_only:
+            _remove_stale_lock(Path(f"{path}.lock"))
             _leave_wal(path)
-        options = f"{options}&vfs=unix-dotfile" if options else "vfs=unix-dotfile"
+        options["vfs"] = "unix-dotfile"
     return _connect(path, timeout, options)
 
 
-def _connect(path: Path | str, timeout: float, options: str) -> sqlite3.Connection:
-    name = f"file:{quote(os.fsencode(path))}?{options}"
-    return sqlite3.connect(name, timeout=timeout, isolation_level=None, check_same_thread=False, uri=True)
+def connect_to_memory(name: str, timeout: float) -> sqlite3.Connection:
+    """A connection to a database in memory, which is shared by those who give its name."""
+    return _connect(Path(name), timeout, {"mode": "memory", "cache": "shared"})
 
 
-def is_at_rest(path: Path) -> bool:
-    """Whether it is a database that keeps a log beside it (WAL), and there is none now: nobody has it open.
+def _connect(path: Path, timeout: float, options: Mapping[str, str]) -> sqlite3.Connection:
+    name = f"file:{quote(os.fsencode(path))}?{urlencode(options)}"
+    db = sqlite3.connect(name, timeout=timeout, isolation_level=None, check_same_thread=False, uri=True)
+    db.text_factory = _as_text
+    return db
 
-    Opened in the usual way, even to be read, it would get one.
-    """
+
+def _as_text(data: bytes) -> str:
+    """A text of a row. Another program may have put there what is no text; one such row is not to hide the others."""
+    return data.decode(errors="replace")
+
+
+def is_read_only(folder: Path) -> bool:
+    """Whether nothing can be put into an existing folder."""
+    return folder.is_dir() and not _may(folder, os.W_OK | os.X_OK)
+
+
+def _may(path: Path, kind: int) -> bool:
+    """Whether this process may do that with a file, by the user that it acts for."""
+    return os.access(path, kind, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _is_at_rest(path: Path) -> bool:
+    """Whether it is a database that keeps a log beside it (WAL), and there is none now: nobody has it open."""
     try:
         with path.open("rb") as file:
             is_wal = file.read(20)[18:] == b"\2\2"
@@ -109,9 +131,11 @@ def is_at_rest(path: Path) -> bool:
     return is_wal and not Path(f"{path}-wal").exists()
 
 
-def _leave_wal(path: Path | str) -> None:
+def _leave_wal(path: Path) -> None:
     """Where a file was used with locks before, it has a log that needs them."""
-    with suppress(sqlite3.Error), closing(_connect(path, 0.0, "vfs=unix-dotfile")) as db:
+    if not _is_at_rest(path):
+        return
+    with suppress(sqlite3.Error), closing(_connect(path, 0.0, {"vfs": "unix-dotfile"})) as db:
         db.execute("PRAGMA locking_mode=EXCLUSIVE")
         db.execute("PRAGMA journal_mode=DELETE")
 
@@ -139,8 +163,8 @@ def make_with_mode(path: Path, modes: Modes) -> None:
     except FileExistsError:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path)) from None
-        as_effective = os.access in os.supports_effective_ids
-        if path.exists() and not os.access(path, os.R_OK | os.W_OK, effective_ids=as_effective):
+        needed = os.R_OK if is_read_only(path.parent) else os.R_OK | os.W_OK
+        if path.exists() and not _may(path, needed):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path)) from None
         return
     try:

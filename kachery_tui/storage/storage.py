@@ -26,6 +26,7 @@ from kachery_tui.storage.pins import Pins
 from kachery_tui.storage.problems import explain
 from kachery_tui.storage.scan import Scan
 from kachery_tui.storage.settings import Settings
+from kachery_tui.storage.sqlite_file import is_read_only
 from kachery_tui.storage.trash import Trash
 from kachery_tui.storage.values import (
     ByteSource,
@@ -60,18 +61,21 @@ class Storage:
         self.feed_notes = FeedNotes(layout.feed_notes, layout.modes)
 
     @classmethod
-    def open(cls, folder: Path) -> "Storage":
+    def open(cls, folder: Path, *, to_read: bool = False) -> "Storage":
         """Open a storage folder, creating what is missing. Quick: the index is brought up to date by `scan`.
 
         A new folder is its owner's alone; in one that a group shares (`modes_in`), so is everything new.
 
-        Raises NotAllowed if the folder cannot be written to, UsageError if it is none.
+        Raises UsageError if it is no folder, and NotAllowed if it cannot be written to; with `to_read` it is only what
+        would write that raises that.
         """
         folder = Path(os.path.abspath(folder.expanduser()))  # noqa: PTH100 -- keep the person's symbolic links
         what = f"cannot use {folder} as storage folder"
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE.folder)
             layout = Layout(folder, modes_in(folder))
+            if to_read and is_read_only(folder):
+                return cls(layout)
             for part in (layout.files, layout.tmp):
                 make_folders(part, layout.modes)
             for part in (folder, layout.files, layout.tmp):

@@ -161,3 +161,26 @@ async def test_a_failed_task_is_seen() -> None:
     await supervisor.wait_idle()
     assert [(failure.name, str(failure.error)) for failure in supervisor.failures] == [("breaks", "a defect")]
     await supervisor.close()
+
+
+async def test_a_service_goes_on_after_what_nobody_expected() -> None:
+    supervisor = Supervisor()
+    turns = 0
+    served = asyncio.Event()
+
+    async def serve() -> None:
+        nonlocal turns
+        turns += 1
+        if turns == 1:
+            raise KeyError("bool")
+        served.set()
+        await asyncio.Event().wait()
+
+    service = supervisor.serve(serve, "service")
+    await asyncio.wait_for(served.wait(), 10)
+    assert [(failure.name, repr(failure.error)) for failure in supervisor.failures] == [
+        ("service", "KeyError('bool')")
+    ]
+    await supervisor.close()
+    assert service.cancelled()
+    assert turns == 2

@@ -286,7 +286,7 @@ class FeedExchange(Exchange):
 
     def watch_folder(self) -> None:
         """See what other programs append to this folder, as long as the node runs."""
-        self._supervisor.spawn(self._watch(), "feeds of other programs", service=True)
+        self._supervisor.serve(self._watch, "feeds of other programs")
 
     async def _take_up(self) -> None:
         """Follow again what was followed. What cannot be read is logged."""

@@ -64,8 +64,8 @@ class Reporter:
     def joined(self, membership: Membership) -> None:
         """Report and ask on a channel that was joined."""
         if self._is_started:
-            self._services[membership.name] = self._parts.supervisor.spawn(
-                self._follow(membership), f"{membership.name}: offered functions", service=True
+            self._services[membership.name] = self._parts.supervisor.serve(
+                lambda: self._follow(membership), f"{membership.name}: offered functions"
             )
 
     def leave(self, membership: Membership) -> None:
