@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 from kachery_tui.channel.errors import plain
-from kachery_tui.channel.proxies import keep_loopback_direct
+from kachery_tui.channel.websocket import open_websocket
 
 REFUSED_BACKOFF: Final = 2.0
 
@@ -61,8 +61,8 @@ async def load_sdk() -> Any:
     """The SDK's module. Importing it takes a quarter of a second, which the event loop must not lose."""
     sdk = await asyncio.to_thread(_import_sdk)
     _defer_http()
+    import_module("ably.transport.websockettransport").ws_connect = open_websocket  # type: ignore[attr-defined]
     _tame_logging()
-    keep_loopback_direct()
     return sdk
 
 

@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from kachery_tui.channel import transfer
-from kachery_tui.channel.errors import MissingObject
+from kachery_tui.channel.errors import BucketShut, MissingObject
 from kachery_tui.channel.job import Job, run_job
+from kachery_tui.channel.listing import LARGEST_ANSWER, parse_listing
 from kachery_tui.channel.s3 import S3
+from kachery_tui.channel.values import Page
 from kachery_tui.channel.wire import STALL_TIMEOUT, Wire
-from kachery_tui.errors import NotAllowed, TryAgain
+from kachery_tui.errors import KacheryError, NotAllowed, TryAgain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from kachery_tui.channel.transfer import Sink
-    from kachery_tui.channel.values import ObjectInfo, Page
+    from kachery_tui.channel.values import ObjectInfo
     from kachery_tui.config import BucketConfig
 
 TRANSFERS_AT_ONCE: Final = 32
@@ -40,6 +42,7 @@ class Bucket:
         self._s3 = s3 or S3(config)
         self._wire = Wire(stall_timeout=stall_timeout)
         self._slots = asyncio.Semaphore(TRANSFERS_AT_ONCE)
+        self._says_no_more = bool(config.public_url)
 
     async def head(self, name: str) -> "ObjectInfo | None":
         """Size and time of an object, None if there is none."""
@@ -53,7 +56,26 @@ class Bucket:
                 if pause is None:
                     raise
                 await asyncio.sleep(pause)
+            except BucketShut:
+                raise
+            except KacheryError as error:
+                reason = await self._reason(name, error)
+                if isinstance(reason, MissingObject):
+                    return None
+                raise reason from error
         raise AssertionError("unreachable")
+
+    async def _reason(self, name: str, refusal: KacheryError) -> KacheryError:
+        """Why a look-up was refused: only the answer to a GET has a body that can say so."""
+        if self._says_no_more:
+            return refusal
+        try:
+            await self.fetch(name, lambda _: None, end=1, max_bytes=1)
+        except KacheryError as error:
+            # Who may not list the bucket is told of missing objects that they are forbidden: once is enough to know.
+            self._says_no_more = type(error) is type(refusal)
+            return error
+        return refusal
 
     async def fetch(
         self,
@@ -117,13 +139,21 @@ class Bucket:
         async with self._slots:
             await run_job(work)
 
-    async def list(self, prefix: str, *, token: str | None = None, limit: int = 1000) -> "Page":
+    async def list(self, prefix: str, *, token: str | None = None, limit: int = 1000) -> Page:
         """Objects whose names begin with `prefix`, a page at a time."""
+        what = f"cannot list {prefix} in the bucket"
         if self._anonymous:
-            raise NotAllowed(
-                f"cannot list {prefix} in the bucket", "the channel gives only a public URL to read from"
-            )
-        return await self._s3.list(prefix, token, limit)
+            raise NotAllowed(what, "the channel gives only a public URL to read from")
+        url = await self._s3.sign_list(prefix, token, limit)
+        pieces: list[bytes] = []
+
+        def work(job: Job) -> Page:
+            span = transfer.Span(0, None, LARGEST_ANSWER)
+            transfer.download(job, self._wire, url, what, span, lambda piece: pieces.append(bytes(piece)))
+            return parse_listing(what, b"".join(pieces), prefix, limit)
+
+        async with self._slots:
+            return await run_job(work)
 
     async def prepare(self) -> None:
         """Load what the first request needs, so that it need not wait."""

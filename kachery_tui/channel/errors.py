@@ -6,7 +6,6 @@ Nothing else in the program looks at an SDK's exception. A class that nobody has
 
 import http.client
 import ssl
-from collections.abc import Mapping
 from typing import Any, Final
 
 from kachery_tui.errors import KacheryError, NotAllowed, TryAgain, UsageError
@@ -19,14 +18,16 @@ LONGEST_REASON: Final = 300
 NETWORK_ERRORS: Final = (OSError, http.client.HTTPException)
 """What `http.client` and sockets raise. `TimeoutError` and `ssl.SSLError` are `OSError`s."""
 
-CLOCK_CODES: Final = frozenset({"RequestTimeTooSkewed", "RequestExpired", "ExpiredToken"})
-PASSING_CODES: Final = frozenset(
-    {"SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "Throttling", "ThrottlingException"}
-)
-
 
 class MissingObject(KacheryError):
     """The bucket has no object of that name."""
+
+
+class BucketShut(NotAllowed):
+    """Nothing of the bucket can be had, whatever is asked for: keys, login, clock or proxy are in the way.
+
+    So nobody on the channel can help with a file: what they have, they could only send by this bucket.
+    """
 
 
 class UnexpectedSize(KacheryError):
@@ -44,41 +45,13 @@ def plain(text: object) -> str:
     return line[:LONGEST_REASON].rstrip(". ")
 
 
-def from_http(
-    what: str, status: int, *, code: str = "", message: str = "", headers: Mapping[str, str] | None = None
-) -> KacheryError:
-    """An S3 server's refusal. `code` is S3's own error code, where there was one.
-
-    S3 answers 403 instead of 404 to those who may not list the bucket, so a 403 to a read says so.
-    """
-    said = plain(": ".join(part for part in (code, message) if part))
-    why = f"the bucket answered {status}" + (f" ({said})" if said else "")
-    if status == 404:
-        return MissingObject(what, why)
-    if status in (408, 429) or status >= 500 or code in PASSING_CODES:
-        return TryAgain(what, why)
-    if 300 <= status < 400:
-        region = plain(
-            {name.lower(): value for name, value in (headers or {}).items()}.get("x-amz-bucket-region", "")
-        )
-        hint = (
-            f"set `bucket.region` to {region!r}" if region else "check `bucket.endpoint` and `bucket.region`"
-        )
-        return KacheryError(what, why + ", a redirection, which is not followed", hint)
-    if code in CLOCK_CODES:
-        return NotAllowed(what, why, "check this machine's clock")
-    if status in (401, 403):
-        return NotAllowed(what, why, "check the keys and what the bucket's policy allows them")
-    return KacheryError(what, why)
-
-
 def from_network(what: str, error: BaseException, *, seconds: float | None = None) -> KacheryError:
     """An error of sockets, TLS or `http.client`; `seconds` is the timeout that was in force."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return KacheryError(
             what,
             f"the server's certificate does not hold ({plain(error.verify_message)})",
-            "check the endpoint",
+            "check the endpoint; name the certificate of an authority of your own in SSL_CERT_FILE",
         )
     if isinstance(error, TimeoutError):
         return TryAgain(what, f"no answer for {seconds:g} s" if seconds else "no answer in time")
@@ -95,14 +68,14 @@ def from_network(what: str, error: BaseException, *, seconds: float | None = Non
     return TryAgain(what, plain(error) or type(error).__name__)
 
 
-def from_botocore(what: str, error: BaseException) -> KacheryError:
-    """Whatever aiobotocore raises: botocore's exceptions, and aiohttp's and urllib3's underneath."""
+def from_botocore(what: str, error: BaseException, profile: str | None = None) -> KacheryError:
+    """Whatever aiobotocore raises on its way to credentials and signatures, and aiohttp and urllib3 underneath."""
     from botocore import exceptions as boto  # imported by now: it raised the error
 
     if isinstance(error, KacheryError):
         return error
     if isinstance(error, boto.ClientError):
-        return _from_client_error(what, error)
+        return _from_client_error(what, error, profile)
     usage = (
         boto.ProfileNotFound,
         boto.ConfigParseError,
@@ -114,20 +87,22 @@ def from_botocore(what: str, error: BaseException) -> KacheryError:
     )
     if isinstance(error, usage):
         return UsageError(what, plain(error), "check the channel file's [bucket]")
+    if isinstance(error, (boto.TokenRetrievalError, boto.NoAuthTokenError, boto.SSOError, boto.LoginError)):
+        return _login_has_run_out(what, plain(error), profile)
     credentials = (
         boto.NoCredentialsError,
         boto.PartialCredentialsError,
         boto.CredentialRetrievalError,
-        boto.TokenRetrievalError,
-        boto.NoAuthTokenError,
-        boto.SSOError,
-        boto.UnauthorizedSSOTokenError,
-        boto.LoginError,
         boto.UnknownCredentialError,
         boto.UnknownTokenProviderError,
     )
     if isinstance(error, credentials):
-        return NotAllowed(what, plain(error), "give `access_key` and `secret_key`, or `profile`, in [bucket]")
+        do = (
+            f"see what is wrong: aws sts get-caller-identity --profile {profile}"
+            if profile
+            else "give `access_key` and `secret_key`, or `profile`, in [bucket]"
+        )
+        return BucketShut(what, plain(error), do)
     if isinstance(error, boto.SSLError):
         return KacheryError(what, plain(error), "check the endpoint and its certificate")
     passing = (
@@ -143,19 +118,24 @@ def from_botocore(what: str, error: BaseException) -> KacheryError:
     return _from_transport_of_botocore(what, error)
 
 
-def _from_client_error(what: str, error: Any) -> KacheryError:
+def _login_has_run_out(what: str, said: str, profile: str | None) -> KacheryError:
+    of = f" of the AWS profile {profile}" if profile else ""
+    do = f"aws sso login --profile {profile}" if profile else "aws sso login"
+    return BucketShut(what, f"the login{of} has run out ({said})", do)
+
+
+def _from_client_error(what: str, error: Any, profile: str | None) -> KacheryError:
+    """A refusal of one of AWS's services that give credentials."""
     response = getattr(error, "response", None)
     response = response if isinstance(response, dict) else {}
-    details = response.get("Error", {})
-    metadata = response.get("ResponseMetadata", {})
-    status = metadata.get("HTTPStatusCode", 0)
-    return from_http(
-        what,
-        status if isinstance(status, int) else 0,
-        code=str(details.get("Code", "")),
-        message=str(details.get("Message", "")),
-        headers=metadata.get("HTTPHeaders", {}),
-    )
+    details, metadata = response.get("Error", {}), response.get("ResponseMetadata", {})
+    code, status = str(details.get("Code", "")), metadata.get("HTTPStatusCode", 0)
+    why = plain(f"AWS answered {status} ({code}: {details.get('Message', '')})")
+    if "Throttl" in code or (isinstance(status, int) and (status >= 500 or status == 429)):
+        return TryAgain(what, why)
+    if code in ("UnauthorizedException", "ExpiredToken", "ExpiredTokenException"):
+        return _login_has_run_out(what, why, profile)
+    return BucketShut(what, why, "check the credentials of the profile")
 
 
 def _from_transport_of_botocore(what: str, error: BaseException) -> KacheryError:

@@ -1,18 +1,20 @@
-"""S3 behind three questions: sign a URL, sign an upload, list a page.
+"""The signer of one bucket: URLs by which an object is read, uploaded, or a page of names listed.
 
-Signing is done on this machine, without a request; with keys of the channel file also without the SDK.
+Signing is done on this machine, without a request to the bucket; with keys of the channel file also without the SDK,
+which otherwise knows where AWS's credentials come from.
 """
 
 import asyncio
 import contextlib
+import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from kachery_tui.channel.errors import from_botocore
-from kachery_tui.channel.proxies import keep_loopback_direct
+from kachery_tui.channel.listing import LARGEST_PAGE, listing_query
 from kachery_tui.channel.sigv4 import Keys, Place, sign_url
-from kachery_tui.channel.values import ObjectInfo, Page
 from kachery_tui.errors import NotAllowed
 
 if TYPE_CHECKING:
@@ -21,15 +23,20 @@ if TYPE_CHECKING:
 URL_LIFETIME: Final = 3600
 """Seconds a signed URL is good for: an upload that waits in a queue must still find it so when its turn comes."""
 DEFAULT_REGION: Final = "us-east-1"
-LARGEST_PAGE: Final = 1000
-"""What S3 gives at most."""
 
-
-_METHODS: Final = {"get_object": "GET", "head_object": "HEAD", "put_object": "PUT"}
+_METHODS: Final = {"get_object": "GET", "head_object": "HEAD", "put_object": "PUT", "list_objects_v2": "GET"}
+_OF_THE_SDK: Final = {
+    "list-type": None,
+    "encoding-type": "EncodingType",
+    "prefix": "Prefix",
+    "max-keys": "MaxKeys",
+    "continuation-token": "ContinuationToken",
+}
+"""What the SDK calls the parameters of a listing; the first goes without saying."""
 
 
 class S3:
-    """A signer, and a lazily made client of the S3 SDK, for one bucket. Used by one event loop."""
+    """A signer for one bucket, with a client of the S3 SDK made when it is needed. Used by one event loop."""
 
     def __init__(self, config: "BucketConfig") -> None:
         self.config = config
@@ -38,7 +45,7 @@ class S3:
         if config.access_key and config.secret_key:
             self._keys = Keys(config.access_key, config.secret_key)
             self._place = Place.of(
-                config.name, config.region or DEFAULT_REGION, config.endpoint, path_style=config.path_style
+                config.name, _region(config) or DEFAULT_REGION, config.endpoint, path_style=config.path_style
             )
         self._client: Any = None
         self._making: asyncio.Lock | None = None
@@ -57,29 +64,19 @@ class S3:
         """A URL by which anyone may PUT exactly `size` bytes to one name for a while."""
         return await self._sign("put_object", name, size)
 
-    async def list(self, prefix: str, token: str | None, limit: int) -> Page:
-        """Names under `prefix`, at most `limit` and never more than S3's page of 1000."""
-        what = f"cannot list {prefix} in bucket {self.config.name}"
-        limit = max(1, min(limit, LARGEST_PAGE))
-        parameters = {"Bucket": self.config.name, "Prefix": prefix, "MaxKeys": limit}
-        if token is not None:
-            parameters["ContinuationToken"] = token
-        client = await self._ready()
-        try:
-            answer = await client.list_objects_v2(**parameters)
-        except Exception as error:
-            raise from_botocore(what, error) from error
-        found = [_object(entry) for entry in answer.get("Contents", [])[:limit]]
-        objects = tuple(entry for entry in found if entry is not None and entry.name.startswith(prefix))
-        further = answer.get("NextContinuationToken") if answer.get("IsTruncated") else None
-        return Page(objects, further if isinstance(further, str) else None)
+    async def sign_list(self, prefix: str, token: str | None, limit: int) -> str:
+        """A URL by which anyone may list names under `prefix` for a while, at most `limit`, from `token` on."""
+        query = listing_query(prefix, token, max(1, min(limit, LARGEST_PAGE)))
+        return await self._sign("list_objects_v2", "", query=query)
 
     async def close(self) -> None:
         """Close the client's connections."""
         self._client = None
         await self._stack.aclose()
 
-    async def _sign(self, method: str, name: str, size: int | None = None) -> str:
+    async def _sign(
+        self, method: str, name: str, size: int | None = None, query: Mapping[str, str] | None = None
+    ) -> str:
         if self._keys is not None and self._place is not None:
             return sign_url(
                 _METHODS[method],
@@ -89,16 +86,22 @@ class S3:
                 seconds=URL_LIFETIME,
                 now=datetime.now(UTC),
                 headers=None if size is None else {"content-length": str(size)},
+                query=query,
             )
-        what = f"cannot sign a request for {name} in bucket {self.config.name}"
-        parameters = {"Key": name} if size is None else {"Key": name, "ContentLength": size}
+        what = f"cannot sign a request for {name or 'a list'} in bucket {self.config.name}"
+        parameters: dict[str, object] = {"Key": name} if name else {}
+        if size is not None:
+            parameters["ContentLength"] = size
+        for key, value in (query or {}).items():
+            if word := _OF_THE_SDK[key]:
+                parameters[word] = int(value) if key == "max-keys" else value
         client = await self._ready()
         try:
             url: str = await client.generate_presigned_url(
                 method, Params={"Bucket": self.config.name, **parameters}, ExpiresIn=URL_LIFETIME
             )
         except Exception as error:
-            raise from_botocore(what, error) from error
+            raise from_botocore(what, error, self.config.profile) from error
         if "Signature=" not in url:
             raise NotAllowed(
                 what, "there are no credentials", "give `access_key` and `secret_key` in [bucket]"
@@ -116,7 +119,6 @@ class S3:
     async def _make(self) -> Any:
         config = self.config
         what = f"cannot use bucket {config.name}"
-        keep_loopback_direct()
         try:
             session = await asyncio.to_thread(_session, config.profile)
             sdk_config = import_module("aiobotocore.config").AioConfig(
@@ -133,30 +135,31 @@ class S3:
             client = session.create_client(
                 "s3",
                 endpoint_url=config.endpoint,
-                region_name=config.region or DEFAULT_REGION,
+                region_name=_region(config) or session.get_config_variable("region") or DEFAULT_REGION,
                 aws_access_key_id=config.access_key,
                 aws_secret_access_key=config.secret_key,
                 config=sdk_config,
             )
             return await self._stack.enter_async_context(client)
         except Exception as error:
-            raise from_botocore(what, error) from error
+            raise from_botocore(what, error, config.profile) from error
+
+
+def _region(config: "BucketConfig") -> str | None:
+    """The region that the channel file names, or the environment, which does not speak of a server of one's own."""
+    if config.region or (config.endpoint and not config.profile):
+        return config.region
+    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
 
 
 def _session(profile: str | None) -> Any:
     """A session with everything read that a client for S3 needs: a second of work, none of it for the event loop."""
     session = import_module("aiobotocore.session").AioSession(profile=profile)
+    if session.get_config_variable("ca_bundle") is None and os.environ.get("SSL_CERT_FILE"):
+        session.set_config_variable("ca_bundle", os.environ["SSL_CERT_FILE"])
     loader = session.get_component("data_loader")
     loader.load_service_model("s3", "service-2")
     loader.load_service_model("s3", "endpoint-rule-set-1")
     for name in ("endpoints", "partitions", "_retry", "sdk-default-configuration"):
         loader.load_data(name)
     return session
-
-
-def _object(entry: Any) -> ObjectInfo | None:
-    name, size, modified = entry.get("Key"), entry.get("Size"), entry.get("LastModified")
-    if not isinstance(name, str) or not isinstance(size, int):
-        return None
-    etag = str(entry.get("ETag", "")).strip('"')
-    return ObjectInfo(name, size, modified.timestamp() if modified is not None else None, etag)

@@ -3,7 +3,7 @@
 https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 
 The S3 SDK can do it, too, and takes most of a second to load for two milliseconds of work. It stays for everything else:
-profiles, roles, single sign-on, listing, and the partitions of AWS that have host names of their own.
+profiles, roles, single sign-on, and the partitions of AWS that have host names of their own.
 """
 
 import hashlib
@@ -69,10 +69,12 @@ def sign_url(
     seconds: int,
     now: datetime,
     headers: Mapping[str, str] | None = None,
+    query: Mapping[str, str] | None = None,
 ) -> str:
-    """A URL by which anyone may `method` the object `name`, for `seconds` from `now` (UTC).
+    """A URL by which anyone may `method` the object `name`, for `seconds` from `now` (UTC); "" is the bucket itself.
 
-    A request must carry `headers` (names in lower case) as they are given here: they are part of the signature.
+    A request must carry `headers` (names in lower case) as they are given here: they are part of the signature, and so
+    are the parameters in `query`.
     """
     url = f"{place.base}/{quote(name, safe='/' + _UNRESERVED)}"
     parts = urlsplit(url)
@@ -80,6 +82,7 @@ def sign_url(
     scope = f"{day}/{place.region}/s3/aws4_request"
     signed = {"host": parts.netloc, **(headers or {})}
     query = {
+        **(query or {}),
         "X-Amz-Algorithm": _ALGORITHM,
         "X-Amz-Credential": f"{keys.access_key}/{scope}",
         "X-Amz-Date": moment,

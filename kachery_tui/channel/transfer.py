@@ -14,8 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from kachery_tui.channel.errors import NETWORK_ERRORS, MissingObject, UnexpectedSize, from_http, from_network
+from kachery_tui.channel.errors import NETWORK_ERRORS, MissingObject, UnexpectedSize, from_network
 from kachery_tui.channel.job import Job
+from kachery_tui.channel.refusals import from_http
 from kachery_tui.channel.values import ObjectInfo
 from kachery_tui.channel.wire import Line, Wire, send_head
 from kachery_tui.errors import KacheryError, TryAgain
@@ -65,7 +66,7 @@ def head(job: Job, wire: Wire, url: str, what: str, name: str) -> ObjectInfo | N
     """Size and time of an object, or None if there is none."""
     line, response = _ask(job, wire, "HEAD", url, what, {})
     try:
-        _refuse(response, what)
+        _refuse(line, response, what, url)
         size = response.headers.get("Content-Length", "")
         if not re.fullmatch(r"[0-9]{1,18}", size):
             raise KacheryError(what, "the bucket does not say how large the object is")
@@ -94,7 +95,7 @@ def download(job: Job, wire: Wire, url: str, what: str, span: Span, sink: Sink) 
         if response.status == 416 and span.start == 0 and _total(response) in (0, None):
             received = 0  # a range of an empty object
         else:
-            _refuse(response, what)
+            _refuse(line, response, what, url)
             received = _receive(
                 job, response, what, _length(response, what, span), span, sink, wire.stall_timeout
             )
@@ -115,7 +116,7 @@ def upload(
         try:
             _send_file(job, line, target, what, source, on_bytes)
             response = _response(job, line, what, wire.stall_timeout)
-            _refuse(response, what)
+            _refuse(line, response, what, url)
         except Broken:
             _drop(line, response)
             continue
@@ -273,7 +274,7 @@ def _response(job: Job, line: Line, what: str, stall_timeout: float) -> http.cli
         raise from_network(what, error, seconds=stall_timeout) from error
 
 
-def _refuse(response: http.client.HTTPResponse, what: str) -> None:
+def _refuse(line: Line, response: http.client.HTTPResponse, what: str, url: str) -> None:
     """Raise what a status other than success means."""
     if response.status in (200, 201, 204, 206):
         return
@@ -289,7 +290,15 @@ def _refuse(response: http.client.HTTPResponse, what: str) -> None:
         code=code[1] if code else "",
         message=message[1] if message else _why_of_head(response),
         headers=dict(response.headers.items()),
+        region=_region_of(url),
+        proxy=line.proxy,
     )
+
+
+def _region_of(url: str) -> str:
+    """The region that a signed URL was signed for."""
+    found = re.search(r"[?&]X-Amz-Credential=[^&]*?%2F\d{8}%2F([A-Za-z0-9-]{1,64})%2Fs3%2F", url)
+    return found[1] if found else ""
 
 
 def _why_of_head(response: http.client.HTTPResponse) -> str:

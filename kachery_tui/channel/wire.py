@@ -4,6 +4,7 @@
 """
 
 import http.client
+import re
 import select
 import socket
 import ssl
@@ -12,14 +13,15 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import SplitResult, unquote, urlsplit
-from urllib.request import getproxies_environment, proxy_bypass
+from urllib.parse import SplitResult, urlsplit
 
 from kachery_tui import __version__
-from kachery_tui.channel.errors import NETWORK_ERRORS, from_network
+from kachery_tui.channel.errors import NETWORK_ERRORS, from_network, plain
 from kachery_tui.channel.job import Job
-from kachery_tui.channel.proxies import keep_loopback_direct
-from kachery_tui.errors import UsageError
+from kachery_tui.channel.proxies import Proxy, proxy_for
+from kachery_tui.channel.refusals import from_tunnel
+from kachery_tui.channel.trust import tls_context
+from kachery_tui.errors import KacheryError, TryAgain, UsageError
 
 STALL_TIMEOUT: Final = 30.0
 """Seconds without a single byte after which a transfer is given up."""
@@ -34,11 +36,11 @@ Key = tuple[str, str, int]
 
 @dataclass(slots=True)
 class Line:
-    """One connection. `reused` says that an earlier exchange went over it, `via_proxy` that a proxy wants full URLs."""
+    """One connection. `reused` says that an earlier exchange went over it; `proxy` is one that wants full URLs."""
 
     key: Key
     http: http.client.HTTPConnection
-    via_proxy: bool
+    proxy: Proxy | None = None
     proxy_headers: Mapping[str, str] = field(default_factory=dict)
     reused: bool = False
     idle_since: float = 0.0
@@ -51,7 +53,6 @@ class Wire:
         self.stall_timeout = stall_timeout
         self._lock = threading.Lock()
         self._idle: list[Line] = []
-        self._tls: ssl.SSLContext | None = None
         self._closed = False
 
     def open(self, job: Job, what: str, url: str, *, fresh: bool = False) -> tuple[Line, str]:
@@ -63,16 +64,13 @@ class Wire:
         key = (parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
         line = None if fresh else self._take(key)
         if line is None:
-            try:
-                line = self._connect(key)
-            except NETWORK_ERRORS as error:
-                raise from_network(f"{what} at {key[1]}:{key[2]}", error, seconds=CONNECT_TIMEOUT) from error
+            line = self._connect(key, f"{what} at {key[1]}:{key[2]}")
         try:
             job.hold(line.http.sock)
         except BaseException:
             line.http.close()
             raise
-        if line.via_proxy:
+        if line.proxy is not None:
             return line, url
         return line, parts.path + (f"?{parts.query}" if parts.query else "")
 
@@ -108,49 +106,81 @@ class Wire:
             line.http.close()
         return found
 
-    def _connect(self, key: Key) -> Line:
-        scheme, host, port = key
-        keep_loopback_direct()
-        proxies = getproxies_environment()
-        proxy = proxies.get(scheme) or proxies.get("all")
-        if proxy and not proxy_bypass(f"{host}:{port}"):
-            line = self._through_proxy(key, proxy)
-        elif scheme == "https":
-            line = Line(
-                key, http.client.HTTPSConnection(host, port, context=self._context()), via_proxy=False
-            )
-        else:
-            line = Line(key, http.client.HTTPConnection(host, port), via_proxy=False)
-        line.http.timeout = min(CONNECT_TIMEOUT, self.stall_timeout)
+    def _connect(self, key: Key, what: str) -> Line:
+        proxy = proxy_for(*key)
+        line = self._line(key, proxy)
+        timeout = min(CONNECT_TIMEOUT, self.stall_timeout)
+        line.http.timeout = timeout
         try:
-            line.http.connect()
+            if proxy is not None and proxy.is_socks:
+                line.http.sock = _through_socks(key, proxy, timeout)
+            else:
+                line.http.connect()
             line.http.sock.settimeout(self.stall_timeout)
             line.http.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except NETWORK_ERRORS as error:
+            line.http.close()
+            if proxy is None or isinstance(error, ssl.SSLError):
+                raise from_network(what, error, seconds=timeout) from error
+            raise _from_proxy(what, proxy, key[1], error, timeout) from error
         except BaseException:
             line.http.close()
             raise
         return line
 
-    def _through_proxy(self, key: Key, proxy: str) -> Line:
+    @staticmethod
+    def _line(key: Key, proxy: Proxy | None) -> Line:
         scheme, host, port = key
-        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        headers = {}
-        if parts.username is not None:
-            headers = http_basic(unquote(parts.username), unquote(parts.password or ""))
+        if proxy is None or proxy.is_socks:
+            if scheme == "https":
+                return Line(key, http.client.HTTPSConnection(host, port, context=tls_context()))
+            return Line(key, http.client.HTTPConnection(host, port))
+        headers = {} if proxy.user is None else http_basic(proxy.user, proxy.password)
         if scheme == "https":
-            secure = http.client.HTTPSConnection(
-                parts.hostname or "", parts.port or 3128, context=self._context()
-            )
+            secure = http.client.HTTPSConnection(proxy.host, proxy.port, context=tls_context())
             secure.set_tunnel(host, port, headers)
-            return Line(key, secure, via_proxy=False)
-        plain = http.client.HTTPConnection(parts.hostname or "", parts.port or 3128)
-        return Line(key, plain, via_proxy=True, proxy_headers=headers)
+            return Line(key, secure)
+        return Line(key, http.client.HTTPConnection(proxy.host, proxy.port), proxy, headers)
 
-    def _context(self) -> ssl.SSLContext:
-        with self._lock:
-            if self._tls is None:
-                self._tls = ssl.create_default_context()
-            return self._tls
+
+class _SocksFailure(OSError):
+    """What a SOCKS proxy said, or that it cannot be reached."""
+
+
+def _through_socks(key: Key, proxy: Proxy, timeout: float) -> socket.socket:
+    """A connection by way of a SOCKS proxy. Raises `OSError`: what the proxy says is one, too."""
+    from python_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError, ProxyType
+    from python_socks.sync import Proxy as Socks
+
+    scheme, host, port = key
+    kind = ProxyType.SOCKS4 if proxy.scheme.startswith("socks4") else ProxyType.SOCKS5
+    # By their names, socks5h and socks4a leave it to the proxy to look up the host.
+    looks_up = proxy.scheme in ("socks5h", "socks4a")
+    socks = Socks(kind, proxy.host, proxy.port, proxy.user, proxy.password or None, looks_up)
+    try:
+        connected: socket.socket = socks.connect(host, port, timeout)
+    except ProxyTimeoutError as error:
+        raise TimeoutError(str(error)) from error
+    except (ProxyConnectionError, ProxyError) as error:
+        raise _SocksFailure(str(error)) from error
+    if scheme == "https":
+        try:
+            return tls_context().wrap_socket(connected, server_hostname=host)
+        except BaseException:
+            connected.close()
+            raise
+    return connected
+
+
+def _from_proxy(what: str, proxy: Proxy, host: str, error: BaseException, seconds: float) -> KacheryError:
+    """A failure on the way to a host by a proxy, before any byte of the host's own."""
+    if found := re.search(r"Tunnel connection failed: (\d{3})(.*)", str(error)):
+        return from_tunnel(what, proxy, host, int(found[1]), found[2])
+    do = f"check {proxy.variable}, or name {host} in no_proxy"
+    if isinstance(error, _SocksFailure):
+        return TryAgain(what, f"{proxy}: {plain(error)}", do)
+    reason = from_network(what, error, seconds=seconds)
+    return type(reason)(what, f"{proxy}: {reason.why}", do)
 
 
 def http_basic(user: str, password: str) -> dict[str, str]:

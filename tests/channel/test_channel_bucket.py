@@ -11,7 +11,7 @@ import pytest
 
 from kachery_tui.channel.authority import OwnerAuthority
 from kachery_tui.channel.bucket import Bucket
-from kachery_tui.channel.errors import MissingObject
+from kachery_tui.channel.errors import BucketShut, MissingObject
 from kachery_tui.config import ChannelConfig, PubSubConfig
 from kachery_tui.errors import KacheryError, NotAllowed, TryAgain, UsageError
 from kachery_tui.protocol.roles import Role
@@ -190,11 +190,11 @@ async def test_lists_by_pages(served: Served) -> None:
 async def test_wrong_credentials(served: Served) -> None:
     bucket = Bucket(bucket_config(served.port, secret_key="another-secret-0123456789"))
     served.put("lab/object", b"x")
-    with pytest.raises(NotAllowed, match="may not list the bucket"):
+    with pytest.raises(BucketShut, match="SignatureDoesNotMatch"):
         await bucket.head("lab/object")
-    with pytest.raises(NotAllowed, match="SignatureDoesNotMatch"):
+    with pytest.raises(BucketShut, match="SignatureDoesNotMatch"):
         await bucket.fetch_bytes("lab/object", 10)
-    with pytest.raises(NotAllowed, match="SignatureDoesNotMatch"):
+    with pytest.raises(BucketShut, match="SignatureDoesNotMatch"):
         await bucket.list("lab/")
     await bucket.close()
 

@@ -5,6 +5,8 @@ import http.client
 import inspect
 import socket
 import ssl
+import time
+from email.utils import formatdate
 from types import ModuleType
 from typing import Any
 
@@ -15,7 +17,15 @@ import urllib3.exceptions
 import websockets.exceptions
 from ably import AblyException
 
-from kachery_tui.channel.errors import MissingObject, from_ably, from_botocore, from_http, from_network, plain
+from kachery_tui.channel.errors import (
+    BucketShut,
+    MissingObject,
+    from_ably,
+    from_botocore,
+    from_network,
+    plain,
+)
+from kachery_tui.channel.refusals import from_http
 from kachery_tui.errors import KacheryError, NotAllowed, TryAgain, UsageError
 
 
@@ -79,8 +89,12 @@ def test_every_exception_of_the_s3_sdk(error: type[BaseException]) -> None:
     ("status", "code", "error"),
     [
         (404, "NoSuchKey", MissingObject),
+        (404, "NoSuchBucket", KacheryError),
         (403, "AccessDenied", NotAllowed),
-        (403, "RequestTimeTooSkewed", NotAllowed),
+        (403, "RequestTimeTooSkewed", BucketShut),
+        (403, "InvalidAccessKeyId", BucketShut),
+        (403, "SignatureDoesNotMatch", BucketShut),
+        (400, "ExpiredToken", BucketShut),
         (500, "InternalError", TryAgain),
         (503, "SlowDown", TryAgain),
         (400, "RequestTimeout", TryAgain),
@@ -88,16 +102,40 @@ def test_every_exception_of_the_s3_sdk(error: type[BaseException]) -> None:
         (400, "InvalidArgument", KacheryError),
     ],
 )
-def test_client_errors_go_by_status_and_code(status: int, code: str, error: type[KacheryError]) -> None:
-    response: Any = {
-        "Error": {"Code": code, "Message": "words"},
-        "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": {"x-amz-bucket-region": "eu-north-1"}},
-    }
-    found = from_botocore("cannot list", botocore.exceptions.ClientError(response, "ListObjectsV2"))
+def test_refusals_go_by_status_and_code(status: int, code: str, error: type[KacheryError]) -> None:
+    found = from_http("cannot list", status, code=code, message="words")
     assert type(found) is error
     assert f"{code}: words" in found.why
-    if status == 301:
-        assert "eu-north-1" in found.do
+
+
+@pytest.mark.parametrize("status", [301, 307, 400, 403])
+def test_the_region_that_an_answer_names_is_told(status: int) -> None:
+    headers = {"X-Amz-Bucket-Region": "eu-north-1"}
+    found = from_http("cannot look up", status, headers=headers, region="us-east-1")
+    assert "eu-north-1" in found.do
+    assert "region" not in from_http("cannot look up", 403, headers=headers, region="eu-north-1").do
+
+
+@pytest.mark.parametrize(
+    ("ahead", "said"), [(7200, "2 h 00 min ahead"), (-7200, "2 h 00 min behind"), (60, ""), (-600, "")]
+)
+def test_a_wrong_clock_is_read_off_the_answer(ahead: float, said: str) -> None:
+    headers = {"Date": formatdate(time.time() - ahead, usegmt=True)}
+    found = from_http("cannot look up", 403, headers=headers)
+    assert isinstance(found, BucketShut) == bool(said)
+    assert said in found.why
+    assert ("clock" in found.line) == bool(said)
+
+
+@pytest.mark.parametrize(("status", "error"), [(403, BucketShut), (400, BucketShut), (503, TryAgain)])
+def test_refusals_of_those_who_give_credentials(status: int, error: type[KacheryError]) -> None:
+    response: Any = {
+        "Error": {"Code": "AccessDenied", "Message": "words"},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    found = from_botocore("cannot list", botocore.exceptions.ClientError(response, "AssumeRole"))
+    assert type(found) is error
+    assert "AccessDenied: words" in found.why
 
 
 @pytest.mark.parametrize(

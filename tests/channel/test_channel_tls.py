@@ -7,6 +7,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from kachery_tui.channel.bucket import Bucket
-from kachery_tui.errors import KacheryError, NotAllowed, TryAgain
+from kachery_tui.errors import KacheryError, NotAllowed, TryAgain, UsageError
 
 from .servers import Answer, Exchange, Misbehaving, bucket_config
 
@@ -69,6 +70,42 @@ async def test_a_certificate_that_nobody_vouches_for(certificate: Path) -> None:
             await bucket.fetch_bytes("object", 100)
         assert not isinstance(caught.value, TryAgain)
         assert not server.requests
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
+async def test_an_authority_of_ones_own_is_named_once_for_everything(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, str(certificate))
+
+    async def answer(exchange: Exchange) -> None:
+        if "list-type=2" in exchange.target:
+            body = b"<ListBucketResult><Contents><Key>lab/x</Key><Size>5</Size></Contents></ListBucketResult>"
+            await exchange.say(f"HTTP/1.1 200 OK\nContent-Length: {len(body)}", body)
+        else:
+            await exchange.say(
+                "HTTP/1.1 200 OK\nContent-Length: 5", b"" if exchange.method == "HEAD" else b"hello"
+            )
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    async with Misbehaving(answer, tls=context).running() as server:
+        bucket = Bucket(replace(bucket_config(1), endpoint=f"https://127.0.0.1:{server.port}"))
+        assert await bucket.head("lab/x") is not None
+        assert await bucket.fetch_bytes("lab/x", 100) == b"hello"
+        assert [entry.name for entry in (await bucket.list("lab/")).objects] == ["lab/x"]
+        await bucket.close()
+
+
+async def test_certificates_that_cannot_be_read_are_told(
+    certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty.pem").write_text("no certificate")
+    for path in (tmp_path / "missing.pem", tmp_path / "empty.pem"):
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(path))
+        async with facing(hello, certificate) as (bucket, _):
+            with pytest.raises(UsageError, match="AWS_CA_BUNDLE"):
+                await bucket.fetch_bytes("object", 100)
 
 
 async def test_a_trusted_certificate(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from kachery_tui.channel.errors import MissingObject, UnexpectedSize
+from kachery_tui.channel.errors import BucketShut, MissingObject, UnexpectedSize
 from kachery_tui.errors import KacheryError, NobodyHasIt, NotAllowed, TryAgain
 from kachery_tui.node.files.asking import Asker
 from kachery_tui.node.files.subject import FileSubject
@@ -56,6 +56,8 @@ class Obtainer:
         failure = await self._try_buckets(get, self._candidates, Origin.BUCKET)
         if failure is None:
             return
+        if not self._candidates:
+            raise failure
         on_asked(True)
         try:
             await self._ask_all(key, get)
@@ -67,9 +69,12 @@ class Obtainer:
     async def _try_buckets(
         self, get: Get, candidates: Sequence[Membership], came_from: Origin
     ) -> KacheryError | None:
-        """Try `get` on each channel's bucket; None as soon as one had it, else the most telling reason why not."""
+        """Try `get` on each channel's bucket; None as soon as one had it, else the most telling reason why not.
+
+        A channel whose bucket is shut is no candidate any more: who has the file could only send it by that bucket.
+        """
         reasons: list[KacheryError] = []
-        for membership in candidates:
+        for membership in list(candidates):
             if membership.has_left:
                 reasons.append(membership.left())
                 continue
@@ -83,6 +88,10 @@ class Obtainer:
                     f"the bucket of {membership.name} holds wrong bytes under this hash: {error.what}",
                 )
                 reasons.append(error)
+            except BucketShut as error:
+                self._ledger.note(self._row, f"the bucket of {membership.name}: {error}")
+                reasons.append(error)
+                self._candidates = [other for other in self._candidates if other is not membership]
             except NotAllowed as error:
                 # Without the right to list, a missing object is answered as a forbidden one: worth asking the nodes.
                 self._ledger.note(self._row, f"the bucket of {membership.name}: {error}")
@@ -96,18 +105,21 @@ class Obtainer:
 
     async def _patiently(self, membership: Membership, get: Get, came_from: Origin) -> None:
         def note(error: TryAgain) -> None:
-            self._ledger.note(self._row, f"the bucket of {membership.name}: {error.what}; tried again")
+            self._ledger.note(self._row, f"the bucket of {membership.name}: {error.line}; tried again")
 
         await with_retries(lambda: get(membership, came_from), BUCKET_PAUSES, note)
 
     async def _last_look(self, get: Get, unanswered: KacheryError, failure: KacheryError) -> None:
         """Nobody answered as it should be: what an answer that got lost has brought may be in the bucket all the same."""
-        if await self._try_buckets(get, self._candidates, Origin.PEER) is None:
+        candidates = self._candidates
+        if candidates and await self._try_buckets(get, candidates, Origin.PEER) is None:
             return
         if isinstance(failure, (TryAgain, WrongBytes, UnexpectedSize)) and isinstance(
             unanswered, (NobodyHasIt, NotAllowed)
         ):
             raise TryAgain(failure.what, f"{failure.why}; and {unanswered.line}", failure.do)
+        if isinstance(failure, BucketShut) and isinstance(unanswered, NobodyHasIt):
+            raise BucketShut(failure.what, f"{failure.why}; and {unanswered.line}", failure.do)
         raise unanswered
 
     async def _ask_all(self, key: FileKey, get: Get) -> None:
@@ -149,6 +161,8 @@ class Obtainer:
                         question.answered_by(node_id)
                         self._row.answered_by = node_id
                     return
+                if isinstance(failure, BucketShut):
+                    raise failure
                 if node_id is not None:
                     await question.was_untrue(node_id, failure)
 
