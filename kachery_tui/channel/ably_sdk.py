@@ -121,6 +121,13 @@ async def make_client(
     return client
 
 
+def is_hollow(client: Any) -> bool:
+    """Whether the SDK takes itself to be connected while it has nothing to send over, out of which it never gets."""
+    transport = client.connection.connection_manager.transport
+    connected = client.connection.state.value == "connected"
+    return connected and (transport is None or bool(transport.is_disposed))
+
+
 async def close_client(client: Any, seconds: float) -> None:
     """Close the connection in an orderly way, as far as that is possible within `seconds`."""
     manager = client.connection.connection_manager

@@ -11,7 +11,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from kachery_tui.channel.ably_sdk import REFUSED_BACKOFF, Timing, close_client, load_sdk, make_client
+from kachery_tui.channel.ably_sdk import (
+    REFUSED_BACKOFF,
+    Timing,
+    close_client,
+    is_hollow,
+    load_sdk,
+    make_client,
+)
 from kachery_tui.channel.attachment import LONGEST_LABEL, Attachment
 from kachery_tui.channel.authority import jwt_lifetime
 from kachery_tui.channel.errors import from_ably, is_token_error
@@ -29,6 +36,12 @@ RENEW_AT: Final = 0.8
 """The part of its life after which a token is renewed, well before the service would ask for it."""
 DEFAULT_LIFETIME: Final = 3600.0
 """Seconds assumed of a token that does not say."""
+LOOK_EVERY: Final = 10.0
+"""Seconds between two looks at a connection of which nothing is heard."""
+HOLLOW_GRACE: Final = 1.0
+"""Seconds for which the SDK may be without a transport, as between two of them."""
+STALE_CLOSE: Final = 0.5
+"""Seconds for the farewell over a connection that is most likely dead."""
 NO_ROLES: Final = "this node has no role here"
 
 OnMessage = Callable[[Stream, "bytes | str", "str | None"], None]
@@ -73,6 +86,7 @@ class PubSub:
         self._token_roles: frozenset[Role] | None = None
         self._token_due = 0.0
         self._token_failure: KacheryError | None = None
+        self._hollow_since: float | None = None
         self._retry_at = 0.0
         self._refused_pause = self._timing.refused_retry
 
@@ -112,6 +126,19 @@ class PubSub:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
         await self._drop_client("closed")
+
+    def reconnect(self, reason: str) -> None:
+        """Begin anew, whatever is believed of the connection there is; `reason` is shown until the new one stands."""
+        if self._task is None or self._client is None:
+            return
+        self._task.cancel()
+        self._set_connection(ConnectionState.DISCONNECTED, reason)
+        self._task = asyncio.create_task(self._run_anew(self._task), name=f"pub-sub of {self._config.name}")
+
+    async def _run_anew(self, before: "asyncio.Task[None]") -> None:
+        await asyncio.wait({before})
+        await self._discard_client(STALE_CLOSE)
+        await self._run()
 
     async def set_roles(self, roles: Iterable[Role]) -> None:
         """Change the roles over the open connection: a new token, then streams attached and detached.
@@ -178,6 +205,7 @@ class PubSub:
     def _pause(self) -> float:
         """Seconds until there is something to do even if nothing changes."""
         due = [self._token_due] if self._connected.is_set() else [self._retry_at]
+        due += [time.monotonic() + (LOOK_EVERY if self._hollow_since is None else HOLLOW_GRACE)]
         due += [
             attachment.retry_at
             for attachment in self._attachments.values()
@@ -197,8 +225,22 @@ class PubSub:
         if self._client.connection.state.value != "connected":
             await self._revive()
             return
+        if self._is_hollow():
+            self._set_connection(ConnectionState.DISCONNECTED, "the connection was lost")
+            await self._discard_client(STALE_CLOSE)
+            await self._start_client()
+            return
         await self._apply_roles()
         await asyncio.gather(*(attachment.settle() for attachment in self._attachments.values()))
+
+    def _is_hollow(self) -> bool:
+        """Whether the connection has been without substance for longer than it takes to get a new transport."""
+        now = time.monotonic()
+        if not is_hollow(self._client):
+            self._hollow_since = None
+        elif self._hollow_since is None:
+            self._hollow_since = now
+        return self._hollow_since is not None and now - self._hollow_since >= HOLLOW_GRACE
 
     async def _start_client(self) -> None:
         self._client = await make_client(
@@ -336,10 +378,13 @@ class PubSub:
         self._on_change()
 
     async def _drop_client(self, reason: str) -> None:
+        await self._discard_client(self._timing.request)
+        self._set_connection(ConnectionState.CLOSED, reason)
+
+    async def _discard_client(self, seconds: float) -> None:
         client, self._client = self._client, None
         self._attachments = {}
-        self._token_roles = self._applied = None
+        self._token_roles = self._applied = self._hollow_since = None
         if client is not None:
             client.connection.off(self._connection_changed)
-            await close_client(client, self._timing.request)
-        self._set_connection(ConnectionState.CLOSED, reason)
+            await close_client(client, seconds)

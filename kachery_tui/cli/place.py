@@ -12,7 +12,6 @@ from kachery_tui.config import (
     load_node_config,
     storage_folder,
 )
-from kachery_tui.config.node import default_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +39,7 @@ def is_configured(args: Namespace) -> bool:
     return (config_folder(args.config) / "config.toml").exists()
 
 
-def find_place(args: Namespace, *, must_exist: bool = False) -> Place:
-    """Where the options, the environment and `config.toml` say that things are.
-
-    Without a `config.toml` everything has its default, unless it `must_exist`. Raises `ConfigError`.
-    """
-    if must_exist or is_configured(args):
-        config = load_node_config(config_folder(args.config))
-    else:
-        config = NodeConfig(config_folder(args.config), default_label())
+def find_place(args: Namespace) -> Place:
+    """Where the options, the environment and `config.toml` say that things are. Raises `ConfigError`."""
+    config = load_node_config(config_folder(args.config))
     return Place(config, storage_folder(args.storage, config))

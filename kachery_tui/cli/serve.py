@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 def node(args: Namespace) -> int:
     """Run the node, its log on stderr. SIGINT, SIGTERM and SIGHUP end it well."""
-    place = find_place(args, must_exist=True)
+    place = find_place(args)
     log_to_stderr(debug=args.debug)
     asyncio.run(_node(args, place))
     return 0

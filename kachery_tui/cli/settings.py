@@ -60,7 +60,10 @@ def check(args: Namespace) -> int:
         say(f"{count(len(problems), 'problem')} in {folder}")
         return UsageError.exit_code
     channels = len(load_channels(folder).channels)
-    say(f"ok: {file} and {count(channels, 'channel file') if channels else 'no channel file'}")
+    settings = (
+        str(file) if file.exists() else f"no config.toml in {folder}, so that every setting has its default,"
+    )
+    say(f"ok: {settings} and {count(channels, 'channel file') if channels else 'no channel file'}")
     return 0
 
 

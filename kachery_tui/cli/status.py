@@ -31,10 +31,15 @@ def status(args: Namespace) -> int:
         raise KacheryError(none, stale, start)
     if alive is None:
         say(f"it runs on {found.host}: from {socket.gethostname()} nobody can tell whether it still does")
+    stopped = found.is_stopped()
+    if stopped:
+        say(
+            f"process {found.pid} is stopped, what follows is of {moment(found.written)}: fg, or kill -CONT {found.pid}"
+        )
     if args.oneline:
-        emit(one_line(found), {}, as_json=False)
+        emit("stopped" if stopped else one_line(found), {}, as_json=False)
     else:
-        value = {**found.to_json(), "alive": alive}
+        value = {**found.to_json(), "alive": alive, "stopped": stopped}
         emit("\n".join(lines(found, time.time())), value, as_json=args.as_json)
     return 0
 

@@ -55,7 +55,7 @@ def storage_folder(option: Path | None = None, config: NodeConfig | None = None)
 
 
 def load_node_config(folder: Path) -> NodeConfig:
-    """Read `config.toml` of a settings folder. Raises the first `ConfigError`, also when there is no such file."""
+    """Read `config.toml` of a settings folder; without one all settings have defaults. Raises the first `ConfigError`."""
     table = _read(folder)
     config = _node_config(folder, table)
     table.settle()
@@ -74,9 +74,12 @@ def node_config_problems(folder: Path) -> list[ConfigError]:
 
 def _read(folder: Path) -> Table:
     file = folder / "config.toml"
-    if not os.path.lexists(file):
-        do = "Run `kachery-tui init`, or start `kachery-tui` for a first setup"
-        raise ConfigError(file, "", "no such file", do)
+    try:
+        file.lstat()
+    except FileNotFoundError:
+        return Table(file, {}, keys=_KEYS)
+    except OSError:
+        pass  # reading says why it cannot be
     return Table(file, read_toml(file), keys=_KEYS)
 
 

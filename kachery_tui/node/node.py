@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -28,9 +29,11 @@ from kachery_tui.node.supervisor import Supervisor
 from kachery_tui.node.tasks.exchange import TaskExchange
 from kachery_tui.node.threads import in_thread, in_thread_with_progress
 from kachery_tui.node.values import Stored
+from kachery_tui.node.wakefulness import watch_for_sleep
 from kachery_tui.protocol.envelope import Envelope
 from kachery_tui.protocol.roles import REQUEST_ROLES, Kind, Role
 from kachery_tui.storage.storage import Storage
+from kachery_tui.words import duration
 
 if TYPE_CHECKING:
     from kachery_tui.node.exchange import Exchange
@@ -133,6 +136,7 @@ class Node:
             self.supervisor.serve(self._history.write_changes, "history of requests")
         else:
             self.ledger.is_whole.set()
+        self.supervisor.serve(partial(watch_for_sleep, self._woke), "watch for sleep")
         for channel in self._to_join:
             await self.join(channel)
         self.is_started = True
@@ -220,6 +224,13 @@ class Node:
         return await in_thread_with_progress(
             lambda report: self.storage.link(path, progress=report), progress
         )
+
+    def _woke(self, seconds: float) -> None:
+        """This process did not run for a while: what its connections were is not what they are."""
+        reason = f"this process did not run for {duration(seconds)}: connecting anew"
+        _log.info("%s", reason)
+        for membership in self._memberships.values():
+            membership.channel.pubsub.reconnect(reason)
 
     def _deliver(self, membership: Membership, envelope: Envelope, message: int) -> None:
         """Hand a verified message to the exchange of its kind."""

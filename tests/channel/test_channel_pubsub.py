@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from kachery_tui.channel import pubsub
 from kachery_tui.channel.authority import OwnerAuthority
 from kachery_tui.channel.values import ConnectionState, StreamState
 from kachery_tui.config import ChannelConfig
@@ -276,3 +277,29 @@ async def test_a_proxy_does_not_stand_between_us_and_this_machine(
         monkeypatch.setenv(name, "example.org")
     async with party(config, 1, FILES) as one:
         assert one.pubsub.connection.state is ConnectionState.CONNECTED
+
+
+async def test_a_connection_begun_anew_shows_so_and_has_the_same_in_force(config: ChannelConfig) -> None:
+    async with party(config, 1, FILES) as one, party(config, 2, FILES) as other:
+        before = one.connection_id
+        one.pubsub.reconnect("this process slept")
+        assert one.pubsub.connection.state is ConnectionState.DISCONNECTED
+        assert one.pubsub.connection.reason == "this process slept"
+        assert set(one.pubsub.in_force.values()) == {ALL_OFF}
+        await one.in_force()
+        assert one.connection_id != before
+        await one.pubsub.publish(Stream.REQUEST_FILES, b"after")
+        await other.until(lambda: (Stream.REQUEST_FILES, b"after", one.connection_id) in other.heard)
+
+
+async def test_a_connection_that_the_sdk_only_believes_in_is_begun_anew(
+    config: ChannelConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pubsub, "LOOK_EVERY", 0.1)
+    monkeypatch.setattr(pubsub, "HOLLOW_GRACE", 0.1)
+    async with party(config, 1, FILES) as one:
+        before = one.connection_id
+        manager = one.pubsub._client.connection.connection_manager
+        transport, manager.transport = manager.transport, None
+        await one.until(lambda: one.is_settled() and one.connection_id != before)
+        await transport.dispose()

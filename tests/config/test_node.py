@@ -17,7 +17,7 @@ from kachery_tui.config import (
     save_node_config,
     storage_folder,
 )
-from kachery_tui.config.node import LONGEST_LABEL, is_label
+from kachery_tui.config.node import LONGEST_LABEL, default_label, is_label
 from kachery_tui.errors import KacheryError, UsageError
 from tests.config.files import write
 
@@ -175,11 +175,9 @@ def test_a_wrong_setting(tmp_path: Path, content: str, key: str, found: str, wou
     assert error.exit_code == 2
 
 
-def test_no_settings_yet(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="kachery-tui init"):
-        load_node_config(tmp_path)
-    with pytest.raises(ConfigError, match="kachery-tui init"):
-        load_node_config(tmp_path / "nowhere")
+def test_without_a_file_every_setting_has_its_default(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        assert load_node_config(folder) == NodeConfig(folder, default_label())
 
 
 def test_a_link_to_nowhere(tmp_path: Path) -> None:
