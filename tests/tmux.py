@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, Self
@@ -13,6 +13,7 @@ from typing import Final, Self
 PATIENCE: Final = 60.0
 STILL: Final = 1.0
 PROMPT: Final = "ready$"
+SHELL: Final = ("bash", "--norc", "--noprofile")
 PROGRAM: Final = f"{sys.executable} -P -m kachery_tui"
 
 _FLAGS: Final = (
@@ -26,10 +27,13 @@ _FLAGS: Final = (
 
 
 class Tmux:
-    """A window with a shell in it. The server is one of its own, and ends with the `with` block."""
+    """A window with a shell in it, or another `program`. The server is one of its own, and ends with the `with` block."""
 
-    def __init__(self, size: tuple[int, int], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, size: tuple[int, int], environment: Mapping[str, str], program: Sequence[str] = SHELL
+    ) -> None:
         self._size = size
+        self._program = program
         self._environment = {**environment, "PS1": f"{PROMPT} ", "TERM": "xterm-256color"}
         self._stack = ExitStack()
         self._socket = Path()
@@ -40,10 +44,11 @@ class Tmux:
         columns, rows = self._size
         self._run(
             "-f", os.devnull, "new-session", "-d", "-x", str(columns), "-y", str(rows),
-            "bash", "--norc", "--noprofile",
+            *self._program,
         )  # fmt: skip
         self._stack.callback(lambda: self._run("kill-server"))
-        self.wait_for(PROMPT)
+        if self._program is SHELL:
+            self.wait_for(PROMPT)
         return self
 
     def __exit__(self, *_: object) -> None:

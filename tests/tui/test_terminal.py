@@ -6,6 +6,7 @@ import re
 import select
 import signal
 import subprocess
+import sys
 import termios
 import time
 from collections.abc import Iterator
@@ -138,6 +139,32 @@ def test_suspended_and_brought_back(shell: Shell) -> None:
         tmux.type("q")
         tmux.wait_until(lambda: tmux.flags["alternate_on"] == 0)
         assert_clean(tmux, shell)
+
+
+def test_suspended_with_the_program_that_it_was_begun_by(shell: Shell) -> None:
+    begun = f"{sys.executable} -c 'import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))' {PROGRAM}"
+    with Tmux((80, 24), shell.environment) as tmux:
+        tmux.command(f"clear; stty -g > {shell.folder}/before; {begun}")
+        tmux.wait_for(*FRAME)
+        for _ in range(2):
+            tmux.press("C-z")
+            tmux.wait_for("Stopped")
+            assert_clean(tmux, shell)
+            tmux.command("clear; fg")
+            tmux.wait_for(*FRAME)
+            assert tmux.flags["alternate_on"] == 1
+        tmux.type("q")
+        tmux.wait_until(lambda: tmux.flags["alternate_on"] == 0)
+        assert_clean(tmux, shell)
+
+
+def test_where_no_shell_waits_nothing_is_suspended(shell: Shell) -> None:
+    with Tmux((80, 24), shell.environment, PROGRAM.split()) as tmux:
+        tmux.wait_for(*FRAME)
+        tmux.press("C-z")
+        tmux.type("7")
+        tmux.wait_for("▶7 Log")
+        assert tmux.flags["alternate_on"] == 1
 
 
 def test_a_terminal_that_goes_while_its_signal_is_ignored(shell: Shell) -> None:

@@ -30,6 +30,9 @@ GATHER_SECONDS: Final = 0.01
 LAST_SECONDS: Final = 1.0
 """How long a terminal that takes nothing may keep the program from ending."""
 
+STOPPING_SECONDS: Final = 0.05
+"""How long it may take until a signal that stops the process has done so."""
+
 PIECE: Final = 256
 """Bytes that a terminal which takes anything at all takes without blocking."""
 
@@ -66,6 +69,7 @@ class MirrorDriver(LinuxDriver):
         self._was_resized = False
         self._timer: TimerHandle | None = None
         self._key_waits = False
+        self._was_continued = False
 
     @property
     def may_look(self) -> bool:
@@ -123,6 +127,29 @@ class MirrorDriver(LinuxDriver):
         elif isinstance(message, InputEvent):
             self._key_waits = True
         super().process_message(message)
+
+    def _sigtstp_application(self, *_: object) -> None:
+        """Give the terminal back, and stop with all that the shell takes for this program (Ctrl+Z).
+
+        The program may have been begun by another one (`uv run`, `sudo`, a script), which has to stop, too, for the shell
+        to come back. Where no shell waits, the system stops nothing, and the terminal is taken again.
+        """
+        if not self._auto_restart:
+            return
+        self.suspend_application_mode()
+        self._must_signal_resume = True
+        self._was_continued = False
+        ours = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(0, signal.SIGTSTP)
+        # Another thread may be the one that is stopped; this one does not run ahead of it.
+        time.sleep(STOPPING_SECONDS)
+        signal.signal(signal.SIGTSTP, ours)
+        if not self._was_continued:
+            self._sigcont_application()
+
+    def _sigcont_application(self, *_: object) -> None:
+        self._was_continued = True
+        super()._sigcont_application()
 
     def _get_terminal_size(self) -> tuple[int, int]:
         # Of the terminal that is painted on, wherever stdout goes.
