@@ -246,7 +246,26 @@ class _Tidy(logging.Filter):
         return True
 
 
+class _Unawaited(logging.Filter):
+    """Keeps out of the log what asyncio says of the SDK's tasks that failed and that nobody waits for.
+
+    Connections that end break several of them. What that means reaches this program as a state.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is None or "never retrieved" not in record.getMessage():
+            return True
+        # The outermost frame is the task's own.
+        whose = error.__traceback__.tb_frame.f_globals.get("__name__", "") if error.__traceback__ else ""
+        if str(whose).split(".")[0] not in ("ably", "websockets"):
+            return True
+        logging.getLogger("ably").debug("a task failed: %s", plain(error) or type(error).__name__)
+        return False
+
+
 _TIDY: Final = _Tidy()
+_UNAWAITED: Final = _Unawaited()
 
 
 def _tame_logging() -> None:
@@ -254,6 +273,7 @@ def _tame_logging() -> None:
     for root in ("ably", "websockets"):
         if logging.getLogger(root).level == logging.NOTSET:
             logging.getLogger(root).setLevel(logging.WARNING)
+    logging.getLogger("asyncio").addFilter(_UNAWAITED)
     for name in list(logging.root.manager.loggerDict):
         if name.split(".")[0] in ("ably", "websockets"):
             logging.getLogger(name).addFilter(_TIDY)

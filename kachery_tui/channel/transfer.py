@@ -1,7 +1,6 @@
 """The byte pump: GET into a sink, PUT from a file, HEAD. Blocking; each call runs in a thread as a `Job`."""
 
 import contextlib
-import http.client
 import io
 import re
 import select
@@ -14,11 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from kachery_tui.channel.answers import Answer
 from kachery_tui.channel.errors import NETWORK_ERRORS, MissingObject, UnexpectedSize, from_network
 from kachery_tui.channel.job import Job
 from kachery_tui.channel.refusals import from_http
 from kachery_tui.channel.values import ObjectInfo
-from kachery_tui.channel.wire import Line, Wire, send_head
+from kachery_tui.channel.wire import Line, Wire, read_answer, send_head
 from kachery_tui.errors import KacheryError, TryAgain
 
 PIECE: Final = 256 * 1024
@@ -130,13 +130,13 @@ def upload(
 
 def _ask(
     job: Job, wire: Wire, method: str, url: str, what: str, headers: Mapping[str, str]
-) -> tuple[Line, http.client.HTTPResponse]:
+) -> tuple[Line, Answer]:
     """Send a request without a body and read the answer's head; once more if a kept connection was dead."""
     for fresh in (False, True):
         line, target = wire.open(job, what, url, fresh=fresh)
         try:
             send_head(line, method, target, headers)
-            return line, line.http.getresponse()
+            return line, read_answer(line)
         except NETWORK_ERRORS as error:
             line.http.close()
             job.check()
@@ -149,7 +149,7 @@ def _ask(
     raise TryAgain(what, "the connection broke off")
 
 
-def _length(response: http.client.HTTPResponse, what: str, span: Span) -> int | None:
+def _length(response: Answer, what: str, span: Span) -> int | None:
     """How many bytes will come, None if the server does not say; raises if they are not the ones asked for."""
     length = response.length
     if length is None and not response.chunked:
@@ -173,13 +173,14 @@ def _length(response: http.client.HTTPResponse, what: str, span: Span) -> int | 
 
 def _receive(
     job: Job,
-    response: http.client.HTTPResponse,
+    response: Answer,
     what: str,
     expected: int | None,
     span: Span,
     sink: Sink,
     stall_timeout: float,
 ) -> int:
+    response.allow_body(span.max_bytes if expected is None else expected)
     buffer = memoryview(bytearray(PIECE if expected is None else max(1, min(PIECE, expected))))
     # Reading past http.client's own counting saves a copy; `_finish` puts the count right.
     read = response.readinto if response.chunked else response.fp.readinto1
@@ -264,9 +265,9 @@ def _answers_early(line: Line) -> bool:
     return bool(select.select([line.http.sock], [], [], 0)[0])
 
 
-def _response(job: Job, line: Line, what: str, stall_timeout: float) -> http.client.HTTPResponse:
+def _response(job: Job, line: Line, what: str, stall_timeout: float) -> Answer:
     try:
-        return line.http.getresponse()
+        return read_answer(line)
     except NETWORK_ERRORS as error:
         job.check()
         if line.reused and isinstance(error, ConnectionError):
@@ -274,11 +275,12 @@ def _response(job: Job, line: Line, what: str, stall_timeout: float) -> http.cli
         raise from_network(what, error, seconds=stall_timeout) from error
 
 
-def _refuse(line: Line, response: http.client.HTTPResponse, what: str, url: str) -> None:
+def _refuse(line: Line, response: Answer, what: str, url: str) -> None:
     """Raise what a status other than success means."""
     if response.status in (200, 201, 204, 206):
         return
     body = b""
+    response.allow_body(LONGEST_ERROR_BODY)
     with contextlib.suppress(*NETWORK_ERRORS):
         body = response.read(LONGEST_ERROR_BODY)
     text = body.decode(errors="replace")
@@ -301,19 +303,19 @@ def _region_of(url: str) -> str:
     return found[1] if found else ""
 
 
-def _why_of_head(response: http.client.HTTPResponse) -> str:
+def _why_of_head(response: Answer) -> str:
     """What can be said of a refusal without a body, which is all that a HEAD gets."""
     if response.status == 403:
         return "S3 says the same of an object that is missing, to those who may not list the bucket"
     return ""
 
 
-def _total(response: http.client.HTTPResponse) -> int | None:
+def _total(response: Answer) -> int | None:
     found = re.fullmatch(r"bytes \*/(\d{1,18})", response.headers.get("Content-Range", ""))
     return int(found[1]) if found else None
 
 
-def _finish(job: Job, wire: Wire, line: Line, response: http.client.HTTPResponse) -> None:
+def _finish(job: Job, wire: Wire, line: Line, response: Answer) -> None:
     """Keep the connection if the answer was read to its end, else close it."""
     try:
         response.read(LONGEST_ERROR_BODY)
@@ -327,7 +329,7 @@ def _finish(job: Job, wire: Wire, line: Line, response: http.client.HTTPResponse
         _drop(line, response)
 
 
-def _drop(line: Line, response: http.client.HTTPResponse | None) -> None:
+def _drop(line: Line, response: Answer | None) -> None:
     """Close a connection. An answer after which the server closes has taken the socket over, so it is closed, too."""
     line.http.close()
     if response is not None:

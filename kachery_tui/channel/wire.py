@@ -16,6 +16,7 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from kachery_tui import __version__
+from kachery_tui.channel.answers import Answer
 from kachery_tui.channel.errors import NETWORK_ERRORS, from_network, plain
 from kachery_tui.channel.job import Job
 from kachery_tui.channel.proxies import Proxy, proxy_for
@@ -34,12 +35,20 @@ USER_AGENT: Final = f"kachery-tui/{__version__}"
 Key = tuple[str, str, int]
 
 
+class _Plain(http.client.HTTPConnection):
+    response_class = Answer
+
+
+class _Secure(http.client.HTTPSConnection):
+    response_class = Answer
+
+
 @dataclass(slots=True)
 class Line:
     """One connection. `reused` says that an earlier exchange went over it; `proxy` is one that wants full URLs."""
 
     key: Key
-    http: http.client.HTTPConnection
+    http: "_Plain | _Secure"
     proxy: Proxy | None = None
     proxy_headers: Mapping[str, str] = field(default_factory=dict)
     reused: bool = False
@@ -133,14 +142,14 @@ class Wire:
         scheme, host, port = key
         if proxy is None or proxy.is_socks:
             if scheme == "https":
-                return Line(key, http.client.HTTPSConnection(host, port, context=tls_context()))
-            return Line(key, http.client.HTTPConnection(host, port))
+                return Line(key, _Secure(host, port, context=tls_context()))
+            return Line(key, _Plain(host, port))
         headers = {} if proxy.user is None else http_basic(proxy.user, proxy.password)
         if scheme == "https":
-            secure = http.client.HTTPSConnection(proxy.host, proxy.port, context=tls_context())
+            secure = _Secure(proxy.host, proxy.port, context=tls_context())
             secure.set_tunnel(host, port, headers)
             return Line(key, secure)
-        return Line(key, http.client.HTTPConnection(proxy.host, proxy.port), proxy, headers)
+        return Line(key, _Plain(proxy.host, proxy.port), proxy, headers)
 
 
 class _SocksFailure(OSError):
@@ -188,6 +197,13 @@ def http_basic(user: str, password: str) -> dict[str, str]:
     from base64 import b64encode
 
     return {"Proxy-Authorization": "Basic " + b64encode(f"{user}:{password}".encode()).decode()}
+
+
+def read_answer(line: Line) -> Answer:
+    """Wait for the head of what the server answers. Raises what `http.client` raises."""
+    answer = line.http.getresponse()
+    assert isinstance(answer, Answer), "the connection makes them"
+    return answer
 
 
 def send_head(line: Line, method: str, target: str, headers: Mapping[str, str]) -> None:

@@ -353,6 +353,68 @@ async def test_an_address_that_is_none(url: str, tmp_path: Path) -> None:
     await bucket.close()
 
 
+WHOLE_HEAD = 'HTTP/1.1 200 OK\r\nContent-Length: 822189\r\nETag: "x"\r\n\r\n'
+
+
+@pytest.mark.parametrize("cut", [4, 15, 17, 35, 37, 41, len(WHOLE_HEAD) - 2, len(WHOLE_HEAD) - 1])
+async def test_an_answer_that_is_cut_inside_its_head_is_none(cut: int) -> None:
+    async def answer(exchange: Exchange) -> None:
+        exchange.writer.write(WHOLE_HEAD[:cut].encode())
+        await exchange.writer.drain()
+        exchange.writer.close()
+
+    async with facing(answer) as (bucket, server):
+        with pytest.raises(TryAgain, match="broke off"):
+            await bucket.head("lab/object")
+        assert len(server.requests) == 3
+        with pytest.raises(TryAgain, match="broke off"):
+            await bucket.fetch_bytes("lab/object", 10**6)
+
+
+@pytest.mark.parametrize("size", ["-5", "-1000000", "zz", "", "0x", "1" * 30])
+async def test_a_size_of_a_chunk_that_is_none(size: str) -> None:
+    head = "HTTP/1.1 200 OK\nTransfer-Encoding: chunked"
+    answer = then_close(saying(head, f"3\r\nabc\r\n{size}\r\nhello\r\n0\r\n\r\n".encode()))
+    async with facing(answer) as (bucket, _):
+        with pytest.raises(KacheryError):
+            await bucket.fetch_bytes("lab/object", 100)
+
+
+@pytest.mark.parametrize(
+    ("head", "again"),
+    [
+        ("", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        ("HTTP/1.1 200 OK\r\n", b"X-A: b\r\n"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X-A: b\r\n"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+        ("HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X-A: b\r\n"),
+    ],
+    ids=["interim answers", "headers", "trailers", "chunks", "trailers of a refusal"],
+)
+async def test_what_has_no_end_is_ended(head: str, again: bytes) -> None:
+    async def answer(exchange: Exchange) -> None:
+        exchange.writer.write(head.encode())
+        while not exchange.writer.is_closing():
+            exchange.writer.write(again * 1000)
+            await exchange.writer.drain()
+
+    async with facing(answer) as (bucket, _), asyncio.timeout(20):
+        with pytest.raises(KacheryError):
+            await bucket.fetch_bytes("lab/object", 100)
+
+
+async def test_a_head_that_comes_in_drops_is_given_up() -> None:
+    async def answer(exchange: Exchange) -> None:
+        for letter in WHOLE_HEAD * 10:
+            exchange.writer.write(letter.encode())
+            await exchange.writer.drain()
+            await asyncio.sleep(0.1)
+
+    async with facing(answer, stall_timeout=0.3) as (bucket, _), asyncio.timeout(20):
+        with pytest.raises(TryAgain, match="no answer"):
+            await bucket.fetch_bytes("lab/object", 100)
+
+
 async def test_a_proxy_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     async with Misbehaving(saying("HTTP/1.1 200 OK\nContent-Length: 2", b"ok")).running() as proxy:
         monkeypatch.setenv("http_proxy", f"http://user:pass@127.0.0.1:{proxy.port}")

@@ -1,9 +1,11 @@
 """Pub-sub over the real SDK against a real hub."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -303,3 +305,21 @@ async def test_a_connection_that_the_sdk_only_believes_in_is_begun_anew(
         transport, manager.transport = manager.transport, None
         await one.until(lambda: one.is_settled() and one.connection_id != before)
         await transport.dispose()
+
+
+async def test_of_tasks_that_nobody_waits_for_only_the_sdks_are_left_out_of_the_log(
+    config: ChannelConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with party(config, 1, FILES):
+        from ably.transport.websockettransport import WebSocketTransport
+
+        async def fail() -> None:
+            raise RuntimeError("a defect of ours")
+
+        theirs = asyncio.create_task(WebSocketTransport.send(SimpleNamespace(websocket=None), {}))
+        ours = asyncio.create_task(fail())
+        await asyncio.sleep(0.05)
+        del theirs, ours
+        gc.collect()
+    said = [record for record in caplog.records if "never retrieved" in record.getMessage()]
+    assert [str(record.exc_info[1]) for record in said if record.exc_info] == ["a defect of ours"]
