@@ -10,7 +10,9 @@ from pathlib import Path
 from kachery_tui.config import config_folder, load_channels, load_node_config, storage_folder
 from kachery_tui.errors import UsageError
 from kachery_tui.protocol.uris import FileUri
+from kachery_tui.storage.problems import Damaged
 from kachery_tui.storage.storage import Storage
+from kachery_tui.storage.values import Found
 from kachery_tui.task_worker import CHANNEL_VARIABLE
 
 __all__ = ["channel_name", "load_file", "store_file"]
@@ -35,13 +37,21 @@ def load_file(uri: str) -> Path:
     config = load_node_config(config_folder())
     storage = Storage.open(storage_folder(config=config))
     try:
-        found = storage.find(wanted.sha1)
+        found = _find_right(storage, wanted.sha1)
         if found is not None:
             storage.touch(wanted.sha1)
             return found.path
     finally:
         storage.close()
     return asyncio.run(_request(wanted, channel_name()))
+
+
+def _find_right(storage: Storage, sha1: str) -> Found | None:
+    try:
+        return storage.find_right(sha1)
+    except Damaged:
+        # It is out of the way now, and got anew.
+        return None
 
 
 def store_file(path: str | Path) -> str:

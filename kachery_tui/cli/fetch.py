@@ -7,10 +7,11 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Final
 
-from kachery_tui.cli.output import emit, to_stdout
+from kachery_tui.cli.output import emit, say, to_stdout
 from kachery_tui.cli.place import find_place
 from kachery_tui.errors import KacheryError, NotAllowed, UsageError
 from kachery_tui.protocol.uris import FileUri
+from kachery_tui.storage.problems import Damaged
 from kachery_tui.storage.storage import Storage
 from kachery_tui.whole_files import file_name, temporary_beside
 
@@ -50,10 +51,12 @@ def _obtain(args: Namespace, uri: FileUri) -> Path:
     place = find_place(args)
     storage = Storage.open(place.storage, to_read=True)
     try:
-        found = storage.find(uri.sha1)
+        found = storage.find_right(uri.sha1, anew=args.verify)
         if found is not None:
             storage.touch(uri.sha1)
             return found.path
+    except Damaged as error:
+        say(f"{error.line}: it is got anew. {error.do}")
     finally:
         storage.close()
     from kachery_tui.cli.network import fetch

@@ -224,10 +224,20 @@ def _add_files(commands: "Commands") -> None:
     load.add_argument(
         "--to", type=Path, metavar="PATH", help="put a copy at this file name or into this folder"
     )
+    _add_verify(load)
     load.add_argument("--force", action="store_true", help="let --to overwrite a file")
     cat = _command(commands, "cat", "fetch:cat", "get a file, and write its bytes to stdout")
     cat.add_argument("uri", metavar="URI", help="sha1://…")
     cat.add_argument("--channel", metavar="C", help="ask on this channel only")
+    _add_verify(cat)
+
+
+def _add_verify(command: ArgumentParser) -> None:
+    command.add_argument(
+        "--verify",
+        action="store_true",
+        help="read a file that is in storage through, also if it looks as it did when it was found to be right",
+    )
 
 
 def _add_feeds(commands: "Commands") -> None:

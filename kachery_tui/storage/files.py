@@ -22,6 +22,7 @@ from kachery_tui.storage.links import Link, read_link
 from kachery_tui.storage.problems import disk_full, explain, explained
 from kachery_tui.storage.source import Source
 from kachery_tui.storage.values import ByteSource, Found, Progress, Stored
+from kachery_tui.storage.vouched import Looks
 
 # A manifest takes about 110 bytes for each 20 MB: this one is of a file of 10 TB.
 MAX_MANIFEST_BYTES = 64_000_000
@@ -94,7 +95,7 @@ class FileStore:
         if found is None or found.kind == "file":
             return True
         link = read_link(self._layout.link(sha1))
-        return link is not None and self._index.is_vouched(sha1, link)
+        return link is not None and self._index.is_vouched(sha1, Looks.of_link(link))
 
     def read_bytes(self, sha1: str, max_bytes: int) -> bytes | None:
         """A small file whole, its hash checked; None if it is not here or not what its name says.
@@ -128,14 +129,27 @@ class FileStore:
     def verify(self, sha1: str, progress: Progress | None = None) -> bool:
         """Read a file through and say whether it has the hash it is named by; False as well if it is not here."""
         found = self.find(sha1)
-        if found is None:
-            return False
-        link = read_link(self._layout.link(sha1)) if found.kind == "link" else None
+        return found is not None and self._reads_right(found, self._looks(found), progress)
+
+    def is_right(self, found: Found, progress: Progress | None = None) -> bool:
+        """The same of a file that was found, which is read only if it was not since it was changed last."""
+        seen = self._looks(found)
+        known = seen is not None and self._index.is_vouched(found.sha1, seen)
+        return known or self._reads_right(found, seen, progress)
+
+    def _reads_right(self, found: Found, seen: Looks | None, progress: Progress | None) -> bool:
+        sha1 = found.sha1
         with self.using(sha1), explained(f"cannot read {found.path}"), found.path.open("rb") as file:
             is_right = hash_file(file.fileno(), found.size, progress).sha1 == sha1
-        if link is not None and is_right:
-            self._index.vouch(sha1, link)
+        if seen is not None and is_right:
+            self._index.vouch(sha1, seen)
         return is_right
+
+    def _looks(self, found: Found) -> Looks | None:
+        if found.kind == "file":
+            return Looks.of_file(found.path)
+        link = read_link(self._layout.link(found.sha1))
+        return Looks.of_link(link) if link is not None else None
 
     # -- putting there --------------------------------------------------------------------------------------
 
@@ -191,8 +205,8 @@ class FileStore:
                 name=path.name,
                 origin=str(path),
                 manifest_sha1=manifest_sha1,
+                seen=Looks.of_link(link),
             )
-            self._index.vouch(digest.sha1, link)
         return Stored(FileUri(digest.sha1, path.name, manifest_sha1), digest.size, 0)
 
     # -- files that must stay -------------------------------------------------------------------------------
@@ -223,14 +237,22 @@ class FileStore:
     # -- inside ---------------------------------------------------------------------------------------------
 
     def _has(self, digest: Digest) -> bool:
-        """Whether the file is here as a file; one of another length is broken and will be replaced."""
+        """Whether the file is here as a file; one that is broken will be replaced."""
         found = self.find(digest.sha1)
-        return found is not None and found.kind == "file" and found.size == digest.size
+        return (
+            found is not None and found.kind == "file" and found.size == digest.size and self.is_right(found)
+        )
 
     def _finish(self, digest: Digest, name: str | None, origin: str, added: int) -> Stored:
         manifest_sha1 = self._store_manifest(digest, name)
         self._index.record(
-            digest.sha1, digest.size, "file", name=name or "", origin=origin, manifest_sha1=manifest_sha1
+            digest.sha1,
+            digest.size,
+            "file",
+            name=name or "",
+            origin=origin,
+            manifest_sha1=manifest_sha1,
+            seen=Looks.of_file(self._layout.file(digest.sha1)),
         )
         return Stored(FileUri(digest.sha1, name, manifest_sha1), digest.size, added)
 

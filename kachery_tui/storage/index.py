@@ -8,32 +8,16 @@ import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast, get_args
 
 from kachery_tui.errors import TryAgain
 from kachery_tui.filters import NO_FILTER, Filter
-from kachery_tui.protocol.hashes import is_sha1
 from kachery_tui.storage.database import Database
 from kachery_tui.storage.index_query import column, ids_to_go
-from kachery_tui.storage.links import Link
+from kachery_tui.storage.index_rows import COLUMNS, UPSERT, entry_of, kind_of, row_of, sha1_of, stored_text
 from kachery_tui.storage.modes import PRIVATE, Modes
 from kachery_tui.storage.search import Search
 from kachery_tui.storage.values import Check, Entry, EntryKind, Order, Totals
-
-_COLUMNS = "sha1, size, name, added, used, origin, pinned, kind, manifest_sha1"
-# Names come from others, too; what is longer than a path can be is cut.
-_MAX_TEXT = 4096
-
-_UPSERT = f"""
-INSERT INTO entries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (sha1) DO UPDATE SET
-    size = excluded.size,
-    name = CASE WHEN excluded.name != '' THEN excluded.name ELSE name END,
-    used = max(used, excluded.used),
-    origin = CASE WHEN excluded.origin != '' THEN excluded.origin ELSE origin END,
-    kind = excluded.kind,
-    manifest_sha1 = coalesce(excluded.manifest_sha1, manifest_sha1)
-"""  # noqa: S608 -- the column names above
+from kachery_tui.storage.vouched import Looks, is_vouched, vouch
 
 
 class Index:
@@ -105,28 +89,30 @@ class Index:
 
     def get(self, sha1: str) -> Entry | None:
         """One entry."""
-        query = f"SELECT {_COLUMNS} FROM entries WHERE sha1 = ?"  # noqa: S608 -- the column names above
+        query = f"SELECT {COLUMNS} FROM entries WHERE sha1 = ?"  # noqa: S608 -- the column names above
         return self._db.read(
-            lambda db: next((_entry(row) for row in db.execute(query, (sha1,)).fetchall()), None)
+            lambda db: next((entry_of(row) for row in db.execute(query, (sha1,)).fetchall()), None)
         )
 
     def resembles(self, name: str, size: int) -> bool:
         """Whether a file of this name and size is here: then a file to be stored may well be the same."""
         query = "SELECT 1 FROM entries WHERE name = ? AND size = ? AND kind = 'file' LIMIT 1"
         try:
-            return self._db.read(lambda db: db.execute(query, (_text(name), size)).fetchone()) is not None
+            return (
+                self._db.read(lambda db: db.execute(query, (stored_text(name), size)).fetchone()) is not None
+            )
         except TryAgain:
             return False
 
     def oldest(self) -> Iterator[Entry]:
         """All files, not links, the longest unused first."""
         query = (
-            f"SELECT id, {_COLUMNS} FROM entries WHERE kind = 'file' AND (used, id) > (?, ?)"  # noqa: S608 -- see above
+            f"SELECT id, {COLUMNS} FROM entries WHERE kind = 'file' AND (used, id) > (?, ?)"  # noqa: S608 -- see above
             " ORDER BY used, id LIMIT 1000"
         )
 
         def page(after: tuple[float, int]) -> list[tuple[int, Entry]]:
-            return self._db.read(lambda db: [(row[0], _entry(row[1:])) for row in db.execute(query, after)])
+            return self._db.read(lambda db: [(row[0], entry_of(row[1:])) for row in db.execute(query, after)])
 
         after = (float("-inf"), 0)
         while found := page(after):
@@ -152,11 +138,29 @@ class Index:
         origin: str = "",
         manifest_sha1: str | None = None,
         pinned: bool = False,
+        seen: Looks | None = None,
     ) -> None:
-        """A file or link is here now, and used now. What an earlier entry knew and this one does not, stays."""
+        """A file or link is here now, and used now. What an earlier entry knew and this one does not, stays.
+
+        `seen` is what it looked like when its bytes were found to be right.
+        """
         now = time.time()
         entry = Entry(sha1, size, name, now, now, origin, pinned, kind, manifest_sha1)
-        self._db.write(lambda db: db.execute(_UPSERT, _row(entry)) and None)
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute(UPSERT, row_of(entry))
+            if seen is not None:
+                vouch(db, sha1, seen)
+
+        self._db.write(work)
+
+    def vouch(self, sha1: str, seen: Looks) -> None:
+        """The bytes of a file that looks like this have been read, and have this hash."""
+        self._db.write(lambda db: vouch(db, sha1, seen))
+
+    def is_vouched(self, sha1: str, seen: Looks) -> bool:
+        """Whether `vouch` was called for a file that looked the same."""
+        return self._db.read(lambda db: is_vouched(db, sha1, seen))
 
     def forget(self, sha1: str) -> None:
         """A file or link is gone."""
@@ -247,19 +251,6 @@ class Index:
         if entry is not None and entry.kind == other:
             self._db.write(lambda db: db.execute(statement, (kind, sha1, other)) and None)
 
-    def vouch(self, sha1: str, link: Link) -> None:
-        """What a link says is so: the bytes that it leads to have been read."""
-        row = (sha1, _text(str(link.path)), link.size, link.mtime)
-        self._db.write(
-            lambda db: db.execute("INSERT OR REPLACE INTO vouched VALUES (?, ?, ?, ?)", row) and None
-        )
-
-    def is_vouched(self, sha1: str, link: Link) -> bool:
-        """Whether `vouch` was called for a link that says the same."""
-        query = "SELECT path, size, mtime FROM vouched WHERE sha1 = ?"
-        found = self._db.read(lambda db: db.execute(query, (sha1,)).fetchone())
-        return found is not None and tuple(found) == (_text(str(link.path)), link.size, link.mtime)
-
     def add_trash(self, size: int) -> None:
         """The trash grew by `size` bytes, or shrank if that is negative."""
         statement = "UPDATE totals SET trash_bytes = max(0, trash_bytes + ?)"
@@ -283,7 +274,7 @@ class Index:
 
         def work(db: sqlite3.Connection) -> dict[str, tuple[int, EntryKind]]:
             rows = db.execute(query, (prefix, prefix + "g"))
-            return {str(sha1): (int(size), _kind(kind)) for sha1, size, kind in rows}
+            return {str(sha1): (int(size), kind_of(kind)) for sha1, size, kind in rows}
 
         return self._db.read(work)
 
@@ -296,7 +287,7 @@ class Index:
     def linked(self) -> list[tuple[str, EntryKind]]:
         """The hashes that stand for links, void or not."""
         query = "SELECT sha1, kind FROM entries WHERE kind != 'file'"
-        return self._db.read(lambda db: [(_sha1(sha1), _kind(kind)) for sha1, kind in db.execute(query)])
+        return self._db.read(lambda db: [(sha1_of(sha1), kind_of(kind)) for sha1, kind in db.execute(query)])
 
     def apply(
         self,
@@ -311,7 +302,7 @@ class Index:
         """
 
         def work(db: sqlite3.Connection) -> None:
-            db.executemany(_UPSERT, [_row(entry) for entry in found])
+            db.executemany(UPSERT, [row_of(entry) for entry in found])
             db.executemany("DELETE FROM entries WHERE sha1 = ?", [(sha1,) for sha1 in gone])
             db.executemany("INSERT OR REPLACE INTO folders VALUES (?, ?)", [f for f in folders if f[1] >= 0])
             db.executemany("DELETE FROM folders WHERE id = ?", [(f[0],) for f in folders if f[1] < 0])
@@ -335,11 +326,11 @@ class Index:
         return state
 
     def _entries(self, ids: Sequence[int]) -> list[Entry]:
-        query = f"SELECT id, {_COLUMNS} FROM entries WHERE id = ?"  # noqa: S608 -- the column names above
+        query = f"SELECT id, {COLUMNS} FROM entries WHERE id = ?"  # noqa: S608 -- the column names above
 
         def work(db: sqlite3.Connection) -> list[Entry]:
             rows = (db.execute(query, (id_,)).fetchone() for id_ in ids)
-            return [_entry(row[1:]) for row in rows if row]
+            return [entry_of(row[1:]) for row in rows if row]
 
         return self._db.read(work)
 
@@ -363,51 +354,3 @@ def _ids_at(db: sqlite3.Connection, order: Order, descending: bool, offset: int,
     ).fetchall()
     ids = [int(row[0]) for row in rows]
     return ids[::-1] if from_end else ids
-
-
-def _entry(row: Sequence[Any]) -> Entry:
-    """The entry of a row; ValueError where the row is damaged. For inside a read, which then answers for it."""
-    sha1, size, name, added, used, origin, pinned, kind, manifest = row
-    return Entry(
-        _sha1(sha1),
-        int(size),
-        str(name),
-        float(added),
-        float(used),
-        str(origin),
-        bool(pinned),
-        _kind(kind),
-        _sha1(manifest) if manifest is not None else None,
-    )
-
-
-def _kind(value: object) -> EntryKind:
-    for kind in get_args(EntryKind):
-        if value == kind:
-            return cast("EntryKind", kind)
-    raise ValueError(f"{value!r} is no kind of entry")
-
-
-def _sha1(value: object) -> str:
-    if not is_sha1(value):
-        raise ValueError(f"{value!r} is no sha1")
-    return value
-
-
-def _row(entry: Entry) -> tuple[object, ...]:
-    return (
-        entry.sha1,
-        entry.size,
-        _text(entry.name),
-        entry.added,
-        entry.used,
-        _text(entry.origin),
-        entry.pinned,
-        entry.kind,
-        entry.manifest_sha1,
-    )
-
-
-def _text(text: str) -> str:
-    # File names may hold bytes that are no text; SQLite takes UTF-8 alone.
-    return text[:_MAX_TEXT].encode("utf-8", "replace").decode()

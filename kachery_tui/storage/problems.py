@@ -20,6 +20,10 @@ class WrongBytes(KacheryError):
     """Bytes do not have the hash or the length that was asked for."""
 
 
+class Damaged(KacheryError):
+    """A file in storage does not have the bytes that its name says."""
+
+
 class WrongManifest(WrongBytes):
     """The chunks are as a manifest says, and make up another file than it says."""
 

@@ -23,7 +23,7 @@ from kachery_tui.storage.layout import Layout
 from kachery_tui.storage.lock import Claim
 from kachery_tui.storage.modes import PRIVATE, modes_in
 from kachery_tui.storage.pins import Pins
-from kachery_tui.storage.problems import explain
+from kachery_tui.storage.problems import Damaged, explain
 from kachery_tui.storage.scan import Scan
 from kachery_tui.storage.settings import Settings
 from kachery_tui.storage.sqlite_file import is_read_only
@@ -38,6 +38,7 @@ from kachery_tui.storage.values import (
     Totals,
     TrashedFile,
 )
+from kachery_tui.storage.vouched import Looks
 
 
 class Storage:
@@ -158,7 +159,13 @@ class Storage:
         def landed(found: Found, manifest_sha1: str | None) -> None:
             self._trash.drop(sha1)
             self.index.record(
-                sha1, found.size, "file", name=name or "", origin=origin, manifest_sha1=manifest_sha1
+                sha1,
+                found.size,
+                "file",
+                name=name or "",
+                origin=origin,
+                manifest_sha1=manifest_sha1,
+                seen=Looks.of_file(found.path),
             )
 
         return Incoming(self._layout, sha1, size, manifest, landed)
@@ -192,6 +199,31 @@ class Storage:
     def verify(self, sha1: str, *, progress: Progress | None = None) -> bool:
         """Read a file through; False if its bytes do not have its hash, or it is not here."""
         return self._files.verify(sha1, progress)
+
+    def find_right(self, sha1: str, *, progress: Progress | None = None, anew: bool = False) -> Found | None:
+        """As `find`, of a file or link whose bytes are what its name says.
+
+        They are read if they were not since the file was changed last, or `anew`. Raises `Damaged` for a file that is not
+        what it should be: it is put out of the way into the trash, and the next look does not find it.
+        """
+        found = self.find(sha1)
+        if found is None:
+            return None
+        if self._files.verify(sha1, progress) if anew else self._files.is_right(found, progress):
+            return found
+        # Somebody may have put the right one there meanwhile, or taken the file away.
+        if (now := self.find(sha1)) is None or now != found:
+            return now
+        what, why = f"{sha1} in storage is damaged", "its bytes are not those of its URI"
+        try:
+            kept = self._trash.put_aside(found)
+        except KacheryError as error:
+            raise Damaged(what, f"{why}; {error.line}", error.do) from error
+        raise Damaged(
+            what,
+            why,
+            f"It is kept as {kept} until the trash is emptied" if kept else "The link to it is removed",
+        )
 
     def touch(self, sha1: str) -> None:
         """The file is being used: it is evicted later than those that are not."""

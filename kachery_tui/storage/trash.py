@@ -14,7 +14,7 @@ from kachery_tui.storage.index import Index
 from kachery_tui.storage.layout import Layout
 from kachery_tui.storage.links import read_link
 from kachery_tui.storage.problems import explained
-from kachery_tui.storage.values import TrashedFile
+from kachery_tui.storage.values import Found, TrashedFile
 
 MOST_LOOKED_AT: Final = 100_000
 """Files of the trash that are looked at to find the newest."""
@@ -52,6 +52,22 @@ class Trash:
             self._index.move_to_trash(sha1)
         if size is None:
             raise UsageError(f"{sha1} is not in storage")
+
+    def put_aside(self, found: Found) -> Path | None:
+        """Put a damaged file where only `empty` finds it; its path there. Of a link nothing is kept: None."""
+        sha1 = found.sha1
+        with explained(f"cannot put the damaged {sha1} aside"):
+            if found.kind == "link":
+                self._layout.link(sha1).unlink(missing_ok=True)
+                self._index.forget(sha1)
+                return None
+            place = self._layout.trashed_file(sha1)
+            kept = place.with_name(f"{sha1}.damaged")
+            replaced = kept.stat().st_size if kept.exists() else 0
+            size = self._move(found.path, kept)
+        self._index.forget(sha1)
+        self._index.add_trash((size or 0) - replaced)
+        return kept
 
     def restore(self, sha1: str) -> None:
         """Bring a file or link back; UsageError if the trash has neither."""

@@ -255,3 +255,19 @@ def test_a_defect_is_one_line_unless_somebody_looks_for_it(
     assert "--debug" in second
     assert main.main(["info", "--debug"]) == 1
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_damaged_file_is_not_handed_out(shell: Shell) -> None:
+    (shell.folder / "a.bin").write_bytes(b"right")
+    uri = shell.ok("store", "a.bin").line
+    path = Path(shell.ok("load", uri).line)
+    before = path.stat()
+    path.write_bytes(b"wrong")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert shell.ok("cat", uri).stdout == "wrong", "it looks as it did"
+    result = shell.run("cat", uri, "--verify")
+    assert result.code == 2
+    assert result.stdout == ""
+    assert "is damaged" in result.stderr
+    assert "got anew" in result.stderr
+    assert not path.exists()

@@ -342,3 +342,20 @@ async def test_messages_know_their_request(tmp_path: Path, lab: Path, hub: Hub) 
         assert {message.request for message in heard} == {row.number}
         asked = list(ben.memberships["lab"].activity[Stream.REQUEST_FILES].messages)
         assert [message.request for message in asked] == [theirs(ben)[0].number]
+
+
+async def test_a_damaged_file_is_got_anew(tmp_path: Path, lab: Path) -> None:
+    async with (
+        running_node(tmp_path / "ben", lab, roles=PROVIDE) as ben,
+        running_node(tmp_path / "ana", lab, roles=REQUEST) as ana,
+    ):
+        uri = (await ben.store(put_file(tmp_path, "a.bin", b"for all"))).uri
+        await ana.store(tmp_path / "a.bin")
+        found = ana.storage.find(uri.sha1)
+        assert found is not None
+        found.path.write_bytes(b"for none")
+        row = ana.files.request(uri)
+        path = await row.outcome()
+        assert path is not None
+        assert path.read_bytes() == b"for all"
+        assert "in storage is damaged" in row.notes[0]

@@ -13,13 +13,13 @@ from kachery_tui.node.ledger import Origin, Request
 from kachery_tui.node.membership import Membership
 from kachery_tui.node.parts import Parts
 from kachery_tui.node.steps import Step
-from kachery_tui.node.threads import in_thread
+from kachery_tui.node.threads import in_thread, in_thread_with_progress
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.manifest import CHUNK_SIZE, Manifest
 from kachery_tui.protocol.messages import ChunkOf, FileKey
 from kachery_tui.protocol.objects import file_object
 from kachery_tui.storage.incoming import Incoming
-from kachery_tui.storage.problems import StillArriving, WrongBytes, WrongManifest
+from kachery_tui.storage.problems import Damaged, StillArriving, WrongBytes, WrongManifest
 from kachery_tui.storage.values import Found
 
 LARGEST_MANIFEST: Final = CHUNK_SIZE
@@ -72,7 +72,7 @@ class Fetch:
 
     async def _walk(self) -> Found:
         row, key = self._row, self._file.key
-        found = await in_thread(lambda: self._storage.find(key.sha1))
+        found = await self._in_storage()
         if found is not None:
             row.size = found.size
             self._ledger.count(row, found.size, Origin.DISK)
@@ -84,6 +84,16 @@ class Fetch:
         if key.manifest_sha1 is None:
             return await self._single(key, counted=True)
         return await self._in_chunks(await self._manifest(key.manifest_sha1))
+
+    async def _in_storage(self) -> Found | None:
+        sha1 = self._file.key.sha1
+        try:
+            return await in_thread_with_progress(
+                lambda report: self._storage.find_right(sha1, progress=report), None
+            )
+        except Damaged as error:
+            self._ledger.note(self._row, f"{error.line}: it is got anew. {error.do}")
+            return None
 
     async def _manifest(self, sha1: str) -> Manifest:
         data = await in_thread(lambda: self._storage.read_bytes(sha1, LARGEST_MANIFEST))
