@@ -5,15 +5,16 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from kachery_tui.cli.output import emit, is_confirmed, say
 from kachery_tui.cli.place import find_place
 from kachery_tui.errors import KacheryError, UsageError
-from kachery_tui.protocol.canonical import JsonObject, parse_json
+from kachery_tui.protocol.canonical import JsonObject
 from kachery_tui.protocol.errors import ProtocolError
-from kachery_tui.protocol.feeds import DEFAULT_SUBFEED, MAX_SIGNED_BYTES
-from kachery_tui.protocol.members import is_object
+from kachery_tui.protocol.feeds import DEFAULT_SUBFEED, MAX_SIGNED_BYTES, SignedMessage
+from kachery_tui.protocol.strict_json import parse_given
 from kachery_tui.protocol.uris import SubfeedKey, SubfeedUri
 from kachery_tui.storage.feeds import MOST_AT_ONCE
 from kachery_tui.storage.storage import Storage
@@ -21,6 +22,29 @@ from kachery_tui.words import count
 
 PIECE: Final = 1 << 16
 """Bytes read from stdin at a time: what comes together is appended together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A message, and where it was given."""
+
+    message: JsonObject
+    where: str
+
+
+class Refused:
+    """Lines that are no messages: each is told and counted, or ends it all where that is `strict`."""
+
+    def __init__(self, *, strict: bool) -> None:
+        self._strict = strict
+        self.count = 0
+
+    def add(self, error: UsageError) -> None:
+        """One more. Raises it where that is what was asked for."""
+        if self._strict:
+            raise error
+        self.count += 1
+        say(f"{error.line}")
 
 
 def create(args: Namespace) -> int:
@@ -60,21 +84,47 @@ def list_(args: Namespace) -> int:
 
 
 def append(args: Namespace) -> int:
-    """Append messages to a subfeed of an own feed, and print their numbers once they are on disk."""
+    """Append messages to a subfeed of an own feed, and print their numbers once they are on disk.
+
+    A line of stdin that is no message is told and passed over: it is not to end the program that writes the others. The
+    exit code says so at the end. With `strict` it ends here.
+    """
     with opened(args) as storage:
         uri = storage.feeds.resolve(args.uri)
         name, key = uri.subfeed_name or DEFAULT_SUBFEED, uri.key(DEFAULT_SUBFEED)
-        whole = SubfeedUri(uri.feed_id, name)
+        refused = Refused(strict=args.strict)
+        whole = str(SubfeedUri(uri.feed_id, name))
         is_known = False
-        for messages in _from_words(args.messages) if args.messages else _from_stdin():
-            added = storage.feeds.append(key.feed_id, key.subfeed_hash, messages)
-            for message in added:
-                value = {"uri": str(whole), "number": message.number}
-                emit(str(message.number), value, as_json=args.as_json)
+        given = _from_words(args.messages) if args.messages else _from_stdin(refused)
+        for some in given:
+            for added in _appended(storage, key, some, None if args.messages else refused):
+                emit(str(added.number), {"uri": whole, "number": added.number}, as_json=args.as_json)
             if not is_known:
                 _learn(storage, name)
                 is_known = True
+    if refused.count:
+        raise KacheryError(
+            f"{count(refused.count, 'line')} not appended",
+            "what is wrong with each is said above",
+            "With --strict the first one ends it",
+        )
     return 0
+
+
+def _appended(
+    storage: Storage, key: SubfeedKey, some: list[Given], refused: Refused | None
+) -> Iterator[SignedMessage]:
+    """Append what was given together; if one of it cannot be, each by itself, where that may be `refused`."""
+    try:
+        yield from storage.feeds.append(key.feed_id, key.subfeed_hash, [each.message for each in some])
+    except ProtocolError as error:
+        if refused is None:
+            raise
+        if len(some) == 1:
+            refused.add(UsageError(f"{some[0].where} cannot be appended", error.line, error.do))
+            return
+        for each in some:
+            yield from _appended(storage, key, [each], refused)
 
 
 def delete(args: Namespace) -> int:
@@ -134,40 +184,47 @@ def _ask(uri: SubfeedUri, *, own: bool) -> None:
         )
 
 
-def _from_words(words: list[str]) -> Iterator[list[JsonObject]]:
+def _from_words(words: list[str]) -> Iterator[list[Given]]:
     """All messages of the command line together: they are appended all or none."""
     yield [
-        _message(word.encode("utf-8", "surrogateescape"), f"argument {place}")
+        _given(word.encode("utf-8", "surrogateescape"), f"argument {place}")
         for place, word in enumerate(words, 1)
     ]
 
 
-def _from_stdin() -> Iterator[list[JsonObject]]:
+def _from_stdin(refused: Refused) -> Iterator[list[Given]]:
     """Messages of stdin, a line each: those that came together at a time."""
     if sys.stdin.isatty():
         say("reading JSON objects, one a line; Ctrl+D ends")
-    line, rest = 0, b""
+    line, rest, too_long = 0, b"", False
     while piece := os.read(sys.stdin.fileno(), PIECE):
         *whole, rest = (rest + piece).split(b"\n")
-        if len(rest) > MAX_SIGNED_BYTES:
-            raise UsageError(f"line {line + len(whole) + 1} is too long", f"over {MAX_SIGNED_BYTES:,} bytes")
-        yield from _some(whole, line)
+        if whole and too_long:
+            # The end of the one that was refused already.
+            whole[0], too_long = b"", False
+        yield from _some(whole, line, refused)
         line += len(whole)
-    yield from _some([rest], line)
+        if len(rest) > MAX_SIGNED_BYTES:
+            if not too_long:
+                why = f"it has over {MAX_SIGNED_BYTES:,} bytes"
+                refused.add(UsageError(f"line {line + 1} cannot be appended", why))
+            rest, too_long = b"", True
+    yield from _some([b"" if too_long else rest], line, refused)
 
 
-def _some(lines: list[bytes], before: int) -> Iterator[list[JsonObject]]:
-    """The messages of some lines. What came before a line that is none is appended first."""
-    messages: list[JsonObject] = []
+def _some(lines: list[bytes], before: int, refused: Refused) -> Iterator[list[Given]]:
+    """The messages of some lines. What came before a line that ends it all is appended first."""
+    messages: list[Given] = []
     for number, text in enumerate(lines, before + 1):
         if not text.strip():
             continue
         try:
-            messages.append(_message(text, f"line {number}"))
-        except UsageError:
+            messages.append(_given(text, f"line {number}"))
+        except UsageError as error:
             if messages:
                 yield messages
-            raise
+                messages = []
+            refused.add(error)
         if len(messages) == MOST_AT_ONCE:
             yield messages
             messages = []
@@ -175,13 +232,8 @@ def _some(lines: list[bytes], before: int) -> Iterator[list[JsonObject]]:
         yield messages
 
 
-def _message(text: bytes, where: str) -> JsonObject:
+def _given(text: bytes, where: str) -> Given:
     try:
-        value = parse_json(text)
+        return Given(parse_given(text), where)
     except ProtocolError as error:
-        raise UsageError(
-            f"{where} cannot be appended", error.what, 'A JSON object would do: {"key": 1}'
-        ) from None
-    if not is_object(value):
-        raise UsageError(f"{where} cannot be appended", "it is JSON, but no object", 'Write it as {"key": …}')
-    return value
+        raise UsageError(f"{where} cannot be appended", error.what) from None

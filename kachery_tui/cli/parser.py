@@ -263,6 +263,11 @@ def _add_feeds(commands: "Commands") -> None:
     append.add_argument(
         "messages", nargs="*", metavar="JSON", help="an object each; without any, a line each from stdin"
     )
+    append.add_argument(
+        "--strict",
+        action="store_true",
+        help="end at the first line that is no message, in place of passing it over",
+    )
     cat = _command(actions, "cat", "feed_reading:cat", "print a feed's messages, one JSON object a line")
     cat.add_argument("uri", metavar="URI", help=uri_help)
     cat.add_argument("--follow", action="store_true", help="go on with what comes, until interrupted")

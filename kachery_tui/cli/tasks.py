@@ -2,16 +2,16 @@
 
 import sys
 from argparse import Namespace
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from kachery_tui.cli.output import emit, emit_json
 from kachery_tui.cli.place import find_place
 from kachery_tui.errors import UsageError
-from kachery_tui.protocol.canonical import JsonObject, canonical_json, parse_json
+from kachery_tui.protocol.canonical import JsonObject, canonical_json
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.members import is_id
+from kachery_tui.protocol.strict_json import parse_given
 from kachery_tui.protocol.task_messages import TaskFunctionType
 from kachery_tui.protocol.tasks import task_hash
 
@@ -72,11 +72,8 @@ def _kwargs(args: Namespace) -> JsonObject:
     except OSError as error:
         raise UsageError(f"cannot read {text[1:]}", error.strerror or "", "Check the path") from None
     try:
-        value = parse_json(text, max_bytes=LARGEST_ARGUMENTS)
+        return parse_given(text, max_bytes=LARGEST_ARGUMENTS)
     except ProtocolError as error:
         raise UsageError(
-            "the arguments are no JSON", str(error), """An object would do: --kwargs '{"a": 1}'"""
+            "the arguments cannot be sent", error.what, """A JSON object would do: --kwargs '{"a": 1}'"""
         ) from None
-    if not isinstance(value, Mapping):
-        raise UsageError("the arguments are no JSON object", "", """One would do: --kwargs '{"a": 1}'""")
-    return value

@@ -50,7 +50,7 @@ def parse_json(data: bytes | str, *, max_bytes: int = MAX_JSON_BYTES) -> JsonVal
         raise
     except ValueError as error:
         raise ProtocolError(f"text that is not JSON: {error}") from None
-    _check_depth(value)
+    check_depth(value)
     return value
 
 
@@ -70,7 +70,8 @@ def _parse_int(digits: str) -> int | float:
     return int(digits) if len(digits) < 310 else float(digits)
 
 
-def _check_depth(value: JsonValue) -> None:
+def check_depth(value: JsonValue) -> None:
+    """Raise `ProtocolError` for a value that is nested deeper than `MAX_DEPTH`."""
     level: list[Any] = [value]
     for _ in range(MAX_DEPTH + 1):
         level = [

@@ -74,11 +74,36 @@ def test_lines_from_a_pipe(ana: Shell) -> None:
     done = pipe(ana, f"\n{lines}\n\n", "feed", "append", "log")
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [str(n) for n in range(300)]
-    # What stands before a line that is no message is appended, and what comes after it is not.
-    done = pipe(ana, '{"n": 300}\nnope\n{"n": 301}', "feed", "append", "log")
-    assert (done.returncode, done.stdout) == (2, "300\n")
+    assert [value["n"] for value in ana.ok("feed", "cat", "log").values] == list(range(300))
+
+
+def test_a_line_that_is_no_message_is_told_and_passed_over(ana: Shell) -> None:
+    ana.ok("feed", "create", "log")
+    deep = '{"a":' * 300 + "1" + "}" * 300
+    bad = [
+        "nope",
+        '{"n": 18446744073709551615}',
+        '{"n": 1e400}',
+        '{"n": 1, "n": 2}',
+        '{"n": NaN}',
+        "[1]",
+        deep,
+    ]
+    lines = ['{"n": 0}', *bad, '{"n": 1}', "{" + " " * 10_000_001, '{"n": 2}']
+    done = pipe(ana, "\n".join(lines), "feed", "append", "log")
+    assert (done.returncode, done.stdout.split()) == (1, ["0", "1", "2"])
+    for number in (*range(2, 9), 10):
+        assert f"line {number} cannot be appended" in done.stderr
+    assert "18446744073709551615 would be rounded: write it as a text" in done.stderr
+    assert "8 lines not appended" in done.stderr
+    assert [value["n"] for value in ana.ok("feed", "cat", "log").values] == [0, 1, 2]
+
+
+def test_by_strict_the_first_line_that_is_no_message_ends_it(ana: Shell) -> None:
+    ana.ok("feed", "create", "log")
+    done = pipe(ana, '{"n": 300}\nnope\n{"n": 301}', "feed", "append", "log", "--strict")
+    assert (done.returncode, done.stdout) == (2, "0\n")
     assert "line 2 cannot be appended" in done.stderr
-    assert [value["n"] for value in ana.ok("feed", "cat", "log").values] == list(range(301))
 
 
 def test_a_pipe_that_stays_open_is_appended_as_it_comes(ana: Shell) -> None:
@@ -102,7 +127,7 @@ def test_a_pipe_that_stays_open_is_appended_as_it_comes(ana: Shell) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("append", "log", "[1]"), 2, "it is JSON, but no object"),
+        (("append", "log", "[1]"), 2, "it must be an object"),
         (("append", "log", "{"), 2, "argument 1 cannot be appended"),
         (("append", "nope", "{}"), 2, "no feed 'nope' here"),
         (("append", "feed://" + "ab" * 32, "{}"), 5, "it is another's"),

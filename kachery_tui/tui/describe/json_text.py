@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from kachery_tui.printable import printable_json
-from kachery_tui.protocol.canonical import MAX_SAFE_INTEGER
+from kachery_tui.printable import printable, printable_json
+from kachery_tui.protocol.errors import ProtocolError
+from kachery_tui.protocol.strict_json import parse_given
 from kachery_tui.tui.cells import Cell, Line, Tone
 
 if TYPE_CHECKING:
@@ -254,43 +254,7 @@ def as_number(value: JsonValue) -> float | None:
 def object_problem(text: str) -> str:
     """What is wrong with a text that should be a JSON object, with the place where it is; empty if nothing is."""
     try:
-        value = json.loads(
-            text, object_pairs_hook=_unique, parse_constant=_refused, parse_float=_float, parse_int=_int
-        )
-    except json.JSONDecodeError as error:
-        return f"line {error.lineno}, column {error.colno}: {_uncapitalized(error.msg)}"
-    except RecursionError:
-        return "it is nested too deeply"
-    except ValueError as error:
-        return str(error)
-    return "" if isinstance(value, dict) else 'it must be an object: {"key": value}'
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        counts = Counter(key for key, _ in pairs)
-        twice = next(key for key, count in counts.items() if count > 1)
-        raise ValueError(f"the key {quoted(twice, 60)} stands there more than once")
-    return found
-
-
-def _refused(name: str) -> object:
-    raise ValueError(f"{name} is no number in JSON")
-
-
-def _float(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        raise ValueError(f"{digits[:40]} is larger than any number that JSON programs agree on")
-    return number
-
-
-def _int(digits: str) -> int:
-    if abs(_float(digits)) > MAX_SAFE_INTEGER:
-        raise ValueError(f"{digits[:40]} would be rounded: write it as a text")
-    return int(digits)
-
-
-def _uncapitalized(text: str) -> str:
-    return text[:1].lower() + text[1:]
+        parse_given(text)
+    except ProtocolError as error:
+        return printable(error.what)
+    return ""

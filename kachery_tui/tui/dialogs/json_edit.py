@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -11,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from kachery_tui.printable import printable_json
+from kachery_tui.protocol.strict_json import parse_given
 from kachery_tui.tui.cells import Cell, Line, Tone
 from kachery_tui.tui.describe.json_text import object_problem
 from kachery_tui.tui.dialogs.popup import Popup
@@ -179,7 +179,7 @@ class JsonEdit(Popup[bool]):
 
     async def _take(self, line: str, text: str) -> None:
         try:
-            problem = await self._admit(line, json.loads(text))
+            problem = await self._admit(line, parse_given(text))
         finally:
             self._is_taking = False
         if problem:
