@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from kachery_tui.cli.output import emit, say
@@ -26,21 +27,23 @@ def init(args: Namespace) -> int:
     if not is_label(label):
         raise UsageError(f"{label!r} is no label", "", f"1 to {LONGEST_LABEL} printable characters would do")
     storage = storage_folder(args.storage)
-    node_id = _make_storage(storage, folder)
+    node_id, owner = _make_storage(storage, folder)
     named = storage.absolute() if args.storage is not None else None
-    save_node_config(NodeConfig(folder, label, args.owner, named))
+    save_node_config(NodeConfig(folder, label, args.owner or owner, named))
     emit(str(file), {"config": str(file), "storage": str(storage), "nodeId": node_id}, as_json=args.as_json)
     say(f"{label}, node id {node_id}, storage folder {storage}")
     say("Next: kachery-tui channel join FILE, then kachery-tui")
     return 0
 
 
-def _make_storage(folder: Path, settings: Path) -> str:
+def _make_storage(folder: Path, settings: Path) -> tuple[str, str]:
+    """The node id, and the owner that the folder of an old daemon names, if it names one."""
     from kachery_tui.storage.storage import Storage
 
     storage = Storage.open(folder)
     try:
-        return storage.node_key(settings).node_id
+        owner = storage.owner() or ""
+        return storage.node_key(settings).node_id, owner if owner.isprintable() else ""
     finally:
         storage.close()
 
@@ -97,6 +100,9 @@ def _look(place: Place) -> tuple[str, "Totals"]:
 
     storage = Storage.open(place.storage, to_read=True)
     try:
+        if not storage.index.was_scanned():
+            say(f"looking through {place.storage} for the first time")
+            storage.scan(Event())
         return storage.node_key(place.folder).node_id, storage.totals()
     finally:
         storage.close()

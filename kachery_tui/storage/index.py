@@ -263,6 +263,10 @@ class Index:
 
     # -- for the scan ---------------------------------------------------------------------------------------
 
+    def was_scanned(self) -> bool:
+        """Whether a scan has looked through the folder, or part of it, since the index was begun."""
+        return self._db.read(lambda db: db.execute("SELECT 1 FROM folders LIMIT 1").fetchone()) is not None
+
     def folders(self, first: int, last: int) -> dict[int, int]:
         """The times of last change (nanoseconds) of the folders whose numbers are from `first` up to `last`."""
         query = "SELECT id, mtime_ns FROM folders WHERE id BETWEEN ? AND ?"

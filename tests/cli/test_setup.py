@@ -1,7 +1,11 @@
 """`init` and `info`."""
 
+import hashlib
 import stat
 import tomllib
+from pathlib import Path
+
+import pytest
 
 from tests.cli.commands import Shell, finish, wait_until
 
@@ -92,3 +96,20 @@ def test_a_storage_folder_that_cannot_be_one_is_refused(shell: Shell) -> None:
     assert result.code == 2
     assert str(shell.storage) in result.stderr
     assert not (shell.config / "config.toml").exists()
+
+
+@pytest.mark.parametrize(("given", "owner"), [([], "old@example.org"), (["--owner", "new"], "new")])
+def test_a_folder_of_the_old_daemon_is_told_as_it_is(
+    shell: Shell, tmp_path: Path, given: list[str], owner: str
+) -> None:
+    shell.storage.mkdir()
+    (shell.storage / "owner").write_text("old@example.org\n")
+    data = b"stored by another program"
+    sha1 = hashlib.sha1(data).hexdigest()
+    place = shell.storage / "sha1" / sha1[:2] / sha1[2:4] / sha1[4:6] / sha1
+    place.parent.mkdir(parents=True)
+    place.write_bytes(data)
+    shell.ok("init", "--label", "x", *given)
+    (info,) = shell.ok("info", "--json").values
+    assert info["owner"] == owner
+    assert (info["holds"]["files"], info["holds"]["bytes"]) == (1, len(data))
