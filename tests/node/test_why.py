@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kachery_tui.errors import KacheryError
-from kachery_tui.node.activity import Verdict
+from kachery_tui.node.activity import Direction, Verdict
 from kachery_tui.node.files.subject import FileSubject
 from kachery_tui.node.ledger import Request
 from kachery_tui.node.node import Node
@@ -99,6 +99,25 @@ async def test_nobody_listens_and_then_somebody_does(tmp_path: Path, lab: Path) 
             last = chain(ana, row)[-1]
             assert re.search("now ben .* on lab would hear it, too", last.text)
             assert last.do.startswith("Retry")
+
+
+async def test_who_was_heard_lately_may_listen_without_showing_itself(tmp_path: Path, lab: Path) -> None:
+    async with running_node(tmp_path / "ana", lab, roles=REQUEST, limits=SOON) as ana:
+        ana.memberships["lab"].activity[Stream.PROVIDE_FILES].record(
+            at=time.time() - 90,
+            direction=Direction.IN,
+            verdict=Verdict.VERIFIED,
+            type="fileUploaded",
+            summary="",
+            from_node_id="cd" * 32,
+            raw="",
+        )
+        row = ana.files.request(NOWHERE)
+        await ended(row)
+        link = says(
+            chain(ana, row), Mark.NOTE, "no node that shows itself was listening, as old daemons never do"
+        )
+        assert "cdcdcd" in link.text
 
 
 async def test_no_role(tmp_path: Path, lab: Path) -> None:

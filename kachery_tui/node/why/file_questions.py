@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from kachery_tui.node.activity import Direction, Verdict
 from kachery_tui.node.steps import Step
 from kachery_tui.node.why.links import Link, Mark, bad, note, ok, pieces, several, wait
 from kachery_tui.words import duration, size
@@ -19,6 +20,22 @@ SHOWN_ANSWERS: Final = 4
 """Answers of one question that a chain shows, the newest."""
 
 
+SHOWN_NODES: Final = 3
+LATELY: Final = 600.0
+"""Seconds for which a node that was heard is taken to be there still."""
+
+
+def heard_lately(membership: Membership, at: float) -> list[str]:
+    """The ids of nodes that said something on a channel around a time, the newest first: not all show themselves."""
+    found: dict[str, float] = {}
+    for activity in membership.activity.values():
+        for message in activity.messages:
+            is_heard = message.direction is Direction.IN and message.verdict is Verdict.VERIFIED
+            if is_heard and abs(message.at - at) < LATELY:
+                found[message.from_node_id] = max(message.at, found.get(message.from_node_id, 0.0))
+    return sorted(found, key=lambda node_id: -found[node_id])
+
+
 def question_links(
     node: Node, membership: Membership, row: Request, asks: Sequence[Ask], now: float
 ) -> Iterator[Link]:
@@ -31,7 +48,7 @@ def question_links(
         yield note(f"it took {len(asks)} questions on {membership.name}; this is the newest")
     ask = asks[-1]
     yield _asked(ask, now)
-    yield _listening(ask)
+    yield _listening(node, membership, ask)
     for text in ask.heard[-SHOWN_ANSWERS:]:
         yield from pieces(Mark.BAD if "could not send it" in text else Mark.NOTE, text)
     yield _ended(node, membership, row, ask, now)
@@ -41,9 +58,15 @@ def _asked(ask: Ask, now: float) -> Link:
     return ok(f"{ask.about} was asked for on {ask.stream} of {ask.channel} {duration(now - ask.at)} ago")
 
 
-def _listening(ask: Ask) -> Link:
+def _listening(node: Node, membership: Membership, ask: Ask) -> Link:
     if ask.present:
         return ok(f"{several(ask.listening, ask.present)} {'was' if ask.present == 1 else 'were'} listening")
+    heard = heard_lately(membership, ask.at)
+    if heard:
+        who = several([node.label_of(node_id) for node_id in heard[:SHOWN_NODES]], len(heard))
+        return note(
+            f"no node that shows itself was listening, as old daemons never do; {who} spoke there lately"
+        )
     return bad(
         "no node that shows itself was listening",
         "Ask the file's owner to start a node with the role provide-files there",
