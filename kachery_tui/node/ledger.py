@@ -1,6 +1,7 @@
 """The ledger: one row for each request, ours and other nodes', with the step it is in and how it ended."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from kachery_tui.node.rates import RateMeter
 from kachery_tui.node.steps import ENDS, Side, Step, check_again, check_move
 from kachery_tui.node.subject import Subject
 from kachery_tui.protocol.roles import Stream
+
+_log = logging.getLogger(__name__)
 
 ENDED_ROWS: Final = 1_000
 """Ended rows kept in memory; the oldest go first."""
@@ -167,6 +170,9 @@ class Request:
         return self.path
 
 
+_OF: Final = {Side.MINE: "request", Side.THEIRS: "request of others", Side.PUSH: "push"}
+
+
 class Ledger:
     """All rows, newest last, with a bound on the ended ones."""
 
@@ -307,6 +313,8 @@ class Ledger:
         check_move(row.side, row.step if row.steps else None, step)
         row.failure, row.path, row.ended = failure, path, time.time()
         self._set_step(row, step)
+        if step is Step.FAILED and failure is not None:
+            _log.warning("%s %d (%s): %s", _OF[row.side], row.number, row.name, failure)
         row.finished.set()
 
     def touch(self, row: Request) -> None:

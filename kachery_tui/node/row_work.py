@@ -1,15 +1,12 @@
 """The work behind rows of the ledger: a task for each, and whatever end it comes to written into its row."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Iterator
 
 from kachery_tui.errors import KacheryError
 from kachery_tui.node.ledger import Cancelled, Ledger, Request, broken_off
 from kachery_tui.node.steps import Step
 from kachery_tui.node.supervisor import Supervisor
-
-_log = logging.getLogger(__name__)
 
 
 class RowWork:
@@ -56,7 +53,6 @@ class RowWork:
             self._end_cancelled(row)
             raise
         except KacheryError as error:
-            _log.warning("request %d (%s): %s", row.number, row.name, error)
             self._ledger.end(row, Step.FAILED, failure=error)
         except Exception as error:
             defect = KacheryError(

@@ -211,7 +211,7 @@ async def test_bucket_down(tmp_path: Path, hub: Hub, lab: Path, monkeypatch: pyt
 
 
 async def test_a_provider_whose_upload_fails_says_so(
-    tmp_path: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, lab: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("kachery_tui.node.files.uploading.UPLOAD_PAUSES", (0.05,))
     async with (
@@ -225,6 +225,9 @@ async def test_a_provider_whose_upload_fails_says_so(
             await row.outcome()
         await ben.wait_idle()
         assert theirs(ben)[0].step is Step.FAILED
+        said = [line for line in caplog.messages if line.startswith("request of others")]
+        assert len(said) == 1
+        assert "connection refused" in said[0]
 
 
 async def test_a_damaged_file_is_never_sent(tmp_path: Path, hub: Hub, lab: Path) -> None:
