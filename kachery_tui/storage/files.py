@@ -207,7 +207,7 @@ class FileStore:
                 manifest_sha1=manifest_sha1,
                 seen=Looks.of_link(link),
             )
-        return Stored(FileUri(digest.sha1, path.name, manifest_sha1), digest.size, 0)
+        return Stored(FileUri(digest.sha1, path.name, manifest_sha1), digest.size, 0, is_linked=True)
 
     # -- files that must stay -------------------------------------------------------------------------------
 

@@ -21,11 +21,12 @@ Order = Literal["name", "size", "added", "used"]
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A file that is now in storage; `added_bytes` is 0 if it was there before, or is only linked."""
+    """A file that is now in storage; `added_bytes` is 0 if it was there before, or `is_linked`, which is new."""
 
     uri: FileUri
     size: int
     added_bytes: int
+    is_linked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

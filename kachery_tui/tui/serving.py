@@ -85,6 +85,9 @@ class ServingScreen(Screen[None]):
 
     def take_back(self) -> None:
         """Undo what the person did last."""
+        if self.undo.under_way:
+            self.tell_why_not(f"{self.undo.under_way} is still under way", title="Nothing is taken back yet")
+            return
         step = self.undo.pop()
         if step is None:
             return
@@ -93,4 +96,4 @@ class ServingScreen(Screen[None]):
             await step.take_back()
             self.tell("taken back", title=step.done)
 
-        self.run_work(undo(), "screen: undo")
+        self.undo.wait_for(f"taking back {step.done}", self.run_work(undo(), "screen: undo"))

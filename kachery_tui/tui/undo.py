@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable, Callable
 
 MOST_STEPS: Final = 50
@@ -26,6 +27,17 @@ class UndoStack:
 
     def __init__(self) -> None:
         self._steps: deque[Undo] = deque(maxlen=MOST_STEPS)
+        self._under_way: list[str] = []
+
+    def wait_for(self, doing: str, task: asyncio.Task[None]) -> None:
+        """Something that can be taken back begins ("trashing spikes.dat"): nothing older is, until it has ended."""
+        self._under_way.append(doing)
+        task.add_done_callback(lambda _: self._under_way.remove(doing))
+
+    @property
+    def under_way(self) -> str:
+        """What began last and has not ended; empty for nothing."""
+        return self._under_way[-1] if self._under_way else ""
 
     def push(self, undo: Undo) -> None:
         """Something was done."""
@@ -38,4 +50,4 @@ class UndoStack:
     @property
     def next_words(self) -> str:
         """What would be taken back next; empty for nothing."""
-        return self._steps[-1].done if self._steps else ""
+        return self.under_way or (self._steps[-1].done if self._steps else "")

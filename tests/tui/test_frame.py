@@ -1,5 +1,6 @@
 """What the frame decides by itself: which panes show, what stays until it is read, what is remembered and taken back."""
 
+import asyncio
 import json
 from functools import partial
 from pathlib import Path
@@ -121,3 +122,31 @@ async def test_undoing_goes_backwards_and_is_bounded() -> None:
         await step.take_back()
     assert taken_back == list(range(MOST_STEPS + 4, 4, -1))
     assert stack.next_words == ""
+
+
+async def test_nothing_older_is_taken_back_while_something_is_under_way() -> None:
+    stack = UndoStack()
+
+    async def take_back() -> None:
+        pass
+
+    go_on = asyncio.Event()
+
+    async def work() -> None:
+        await go_on.wait()
+        stack.push(Undo("pinning b.dat", take_back))
+
+    stack.push(Undo("pinning a.dat", take_back))
+    task = asyncio.create_task(work())
+    stack.wait_for("pinning b.dat", task)
+    assert stack.under_way == stack.next_words == "pinning b.dat"
+    go_on.set()
+    await task
+    await asyncio.sleep(0)
+    assert (stack.under_way, stack.next_words) == ("", "pinning b.dat")
+    cancelled = asyncio.create_task(work())
+    stack.wait_for("pinning c.dat", cancelled)
+    cancelled.cancel()
+    await asyncio.gather(cancelled, return_exceptions=True)
+    await asyncio.sleep(0)
+    assert stack.under_way == ""

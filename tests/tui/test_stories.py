@@ -142,7 +142,7 @@ async def test_store_a_file_and_push_it(tmp_path: Path, lab: Path, size: tuple[i
         await me.press("4", "S")
         await me.type(str(put_file(tmp_path, "linked.csv", b"c")))
         await me.press("enter")
-        await me.reads("linked.csv is in storage", "1 link")
+        await me.reads("linked.csv is in storage", "linked, nothing copied", "1 link")
 
 
 async def test_storing_shows_how_far_it_is_and_can_be_stopped(tmp_path: Path) -> None:

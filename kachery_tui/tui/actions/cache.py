@@ -55,8 +55,10 @@ def _run(
     here: Here,
     job: Job,
     work: Callable[[Job], Awaitable[None]],
+    *,
+    of: Sequence[File] = (),
 ) -> None:
-    """Run work that the line above the footer tells of, and that can be stopped."""
+    """Run work that the line above the footer tells of and that can be stopped; of the files `of` it can be undone."""
     job.stop = f"{here.key_of('cancel')} stops it"
 
     async def run() -> None:
@@ -67,6 +69,8 @@ def _run(
             desk.jobs.remove(job)
 
     job.task = desk.run_work(run(), f"screen: {job.verb}")
+    if of:
+        desk.undo.wait_for(f"{job.verb} {_names(of)}", job.task)
 
 
 async def _each(job: Job, files: Sequence[File], act: Callable[[str], Awaitable[None]]) -> None:
@@ -99,7 +103,7 @@ def _pin(desk: Desk, here: Here) -> None:
         if len(todo) > 1:
             desk.tell(sum_words(len(todo), _bytes(todo)), title="Pinned" if pinned else "Unpinned")
 
-    _run(desk, here, Job("pinning" if pinned else "unpinning", of=len(todo)), work)
+    _run(desk, here, Job("pinning" if pinned else "unpinning", of=len(todo)), work, of=todo)
 
 
 def _pin_unavailable(here: Here) -> str:
@@ -161,7 +165,7 @@ def _verify_unavailable(here: Here) -> str:
 def _trash_or_restore(desk: Desk, here: Here) -> None:
     trashed = [item for item in here.targets if isinstance(item, TrashedFile)]
     if trashed:
-        _run(desk, here, Job("restoring", of=len(trashed)), partial(_restore, desk, trashed))
+        _run(desk, here, Job("restoring", of=len(trashed)), partial(_restore, desk, trashed), of=trashed)
         return
     entries = [entry for entry in _entries(here) if not entry.pinned]
     pinned = len(_entries(here)) - len(entries)
@@ -175,7 +179,7 @@ def _trash_or_restore(desk: Desk, here: Here) -> None:
 
     def answered(yes: bool | None) -> None:
         if yes:
-            _run(desk, here, Job("trashing", of=len(entries)), partial(_trash, desk, entries))
+            _run(desk, here, Job("trashing", of=len(entries)), partial(_trash, desk, entries), of=entries)
 
     desk.app.push_screen(
         Confirm(f"Move {what} to the trash?", about=" ".join(part for part in about if part)), answered

@@ -38,12 +38,13 @@ def _role(desk: Desk, here: Here) -> None:
     row = here.selection
     if isinstance(row, ChannelRow) and row.role is not None:
         asked = row.role not in desk.node.memberships[row.channel].asked
-        desk.run_work(_set_role(desk, row.channel, row.role, asked=asked), "screen: set a role")
+        done = f"{'asking for' if asked else 'giving up'} {row.role} on {row.channel}"
+        changing = _set_role(desk, row.channel, row.role, done, asked=asked)
+        desk.undo.wait_for(done, desk.run_work(changing, "screen: set a role"))
 
 
-async def _set_role(desk: Desk, channel: str, role: Role, *, asked: bool) -> None:
+async def _set_role(desk: Desk, channel: str, role: Role, done: str, *, asked: bool) -> None:
     await desk.node.set_role(channel, role, asked=asked)
-    done = f"{'asking for' if asked else 'giving up'} {role} on {channel}"
     desk.undo.push(Undo(done, partial(desk.node.set_role, channel, role, asked=not asked)))
     membership = desk.node.memberships.get(channel)
     if membership is None:

@@ -103,7 +103,12 @@ async def _take_in_path(desk: Desk, job: Job, path: Path, *, copy: bool) -> None
         raise
     finally:
         desk.jobs.remove(job)
-    added = f"{present.size(stored.added_bytes)} added" if stored.added_bytes else "already here, 0 B added"
+    if stored.is_linked:
+        added = f"{present.size(stored.size)} linked, nothing copied"
+    elif stored.added_bytes or not stored.size:
+        added = f"{present.size(stored.added_bytes)} added"
+    else:
+        added = "already here, 0 B added"
     _log.info("%s is in storage: %s (%s)", path, stored.uri, added)
     desk.tell(f"{added}; it stands under the cursor in the cache", title=f"{path.name} is in storage")
     desk.show_entry(stored.uri.sha1)
