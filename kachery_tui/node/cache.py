@@ -9,7 +9,7 @@ from kachery_tui.errors import UsageError
 from kachery_tui.filters import NO_FILTER, Filter
 from kachery_tui.node.membership import Membership
 from kachery_tui.node.threads import in_thread, in_thread_with_progress
-from kachery_tui.node.values import BucketFile, BucketPage, Entry, Horizon, Order, Totals, Trashed
+from kachery_tui.node.values import BucketFile, BucketPage, Entry, Found, Horizon, Order, Totals, Trashed
 from kachery_tui.protocol.hashes import pathify
 from kachery_tui.protocol.objects import file_folder
 from kachery_tui.storage.eviction import GOAL
@@ -69,9 +69,13 @@ class Cache:
         return await in_thread(self._storage.totals)
 
     async def path_of(self, sha1: str) -> Path | None:
-        """Where the bytes of a file are on this machine; None if they are not here."""
-        found = await in_thread(lambda: self._storage.find(sha1))
+        """Where the bytes of a file are on this machine, or the file that it is a chunk of; None if they are not here."""
+        found = await in_thread(lambda: self._storage.find(sha1) or self._find_whole(sha1))
         return found.path if found is not None else None
+
+    def _find_whole(self, sha1: str) -> Found | None:
+        part = self._storage.chunks.parts([sha1]).get(sha1)
+        return self._storage.find(part.sha1) if part is not None else None
 
     async def verify(self, sha1: str, *, progress: Callable[[int], None] | None = None) -> bool:
         """Hash a stored file again; whether its bytes still are what its name says."""
@@ -132,13 +136,15 @@ class Cache:
             match = _OBJECT.fullmatch(item.name.removeprefix(folder))
             if match is not None and pathify(match["sha1"]) == match.group():
                 found[match["sha1"]] = item
-        known, described = await in_thread(
-            lambda: (self._storage.index.known(list(found)), self._storage.index.described(list(found)))
+        sha1s, storage = list(found), self._storage
+        known, described, parts = await in_thread(
+            lambda: (storage.index.known(sha1s), storage.index.described(sha1s), storage.chunks.parts(sha1s))
         )
         files = []
         for sha1, item in found.items():
             # A link that is void is known, and of no use.
             name, kind = known.get(sha1, ("", "void"))
-            whose = described.get(sha1, "")
-            files.append(BucketFile(sha1, item.size, item.modified, name, kind != "void", whose))
+            whose, part = described.get(sha1, ""), parts.get(sha1)
+            here = kind != "void" or part is not None
+            files.append(BucketFile(sha1, item.size, item.modified, name, here, whose, part))
         return BucketPage(tuple(files), len(page.objects) - len(files), page.next_token)

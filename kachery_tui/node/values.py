@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from kachery_tui.channel.values import Connection, ConnectionState, Member
-from kachery_tui.storage.values import Entry, FeedInfo, Found, Order, Stored, Totals, TrashedFile
+from kachery_tui.storage.values import Entry, FeedInfo, Found, Order, Part, Stored, Totals, TrashedFile
 
 __all__ = [
     "BucketFile",
@@ -16,6 +16,7 @@ __all__ = [
     "Horizon",
     "Member",
     "Order",
+    "Part",
     "Stored",
     "Totals",
     "Trashed",
@@ -28,7 +29,8 @@ class BucketFile:
     """A file in a channel's bucket; `name` is what this node's storage calls it, empty where it is not there.
 
     `described` is the name of the file that it is the manifest of, as far as this node knows of one.
-    `size` is in bytes, `modified` Unix time in seconds where the service tells it.
+    `size` is in bytes, `modified` Unix time in seconds where the service tells it. A chunk of a file that is here is a
+    `part` of it.
     """
 
     sha1: str
@@ -37,6 +39,7 @@ class BucketFile:
     name: str
     on_disk: bool
     described: str = ""
+    part: Part | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -228,6 +228,16 @@ class Index:
 
         return self._db.read(work)
 
+    def with_manifests(self, limit: int) -> list[tuple[str, str]]:
+        """Hash and name of the files that travel in chunks, `limit` at most, those that were used last first."""
+        query = (
+            "SELECT sha1, name FROM entries WHERE manifest_sha1 IS NOT NULL AND kind != 'void'"
+            " ORDER BY used DESC LIMIT ?"
+        )
+        return self._db.read(
+            lambda db: [(sha1_of(sha1), str(name)) for sha1, name in db.execute(query, (limit,))]
+        )
+
     def touch(self, sha1: str) -> None:
         """A file was used just now."""
         now = time.time()

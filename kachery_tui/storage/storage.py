@@ -13,6 +13,7 @@ from kachery_tui.protocol.manifest import Manifest
 from kachery_tui.protocol.messages import FileKey
 from kachery_tui.storage import cleanup, eviction, identity
 from kachery_tui.storage.atomic import make_folders
+from kachery_tui.storage.chunks_here import ChunksHere
 from kachery_tui.storage.feed_notes import FeedNotes
 from kachery_tui.storage.feeds import FeedStore
 from kachery_tui.storage.files import FileStore
@@ -54,6 +55,7 @@ class Storage:
         self.index = Index(layout.database, layout.modes)
         self._files = FileStore(self._layout, self.index)
         self._trash = Trash(self._layout, self.index)
+        self.chunks = ChunksHere(self.index, self._files)
         self._pins = Pins(layout.pins, layout.tmp, layout.modes)
         self._settings = Settings(self._layout.settings)
         self._evicting = threading.Lock()

@@ -40,6 +40,16 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Chunk `number`, from 1, of `count` of a file that is here; `name` is empty where nobody gave it one."""
+
+    sha1: str
+    name: str
+    number: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class ByteSource:
     """The bytes `start` up to, without, `end` of the file at `path`."""
 

@@ -148,6 +148,15 @@ async def test_a_manifest_in_the_bucket_is_told_by_the_name_of_its_file(tmp_path
         assert {file.sha1: file.described for file in files if file.described} == {
             uri.manifest_sha1: "large.dat"
         }
+        parts = [file.part for file in files if file.part is not None]
+        assert sorted((part.number, part.count, part.name, part.sha1) for part in parts) == [
+            (number, 2, "large.dat", uri.sha1) for number in (1, 2)
+        ]
+        assert all(file.on_disk for file in files)
+        (chunk,) = (file for file in files if file.part is not None and file.part.number == 2)
+        assert await node.cache.path_of(chunk.sha1) == await node.cache.path_of(uri.sha1)
+        await node.cache.trash(uri.sha1)
+        assert [file.part for file in (await node.cache.bucket_page("lab")).files] == [None] * 3
 
 
 async def test_a_link_that_is_void_is_not_on_disk(tmp_path: Path, lab: Path) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from kachery_tui.node.values import BucketFile, Entry, Horizon, Totals, TrashedFile
+from kachery_tui.node.values import BucketFile, Entry, Horizon, Part, Totals, TrashedFile
 from kachery_tui.tui.cells import Tone
 from kachery_tui.tui.describe.files import (
     FACT_TITLES,
@@ -153,3 +153,10 @@ def test_where_all_must_go_the_place_to_stop_is_at_the_end() -> None:
 def test_without_a_limit_nothing_goes() -> None:
     horizon = Horizon(entries(30), over=0, room=None, limit=None, goal=None)
     assert text_of([eviction_status(horizon)]) == "next to go: nothing, no size limit is set"
+
+
+def test_a_chunk_of_a_file_that_is_here_is_told_as_one() -> None:
+    chunk = BucketFile("cd" * 20, 10, 5.0, "", on_disk=True, part=Part("ab" * 20, "spikes.npy", 3, 12))
+    assert bucket_cells(chunk, 3.0)[0].text == "chunk 3 of 12 of spikes.npy"
+    assert bucket_cells(chunk, 3.0)[3].text == "✓ yes"
+    assert "chunk 3 of 12 of spikes.npy, which is in storage" in text_of(bucket_lines(chunk, URI, "lab"))

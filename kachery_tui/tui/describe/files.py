@@ -12,7 +12,7 @@ from kachery_tui.tui.cells import Cell, Line, Tone, joined
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kachery_tui.node.values import BucketFile, Entry, Horizon, Totals, TrashedFile
+    from kachery_tui.node.values import BucketFile, Entry, Horizon, Part, Totals, TrashedFile
 
 GAUGE_WIDTH: Final = 8
 
@@ -38,6 +38,10 @@ def _title(name: str, sha1: str, described: str = "") -> Cell:
     if described:
         return Cell(f"manifest of {described}", Tone.MUTED)
     return Cell(name, Tone.STRONG) if name else Cell(sha1)
+
+
+def _part_title(part: Part) -> Cell:
+    return Cell(f"chunk {part.number} of {part.count} of {part.name or part.sha1}", Tone.MUTED)
 
 
 def _described_by_name(entry: Entry) -> str:
@@ -243,7 +247,9 @@ def bucket_cells(file: BucketFile, now: float) -> Line:
     """A file of the bucket as a row: name, size, changed, on disk, hash."""
     here = Cell("✓ yes", Tone.GOOD) if file.on_disk else Cell("· no", Tone.MUTED)
     return (
-        _title(file.name, file.sha1, file.described),
+        _part_title(file.part)
+        if file.part and not file.name
+        else _title(file.name, file.sha1, file.described),
         Cell(present.size(file.size)),
         Cell(present.clock(file.modified, now)),
         here,
@@ -258,7 +264,12 @@ def bucket_lines(file: BucketFile, uri: str, channel: str) -> Iterator[Line]:
     yield _headed("size", f"{present.size(file.size)} ({file.size:,} B)")
     yield _headed("changed", present.moment(file.modified) if file.modified is not None else present.NOTHING)
     yield _headed("on disk", "yes" if file.on_disk else "no: Load gets it")
-    if file.described:
+    if file.part is not None:
+        whole = file.part.name or file.part.sha1
+        yield _headed(
+            "what", f"chunk {file.part.number} of {file.part.count} of {whole}, which is in storage"
+        )
+    elif file.described:
         yield _manifest_line(file.described)
     elif not file.name:
         yield _headed("name", "unknown: a bucket has only hashes, and this node has not stored the file")
