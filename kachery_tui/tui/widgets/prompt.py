@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 
 from kachery_tui.tui.cells import Cell, Tone
-from kachery_tui.tui.widgets.cell_line import CellLine
+from kachery_tui.tui.widgets.cell_line import CellLine, CellLines
 from kachery_tui.tui.widgets.typing_in_order import TypedInput
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
 
-class Prompt(Horizontal):
-    """One line with a word before it and, after it, what is wrong with what is typed.
+class Prompt(Vertical):
+    """One line with a word before it and, below it, what is wrong with what is typed.
 
     `open` shows it: `judge` is called with every change and says what is wrong, `done` with what was entered, or with
     None when the person went back.
@@ -29,12 +29,13 @@ class Prompt(Horizontal):
 
     DEFAULT_CSS = """
     Prompt {
-        height: 1;
+        height: 3;
         display: none;
         background: $boost;
-        & > #prompt-word { width: auto; min-width: 9; max-width: 12; }
-        & > Input { width: 1fr; background: $boost; }
-        & > #prompt-verdict { width: 1fr; }
+        & Horizontal { height: 1; }
+        & #prompt-word { width: auto; min-width: 9; max-width: 12; }
+        & Input { width: 1fr; background: $boost; }
+        & #prompt-verdict { height: 2; }
     }
     """
 
@@ -45,9 +46,10 @@ class Prompt(Horizontal):
 
     def compose(self) -> ComposeResult:
         """Word, line, verdict."""
-        yield CellLine(id="prompt-word")
-        yield TypedInput(compact=True, id="prompt-line")
-        yield CellLine(id="prompt-verdict")
+        with Horizontal():
+            yield CellLine(id="prompt-word")
+            yield TypedInput(compact=True, id="prompt-line")
+        yield CellLines(hanging=3, id="prompt-verdict")
 
     def on_mount(self) -> None:
         """A cursor that blinks would write to the terminal all the time."""
@@ -96,4 +98,4 @@ class Prompt(Horizontal):
 
     def _say(self, problem: str) -> None:
         cell = Cell(f" ✗ {problem}", Tone.BAD) if problem else Cell(f" {self._about}", Tone.MUTED)
-        self.query_one("#prompt-verdict", CellLine).show((cell,))
+        self.query_one("#prompt-verdict", CellLines).show(((cell,),))
