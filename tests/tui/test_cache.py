@@ -523,3 +523,20 @@ async def test_each_view_keeps_its_filter_and_the_storages_is_remembered(tmp_pat
         await me.press("D")
         await me.reads("/name:b", "b.dat")
         assert pane.view is CacheView.STORAGE
+
+
+async def test_a_click_on_the_title_of_a_column_sorts_by_it(tmp_path: Path) -> None:
+    async with at_the_screen(unstarted_node(tmp_path / "me", None), WIDE) as me:
+        await store(me.node, tmp_path, "b.dat", "a.dat", "cc.dat")
+        await me.press("4")
+        await me.reads("storage: 3 files")
+        head = cache_of(me).body.render_line(0).text
+        for title, order in (
+            ("name", ["a.dat", "b.dat", "cc.dat"]),
+            ("name", ["cc.dat", "b.dat", "a.dat"]),
+            ("size", ["cc.dat"]),
+        ):
+            await me.pilot.click("#entries", offset=(head.index(title) + 1, 0))
+            await until(lambda order=order: shown(me)[: len(order)] == order)  # type: ignore[misc]
+        await me.pilot.click("#entries", offset=(head.index("state") + 1, 0))
+        assert cache_of(me).sort == "size"

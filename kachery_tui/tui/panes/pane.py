@@ -145,9 +145,21 @@ class Pane(Vertical):
 
     def sort_by_next(self, by: int) -> None:
         """Sort by the column that is `by` columns further on, in the order in which that is read."""
-        self.sort = self.SORTS[(self.SORTS.index(self.sort) + by) % len(self.SORTS)]
-        self.descending = self.sort not in self.ASCENDING
+        self._sort_by(self.SORTS[(self.SORTS.index(self.sort) + by) % len(self.SORTS)])
+
+    def _sort_by(self, title: str) -> None:
+        self.sort = title
+        self.descending = title not in self.ASCENDING
         self.look_again()
+
+    def on_row_list_head_clicked(self, event: RowList.HeadClicked) -> None:
+        """Sort by the column whose title was clicked; the other way round where it is sorted by that."""
+        if event.row_list.sorted_by is None or event.title not in self.SORTS:
+            return
+        if event.title == self.sort:
+            self.invert_order()
+        else:
+            self._sort_by(event.title)
 
     def invert_order(self) -> None:
         """Turn the order round."""

@@ -25,6 +25,16 @@ class Column:
     spills: bool = False
 
 
+def column_at(laid_out: Sequence[tuple[Column, int]], x: int) -> Column | None:
+    """The column, of some with their widths, that stands at the cell `x`; None between two and beside them."""
+    for column, width in laid_out:
+        if width:
+            if 0 <= x < width:
+                return column
+            x -= width + GAP
+    return None
+
+
 def widths(columns: Sequence[Column], available: int) -> tuple[int, ...]:
     """Each column's width in cells, 0 for those that are dropped."""
     kept = list(columns)

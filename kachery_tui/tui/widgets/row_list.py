@@ -12,7 +12,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from kachery_tui.tui.cells import BLANK, Cell, Line, Row, Tone, fit, fit_line, width_of
-from kachery_tui.tui.widgets.columns import GAP, Column, widths
+from kachery_tui.tui.widgets.columns import GAP, Column, column_at, widths
 from kachery_tui.tui.widgets.rows import NO_ROWS, ListedRows, Rows
 from kachery_tui.tui.widgets.toned import Toned
 
@@ -73,6 +73,13 @@ class RowList(Toned, ScrollView, can_focus=True):
 
     class Opened(Moved):
         """The row under the cursor was clicked twice."""
+
+    class HeadClicked(Moved):
+        """The title of a column was clicked."""
+
+        def __init__(self, row_list: "RowList", title: str) -> None:
+            super().__init__(row_list)
+            self.title = title
 
     def __init__(
         self,
@@ -301,6 +308,9 @@ class RowList(Toned, ScrollView, can_focus=True):
         """Choose the row that was clicked; open it on the second click."""
         offset = event.get_content_offset(self)
         if offset is None or offset.y < 1:
+            column = column_at(self._laid_out(self.size.width), offset.x - 1) if offset is not None else None
+            if column is not None:
+                self.post_message(self.HeadClicked(self, column.title))
             return
         index = self.scroll_offset.y + offset.y - 1
         if index < len(self._rows):
