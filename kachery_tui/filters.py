@@ -28,6 +28,9 @@ MOST_CHARACTERS: Final = 1_000
 MOST_TERMS: Final = 50
 """Each of `a,b` counts: to look for any of them takes its time."""
 
+HASHES: Final = frozenset({"sha1"})
+"""Fields, in whichever list, of hashes: what is looked for begins them, for any two digits stand somewhere in most."""
+
 Fact = str | float | bool | None
 """What a row has in a field; times are Unix time in seconds, sizes bytes."""
 
@@ -189,19 +192,23 @@ def _value(name: str, kind: FieldKind, text: str) -> str | float | bool:
 
 def _holds(term: Term, facts: Mapping[str, Fact], now: float) -> bool:
     if not term.field:
-        texts = (fact.lower() for fact in facts.values() if isinstance(fact, str))
-        return any(str(term.values[0]).lower() in text for text in texts)
+        wanted = str(term.values[0]).lower()
+        return any(_has(name, fact.lower(), wanted) for name, fact in facts.items() if isinstance(fact, str))
     fact = facts.get(term.field)
     if fact is None:
         return False
     return any(_compares(term, fact, value, now) for value in term.values)
 
 
+def _has(name: str, text: str, wanted: str) -> bool:
+    return text.startswith(wanted) if name in HASHES else wanted in text
+
+
 def _compares(term: Term, fact: str | float | bool, value: str | float | bool, now: float) -> bool:
     if isinstance(fact, str):
         text, wanted = fact.lower(), str(value).lower()
         is_part = term.op is Op.HAS and term.kind is FieldKind.TEXT
-        return wanted in text if is_part else wanted == text
+        return _has(term.field, text, wanted) if is_part else wanted == text
     if isinstance(fact, bool) or isinstance(value, (bool, str)):
         return fact is value
     amount = now - fact if term.kind is FieldKind.TIME else fact

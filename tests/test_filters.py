@@ -178,3 +178,11 @@ def test_terms_side_by_side_must_all_hold(pieces: list[str]) -> None:
 def test_nothing_typed_is_no_filter() -> None:
     assert not parse_filter("   ", FIELDS)
     assert parse_filter("", FIELDS) == NO_FILTER
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"), [("84", False), ("ab84", True), ("sha1:84", False), ("sha1:AB8", True)]
+)
+def test_a_hash_is_looked_for_from_its_beginning(text: str, holds: bool) -> None:
+    wanted = parse_filter(text, {"name": FieldKind.TEXT, "sha1": FieldKind.TEXT})
+    assert matches(wanted, {"name": "spikes", "sha1": "ab84" + "0" * 36}, 0.0) is holds

@@ -16,6 +16,9 @@ LONGEST_URI: Final = 4_096
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """What would garble a line. Other characters stand as they are, as `kachery-store` prints them."""
 
+_SPACE: Final = " \t\r\n\v\f"
+"""What may stand around a URI in a text, and is none of it. Other spaces (U+3000) are letters of a name."""
+
 _HASH_NAME: Final = re.compile(r"~([0-9a-f]{40})")
 
 
@@ -30,7 +33,7 @@ class FileUri:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read a URI. Raises `ProtocolError` that says what is wrong with it."""
-        text = text.strip()
+        text = text.strip(_SPACE)
         if len(text) > LONGEST_URI:
             raise ProtocolError(
                 "the URI is too long", f"{len(text)} characters, and {LONGEST_URI} are allowed"
@@ -63,7 +66,7 @@ class FileUri:
         return FileKey(self.sha1, manifest_sha1=self.manifest_sha1)
 
     def __str__(self) -> str:
-        name = f"/{_CONTROL.sub('_', self.name).replace('?', '_')}" if self.name else ""
+        name = f"/{_written(self.name)}" if self.name else ""
         manifest = f"?manifest={self.manifest_sha1}" if self.manifest_sha1 else ""
         return f"sha1://{self.sha1}{name}{manifest}"
 
@@ -86,7 +89,7 @@ class SubfeedUri:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read a URI. Raises `ProtocolError` that says what is wrong with it."""
-        text = text.strip()
+        text = text.strip(_SPACE)
         if len(text) > LONGEST_URI:
             raise ProtocolError(
                 "the URI is too long", f"{len(text)} characters, and {LONGEST_URI} are allowed"
@@ -117,6 +120,18 @@ class SubfeedUri:
     def __str__(self) -> str:
         name = f"/{quote(self.subfeed_name, safe='~', errors='replace')}" if self.subfeed_name else ""
         return f"feed://{self.feed_id}{name}"
+
+
+def _written(name: str) -> str:
+    """A file's name as it can stand in a URI: what would be lost on the way is told by an underscore."""
+    name = _CONTROL.sub("_", name).replace("?", "_")
+    kept = name.rstrip(_SPACE)
+    return kept + "_" * (len(name) - len(kept))
+
+
+def words_in(text: str) -> list[str]:
+    """The words of a text that may be URIs."""
+    return [word for word in re.split(f"[{_SPACE}]+", text) if word]
 
 
 def is_hash_name(name: str) -> bool:

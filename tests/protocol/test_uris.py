@@ -1,5 +1,7 @@
 """Names that people pass on."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.messages import FileKey
 from kachery_tui.protocol.objects import file_object, subfeed_object, task_result_object
-from kachery_tui.protocol.uris import LONGEST_URI, FileUri, SubfeedUri, subfeed_hash
+from kachery_tui.protocol.uris import LONGEST_URI, FileUri, SubfeedUri, subfeed_hash, words_in
 from tests.protocol.strategies import ANY_TEXT, NODE_ID, hexadecimal
 
 SHA1 = "943a702d06f34599aee1f8da8ef9f7296031d699"
@@ -116,3 +118,23 @@ def test_names_of_objects() -> None:
         f"lab/feeds/c9/d4/a6/{FEED}/subfeeds/94/3a/70/{SHA1}/subfeed.json"
     )
     assert task_result_object("lab", SHA1) == f"lab/task_results/94/3a/70/{SHA1}"
+
+
+@given(st.text(max_size=20))
+def test_a_name_comes_through_a_uri_and_through_a_text(name: str) -> None:
+    uri = FileUri("ab" * 20, name, "cd" * 20)
+    for whole in (uri, replace(uri, manifest_sha1=None)):
+        for text in (str(whole), f"\n  {whole}\t"):
+            read = FileUri.parse(text)
+            assert len(read.name or "") == len(name)
+            assert str(read) == str(whole)
+            assert all(a == b or b == "_" for a, b in zip(name, read.name or "", strict=True))
+
+
+def test_a_wide_space_is_a_letter_of_a_name() -> None:
+    for name in ("x\u3000", "\u3000x", "a\u3000b"):
+        for manifest in ("", f"?manifest={'cd' * 20}"):
+            text = f"sha1://{'ab' * 20}/{name}{manifest}"
+            assert FileUri.parse(text).name == name
+            assert str(FileUri.parse(text)) == text
+            assert words_in(f" {text}\n{text}") == [text, text]
