@@ -6,7 +6,13 @@ import signal
 from hypothesis import HealthCheck, settings
 
 # How long an example takes says more about the machine and its disk than about what is tested.
-settings.register_profile("anywhere", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Readers of what comes from outside can be tried for as long as one likes.
+settings.register_profile(
+    "anywhere",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    max_examples=int(os.environ.get("KACHERY_FUZZ_EXAMPLES", "100")),
+)
 settings.load_profile("anywhere")
 
 # Who runs the tests in the background, or by `nohup`, has told them to ignore these, and so the programs that they start.
