@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kachery_tui.errors import TryAgain
+from kachery_tui.errors import KacheryError, TryAgain
 from kachery_tui.node.feeds.following import FollowOnChannel
 from kachery_tui.node.node import Node
 from kachery_tui.node.steps import Step
@@ -22,6 +22,7 @@ from kachery_tui.protocol.messages import (
 )
 from kachery_tui.protocol.roles import Stream
 from kachery_tui.protocol.uris import SubfeedUri
+from kachery_tui.tui.describe.feeds import state_cell
 from tests.hubs import Hub
 from tests.node.feed_nodes import (
     OWNER,
@@ -409,3 +410,63 @@ async def test_a_database_that_another_program_has_locked(
         assert await numbers(reader, uri) == [0, 1, 2]
         assert not reader.supervisor.failed
         assert not owner.supervisor.failed
+
+
+async def test_what_cannot_be_stored_is_said_and_comes_once_there_is_room(
+    tmp_path: Path, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kachery_tui.node.feeds.following.TROUBLE_PAUSE", 0.2)
+    async with owner_of_feed(tmp_path, lab) as (owner, uri), reader_of_feeds(tmp_path, lab) as reader:
+        await add(owner, uri, 0, 3)
+        row = await reader.feeds.follow(uri)
+        await until(lambda: state_of(reader, uri).here == 3)
+
+        def allow(pages: int) -> None:
+            database = reader.storage.feeds._db
+            with database.lock:
+                database.opened().execute(f"PRAGMA max_page_count={pages}")
+
+        allow(1)
+        await owner.feeds.append(uri, [{"n": 3, "text": "x" * 200_000}])
+        await until(lambda: state_of(reader, uri).trouble is not None)
+        trouble = state_of(reader, uri).trouble
+        assert trouble is not None
+        assert "full" in trouble.line
+        assert any("full" in note for note in row.notes)
+        allow(1_000_000)
+        await until(lambda: state_of(reader, uri).here == 4)
+        assert state_of(reader, uri).trouble is None
+        assert await numbers(reader, uri) == [0, 1, 2, 3]
+
+
+async def test_getting_all_there_is_ends_where_it_cannot_be_stored(tmp_path: Path, lab: Path) -> None:
+    async with owner_of_feed(tmp_path, lab) as (owner, uri), reader_of_feeds(tmp_path, lab) as reader:
+        await owner.feeds.append(uri, [{"n": 0, "text": "x" * 200_000}])
+        await until(lambda: owner.feeds.states.state(uri.key("")).here == 1)
+        database = reader.storage.feeds._db
+        await reader.feeds.count(uri.key(""))
+        with database.lock:
+            database.opened().execute("PRAGMA max_page_count=1")
+        with pytest.raises(KacheryError, match="full"):
+            await asyncio.wait_for(reader.feeds.sync(uri), 30)
+
+
+async def test_what_is_promised_and_nowhere_is_told(tmp_path: Path, lab: Path) -> None:
+    key = URI.key("")
+    async with (
+        reader_of_feeds(tmp_path, lab) as reader,
+        running_node(tmp_path / "owner", lab, roles=OWNER) as owner,
+    ):
+        await put_chain(owner, GOOD)
+        row = await reader.feeds.follow(URI)
+        await until(lambda: state_of(reader, URI).here == 3)
+        said = NumSubfeedMessagesUploaded(key.feed_id, key.subfeed_hash, 10)
+        await owner.memberships["lab"].publish(said)
+        await until(lambda: state_of(reader, URI).missing == 7)
+        assert state_of(reader, URI).lag == 0
+        await at_step(row, Step.LIVE)
+        assert state_cell(state_of(reader, URI), None, time.time()).text == "! 7 nowhere"
+        true = chain(1, head=head_of(GOOD))[0]
+        await owner.memberships["lab"].publish(NewSubfeedMessages(key.feed_id, key.subfeed_hash, (true.raw,)))
+        await until(lambda: state_of(reader, URI).here == 4)
+        assert state_of(reader, URI).missing == 0

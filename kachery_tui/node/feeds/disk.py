@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
+from kachery_tui.errors import KacheryError
 from kachery_tui.node.feeds.states import SubfeedState, SubfeedStates
 from kachery_tui.node.threads import in_thread
 from kachery_tui.protocol.canonical import JsonObject
@@ -62,9 +63,18 @@ class FeedDisk:
             return good, bad or broken, self._store.head(key.feed_id, key.subfeed_hash).count
 
         # One at a time, so that the numbers in the states only grow.
+        state = self._states.state(key)
         async with self._keeping.setdefault(key, asyncio.Lock()):
-            good, bad, count = await in_thread(work)
-            self._states.has(self._states.state(key), count, len(good))
+            try:
+                good, bad, count = await in_thread(work)
+            except KacheryError as error:
+                state.trouble = error
+                self._states.touch(state)
+                raise
+            if state.trouble is not None:
+                state.trouble = None
+                self._states.touch(state)
+            self._states.has(state, count, len(good))
         if bad is not None:
             raise bad
         return len(good)

@@ -206,6 +206,9 @@ class FeedExchange(Exchange):
                 await follow.stop()
         if isinstance(row.failure, BadMessage):
             raise row.failure
+        trouble = self.states.state(key).trouble
+        if trouble is not None:
+            raise trouble
         if not self.states.state(key).here:
             raise self._nothing(key, row)
         return key

@@ -105,6 +105,9 @@ class FollowOnChannel:
             except KacheryError as error:
                 _log.info("%s on %s: %s", self._row.name, self.membership.name, error)
                 self._ledger.note(self._row, error.line)
+                if self._state.trouble is not None:
+                    # What could be got was, and cannot be kept: who waits for it need wait no longer.
+                    self.caught_up.set()
                 await self._pause()
 
     async def _pause(self) -> None:
@@ -277,8 +280,8 @@ class FollowOnChannel:
         else:
             there = max(self._state.here, *self._state.in_bucket.values())
             if self._state.announced > there:
-                # What nobody can get does not make this node behind.
-                self._state.announced = there
+                # What nobody can get does not make this node behind, and is said all the same.
+                self._state.promised, self._state.announced = self._state.announced, there
                 self._states.touch(self._state)
 
     def _answered(self, node_id: str) -> None:
@@ -315,6 +318,7 @@ class FollowOnChannel:
 
     def _came(self, new: int, size: int, origin: Origin) -> None:
         if new:
+            self._state.promised = 0
             self._subject.messages += new
             self._ledger.count(self._row, size, origin)
 

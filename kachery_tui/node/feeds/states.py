@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from kachery_tui.errors import KacheryError
 from kachery_tui.node.ledger import Request
 from kachery_tui.node.rates import RateMeter
 from kachery_tui.protocol.feeds import BadMessage
@@ -58,6 +59,10 @@ class SubfeedState:
     """Since when there have been messages elsewhere that are not here."""
     fault: BadMessage | None = None
     """What is wrong with the next message, where it was refused."""
+    trouble: KacheryError | None = None
+    """Why messages that came cannot be stored; None once some were."""
+    promised: int = 0
+    """How many messages nodes have spoken of where no bucket had as many when it was looked at."""
     meter: RateMeter = field(default_factory=RateMeter)
     """Messages that came, or were appended."""
     version: int = 0
@@ -73,6 +78,11 @@ class SubfeedState:
     def exists(self) -> int:
         """How many messages there are anywhere, as far as is known."""
         return max(self.here, self.announced, *self.in_bucket.values(), 0)
+
+    @property
+    def missing(self) -> int:
+        """How many messages nodes have spoken of that are nowhere to be had."""
+        return max(self.promised - self.exists, 0)
 
     @property
     def lag(self) -> int:

@@ -126,6 +126,10 @@ def _standing(node: Node, row: Request, state: SubfeedState | None, now: float) 
     who = node.label_of(row.answered_by) if row.answered_by else "the owner's node"
     since = duration(now - row.steps[-1].at) if row.steps else ""
     silent = state.silent_since if state is not None else None
+    if state is not None and state.trouble is not None:
+        yield bad(f"messages came and cannot be stored: {state.trouble.line}", state.trouble.do)
+    if state is not None and state.missing:
+        yield note(f"nodes speak of {count(state.missing, 'message')} more, which no bucket has")
     match row.step:
         case Step.LIVE:
             yield ok(f"{who} has told what is new for {since}: what is appended comes at once")

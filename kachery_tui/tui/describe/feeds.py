@@ -129,6 +129,8 @@ def state_cell(state: SubfeedState, served: Request | None, now: float) -> Cell:
     """How it stands, in a few words."""
     if state.fault is not None:
         return Cell(f"✗ #{state.fault.number:,} {FAULTS[state.fault.fault]}", Tone.BAD)
+    if state.trouble is not None:
+        return Cell("✗ cannot store", Tone.BAD)
     if state.own:
         return Cell("· nobody listens", Tone.MUTED) if served is None else _served_cell(served)
     row = state.row
@@ -143,6 +145,8 @@ def state_cell(state: SubfeedState, served: Request | None, now: float) -> Cell:
     is_behind = state.behind_since is not None and now - state.behind_since > BEHIND_SECONDS
     if row.step in _READING or (row.step is Step.LIVE and is_behind):
         return Cell("… reading", Tone.BUSY)
+    if row.step is Step.LIVE and state.missing:
+        return Cell(f"! {state.missing:,} nowhere", Tone.WARN)
     return present.step(row.step)
 
 
@@ -168,8 +172,11 @@ def _standing(state: SubfeedState, served: Request | None, label_of: LabelOf, no
     if not state.key.subfeed_hash:
         yield (Cell("a feed without messages"),)
         return
-    if state.fault is not None:
-        yield (Cell(f"✗ {state.fault.line}", Tone.BAD),)
+    problem = state.fault or state.trouble
+    if problem is not None:
+        yield (Cell(f"✗ {problem.line}", Tone.BAD),)
+    elif state.missing:
+        yield (Cell(f"! nodes speak of {state.missing:,} more, which no bucket has", Tone.WARN),)
     else:
         yield (state_cell(state, served, now),)
     yield (Cell(present.count(state.here, "message")),)
