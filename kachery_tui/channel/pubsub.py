@@ -185,7 +185,11 @@ class PubSub:
         try:
             await attachment.send(data)
         except Exception as error:
-            raise from_ably(what, error) from error
+            failure = from_ably(what, error)
+            if isinstance(failure, NotAllowed) and not (self._at_rest and attachment.in_force.may_publish):
+                # The service knows of the roles that were before.
+                raise TryAgain(what, "the role is not in force yet") from error
+            raise failure from error
 
     async def _run(self) -> None:
         self._sdk = await load_sdk()

@@ -323,3 +323,21 @@ async def test_of_tasks_that_nobody_waits_for_only_the_sdks_are_left_out_of_the_
         gc.collect()
     said = [record for record in caplog.records if "never retrieved" in record.getMessage()]
     assert [str(record.exc_info[1]) for record in said if record.exc_info] == ["a defect of ours"]
+
+
+async def test_a_role_that_is_asked_for_again_is_not_yet_there_and_never_forbidden(
+    config: ChannelConfig,
+) -> None:
+    async with party(config, 1, FILES) as one:
+        for _ in range(10):
+            await one.pubsub.set_roles({Role.PROVIDE_FILES})
+            asking = asyncio.create_task(one.pubsub.set_roles(FILES))
+            await asyncio.sleep(0)
+            async with asyncio.timeout(10):
+                while True:
+                    try:
+                        await one.pubsub.publish(Stream.REQUEST_FILES, b"x")
+                        break
+                    except TryAgain:
+                        await asyncio.sleep(0)
+            await asking
