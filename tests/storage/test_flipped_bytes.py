@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from kachery_tui.errors import KacheryError
+from kachery_tui.protocol.manifest import CHUNK_SIZE
 from kachery_tui.protocol.uris import subfeed_hash
 from kachery_tui.storage import Storage
-from tests.storage.helpers import sha1_of
+from kachery_tui.storage.problems import Damaged
+from tests.storage.helpers import put_by_hand, sha1_of
 
 TRIES = 24
 DATA = b"the bytes of a file"
@@ -143,6 +145,38 @@ def test_a_link_with_numbers_that_no_file_has_is_none(folder: Path, numbers: str
     storage = Storage.open(folder)
     assert storage.find(sha1_of(b"linked")) is None
     assert storage.scan(threading.Event()).complete
+    storage.close()
+
+
+def test_one_wrong_byte_of_a_manifest_is_survived(folder: Path) -> None:
+    storage = Storage.open(folder)
+    stored = storage.store_bytes(bytes(CHUNK_SIZE + 1), "large")
+    assert stored.uri.manifest_sha1 is not None
+    found = storage.find(stored.uri.manifest_sha1)
+    assert found is not None
+    storage.close()
+    for place in damaged(found.path):
+        storage = everything(folder)
+        assert storage.manifest_of(stored.uri.sha1) is None, place
+        assert storage.find_right(stored.uri.sha1) is not None
+        with pytest.raises(Damaged):
+            storage.find_right(stored.uri.manifest_sha1, anew=True)
+        kept = next(folder.rglob("*.damaged"))
+        kept.rename(found.path)
+        storage.close()
+
+
+def test_a_scan_goes_on_where_the_index_has_no_room(folder: Path) -> None:
+    storage = Storage.open(folder)
+    database = storage.index._db
+    for n in range(300):
+        put_by_hand(storage, f"file {n} {'x' * n}".encode())
+    database._writer.execute("PRAGMA max_page_count=1")
+    storage.scan(threading.Event())
+    assert storage.totals().files >= 1, "what it knew it knows"
+    database._writer.execute("PRAGMA max_page_count=1000000")
+    storage.scan(threading.Event())
+    assert storage.totals().files == 301
     storage.close()
 
 
