@@ -8,7 +8,6 @@ from urllib.parse import quote
 from kachery_tui.channel import transfer
 from kachery_tui.channel.errors import BucketShut, MissingObject
 from kachery_tui.channel.job import Job, run_job
-from kachery_tui.channel.listing import LARGEST_ANSWER, parse_listing
 from kachery_tui.channel.s3 import S3
 from kachery_tui.channel.values import Page
 from kachery_tui.channel.wire import STALL_TIMEOUT, Wire
@@ -141,6 +140,8 @@ class Bucket:
 
     async def list(self, prefix: str, *, token: str | None = None, limit: int = 1000) -> Page:
         """Objects whose names begin with `prefix`, a page at a time."""
+        from kachery_tui.channel.listing import LARGEST_ANSWER, parse_listing  # a load needs none of it
+
         what = f"cannot list {prefix} in the bucket"
         if self._anonymous:
             raise NotAllowed(what, "the channel gives only a public URL to read from")

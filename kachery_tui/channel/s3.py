@@ -13,7 +13,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from kachery_tui.channel.errors import from_botocore
-from kachery_tui.channel.listing import LARGEST_PAGE, listing_query
 from kachery_tui.channel.sigv4 import Keys, Place, sign_url
 from kachery_tui.errors import NotAllowed
 
@@ -66,6 +65,8 @@ class S3:
 
     async def sign_list(self, prefix: str, token: str | None, limit: int) -> str:
         """A URL by which anyone may list names under `prefix` for a while, at most `limit`, from `token` on."""
+        from kachery_tui.channel.listing import LARGEST_PAGE, listing_query
+
         query = listing_query(prefix, token, max(1, min(limit, LARGEST_PAGE)))
         return await self._sign("list_objects_v2", "", query=query)
 
