@@ -51,17 +51,19 @@ def from_http(
     if status == 407 and proxy is not None:
         return asks_for_login(what, proxy)
     if code == "NoSuchBucket":
-        return KacheryError(what, why, "check `bucket.name`")
+        return BucketShut(what, why, "check `bucket.name`")
     if status == 404:
         return MissingObject(what, why)
     if status in (408, 429) or status >= 500 or code in PASSING_CODES:
         return TryAgain(what, why)
     if right and right != region and (status < 400 or region):
-        return KacheryError(what, f"{why}: it is in another region", f"set `bucket.region` to {right!r}")
+        return BucketShut(what, f"{why}: it is in another region", f"set `bucket.region` to {right!r}")
     if 300 <= status < 400:
         why += ", a redirection, which is not followed"
         return KacheryError(what, why, "check `bucket.endpoint` and `bucket.region`")
-    return _refusal(what, status, code, message, why, given, proxy)
+    # What nobody signed fails for no clock, and a cache's answer is as old as it is.
+    date = given.get("date") if region and "age" not in given else None
+    return _refusal(what, status, code, message, why, _clock_of(date), proxy, is_s3=_is_s3(code, given))
 
 
 def _refusal(
@@ -70,11 +72,12 @@ def _refusal(
     code: str,
     message: str,
     why: str,
-    headers: Mapping[str, str],
+    off: str | None,
     proxy: Proxy | None,
+    *,
+    is_s3: bool,
 ) -> KacheryError:
     """A refusal for the sake of who asks: by clock, login, keys, or policy."""
-    off = _clock_of(headers.get("date"))
     if off is not None or code in CLOCK_CODES:
         clock = f"this machine's clock is {off}" if off else "this machine's clock is wrong"
         return BucketShut(what, f"{clock}; {why}", "set this machine's clock")
@@ -86,7 +89,7 @@ def _refusal(
         return NotAllowed(what, f"the signed URL has run out: {why}", "ask again")
     if status not in (401, 403):
         return KacheryError(what, why)
-    if proxy is not None and not _is_s3(code, headers):
+    if proxy is not None and not is_s3:
         do = f"see what the proxy lets through, or name the bucket's host in no_proxy ({proxy.variable} is set)"
         return NotAllowed(what, why, do)
     return NotAllowed(what, why, "check the keys and what the bucket's policy allows them")

@@ -156,8 +156,6 @@ def _region(config: "BucketConfig") -> str | None:
 def _session(profile: str | None) -> Any:
     """A session with everything read that a client for S3 needs: a second of work, none of it for the event loop."""
     session = import_module("aiobotocore.session").AioSession(profile=profile)
-    if session.get_config_variable("ca_bundle") is None and os.environ.get("SSL_CERT_FILE"):
-        session.set_config_variable("ca_bundle", os.environ["SSL_CERT_FILE"])
     loader = session.get_component("data_loader")
     loader.load_service_model("s3", "service-2")
     loader.load_service_model("s3", "endpoint-rule-set-1")

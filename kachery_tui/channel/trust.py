@@ -22,6 +22,10 @@ def tls_context() -> ssl.SSLContext:
     context = _kept.get(named)
     if context is None:
         context = ssl.create_default_context()
+        # OpenSSL takes the variable's file in the place of the system's own.
+        system = ssl.get_default_verify_paths().openssl_cafile
+        if os.path.isfile(system):  # noqa: PTH113 -- as below
+            context.load_verify_locations(cafile=system)
         for variable, path in zip(CA_VARIABLES, named, strict=False):
             if path:
                 _add(context, variable, path)

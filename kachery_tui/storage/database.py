@@ -176,10 +176,24 @@ class Database:
             raise KacheryError(f"cannot use the index {self._path}", str(error), "Check the disk") from error
         with self._read_lock, self._write_lock, self._search_lock:
             self._close_all()
-            if _is_damage(error):
+            if not _is_damage(error):
+                self._connect()
+            elif self._is_discarded():
                 _log.warning("The index cannot be used (%s); it is built anew", error)
-                self._discard()
-            self._connect()
+                self._connect()
+            else:
+                _log.warning("The index cannot be used (%s); it is kept in memory", error)
+                self._open_memory()
+
+    def _is_discarded(self) -> bool:
+        """Remove the database; False where it stays."""
+        if is_read_only(self._path.parent):
+            return False
+        try:
+            self._discard()
+        except OSError:
+            return False
+        return True
 
     def _follow(self) -> None:
         """Use the file that is there now: another process may have put a new one in the place of a damaged one."""
@@ -220,7 +234,10 @@ class Database:
         except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
             if not is_read_only(self._path.parent):
                 _log.warning("The index %s cannot be opened (%s); it is kept in memory", self._path, error)
-            self._open(lambda: _tuned(connect_to_memory(f"kachery-tui-{id(self):x}", _BUSY_TIMEOUT)))
+            self._open_memory()
+
+    def _open_memory(self) -> None:
+        self._open(lambda: _tuned(connect_to_memory(f"kachery-tui-{id(self):x}", _BUSY_TIMEOUT)))
 
     def _open_file(self) -> None:
         if not is_read_only(self._path.parent):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kachery_tui.errors import UsageError
+from kachery_tui.errors import KacheryError, UsageError
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.manifest import CHUNK_SIZE, Manifest, needs_manifest
 from kachery_tui.protocol.messages import FileKey
@@ -134,7 +134,11 @@ class FileStore:
     def is_right(self, found: Found, progress: Progress | None = None) -> bool:
         """The same of a file that was found, which is read only if it was not since it was changed last."""
         seen = self._looks(found)
-        known = seen is not None and self._index.is_vouched(found.sha1, seen)
+        try:
+            known = seen is not None and self._index.is_vouched(found.sha1, seen)
+        except KacheryError:
+            # Where the index cannot be asked, the file can.
+            known = False
         return known or self._reads_right(found, seen, progress)
 
     def _reads_right(self, found: Found, seen: Looks | None, progress: Progress | None) -> bool:

@@ -168,6 +168,7 @@ class Storage:
                 origin=origin,
                 manifest_sha1=manifest_sha1,
                 seen=Looks.of_file(found.path),
+                pinned=self._is_pinned(sha1),
             )
 
         return Incoming(self._layout, sha1, size, manifest, landed)
@@ -208,14 +209,16 @@ class Storage:
         They are read if they were not since the file was changed last, or `anew`. Raises `Damaged` for a file that is not
         what it should be: it is put out of the way into the trash, and the next look does not find it.
         """
-        found = self.find(sha1)
-        if found is None:
-            return None
-        if self._files.verify(sha1, progress) if anew else self._files.is_right(found, progress):
-            return found
-        # Somebody may have put the right one there meanwhile, or taken the file away.
-        if (now := self.find(sha1)) is None or now != found:
-            return now
+        while True:
+            found = self.find(sha1)
+            if found is None:
+                return None
+            before = _identity(found.path)
+            if self._files.verify(sha1, progress) if anew else self._files.is_right(found, progress):
+                return found
+            # Somebody may have put the right one there meanwhile, or taken the file away.
+            if _identity(found.path) == before:
+                break
         what, why = f"{sha1} in storage is damaged", "its bytes are not those of its URI"
         try:
             kept = self._trash.put_aside(found)
@@ -317,4 +320,22 @@ class Storage:
         """A file that is in storage need not be in the trash as well."""
         if stored.added_bytes:
             self._trash.drop(stored.uri.sha1)
+            if self._is_pinned(stored.uri.sha1):
+                self.index.set_pinned(stored.uri.sha1, True)
         return stored
+
+    def _is_pinned(self, sha1: str) -> bool:
+        """Whether a file that comes is pinned already, as far as that can be known."""
+        try:
+            return sha1 in self._pins.all()
+        except KacheryError:
+            return False
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    """What tells a file from another that is put in its place; None if there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size

@@ -89,7 +89,7 @@ def test_every_exception_of_the_s3_sdk(error: type[BaseException]) -> None:
     ("status", "code", "error"),
     [
         (404, "NoSuchKey", MissingObject),
-        (404, "NoSuchBucket", KacheryError),
+        (404, "NoSuchBucket", BucketShut),
         (403, "AccessDenied", NotAllowed),
         (403, "RequestTimeTooSkewed", BucketShut),
         (403, "InvalidAccessKeyId", BucketShut),
@@ -121,10 +121,12 @@ def test_the_region_that_an_answer_names_is_told(status: int) -> None:
 )
 def test_a_wrong_clock_is_read_off_the_answer(ahead: float, said: str) -> None:
     headers = {"Date": formatdate(time.time() - ahead, usegmt=True)}
-    found = from_http("cannot look up", 403, headers=headers)
+    found = from_http("cannot look up", 403, headers=headers, region="us-east-1")
     assert isinstance(found, BucketShut) == bool(said)
     assert said in found.why
     assert ("clock" in found.line) == bool(said)
+    for kept, region in ((headers, ""), (headers | {"Age": "3600"}, "us-east-1")):
+        assert "clock" not in from_http("cannot look up", 403, headers=kept, region=region).line
 
 
 @pytest.mark.parametrize(("status", "error"), [(403, BucketShut), (400, BucketShut), (503, TryAgain)])

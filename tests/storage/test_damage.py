@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kachery_tui.errors import TryAgain
 from kachery_tui.storage import Storage, files
 from kachery_tui.storage.problems import Damaged
 from tests.storage.helpers import put_by_hand, sha1_of
@@ -107,3 +108,66 @@ def test_storing_a_file_again_mends_a_damaged_one(storage: Storage) -> None:
     os.utime(found.path, (1.0, 1.0))
     assert storage.store_bytes(DATA, "a").added_bytes == len(DATA)
     assert storage.find_right(sha1, anew=True) is not None
+
+
+def test_a_file_that_was_mended_while_it_was_read_stays(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha1 = storage.store_bytes(DATA, "a").uri.sha1
+    found = storage.find(sha1)
+    assert found is not None
+    found.path.write_bytes(WRONG)
+    os.utime(found.path, (1.0, 1.0))
+    hash_file: Any = vars(files)["hash_file"]
+    other = Storage.open(storage.folder)
+    turns = 0
+
+    def mended_meanwhile(fd: int, size: int, progress: object = None) -> object:
+        nonlocal turns
+        turns += 1
+        result = hash_file(fd, size, progress)
+        if turns == 1:
+            other.store_bytes(DATA, "a")
+        return result
+
+    monkeypatch.setattr(files, "hash_file", mended_meanwhile)
+    right = storage.find_right(sha1)
+    assert right is not None
+    assert right.path.read_bytes() == DATA
+    assert not list(storage.folder.rglob("*.damaged"))
+    other.close()
+
+
+def test_a_pinned_file_that_was_damaged_stays_pinned(storage: Storage) -> None:
+    sha1 = storage.store_bytes(DATA, "a").uri.sha1
+    storage.pin(sha1, True)
+    for bring_back in (lambda: storage.store_bytes(DATA, "a"), lambda: receive(storage)):
+        found = storage.find(sha1)
+        assert found is not None
+        found.path.write_bytes(WRONG)
+        os.utime(found.path, (1.0, 1.0))
+        with pytest.raises(Damaged):
+            storage.find_right(sha1)
+        bring_back()
+        entry = storage.index.get(sha1)
+        assert entry is not None
+        assert entry.pinned
+
+
+def receive(storage: Storage) -> None:
+    incoming = storage.receive(sha1_of(DATA), len(DATA))
+    writer = incoming.writer(0)
+    writer.write(memoryview(DATA))
+    writer.finish()
+    incoming.commit()
+
+
+def test_a_locked_index_keeps_no_file_back(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    sha1 = storage.store_bytes(DATA, "a").uri.sha1
+
+    def locked(*_: object) -> bool:
+        raise TryAgain("the index is locked by another process")
+
+    monkeypatch.setattr(storage.index, "is_vouched", locked)
+    assert storage.find_right(sha1) is not None
+    assert storage.store_bytes(DATA, "a").added_bytes == 0

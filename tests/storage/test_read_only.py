@@ -1,6 +1,8 @@
 """A storage folder that cannot be written to: what only reads works, quietly."""
 
 import logging
+import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,3 +50,19 @@ def test_everything_can_be_read_and_nothing_is_said(folder: Path, caplog: pytest
         storage.close()
     assert caplog.messages == []
     assert sorted(folder.rglob("*")) == before
+
+
+def test_a_damaged_index_is_replaced_in_memory(folder: Path) -> None:
+    folder.chmod(0o700)
+    (folder / "kachery-tui.db").chmod(0o600)
+    db = sqlite3.connect(folder / "kachery-tui.db")
+    db.execute("UPDATE entries SET size = 'zz'")
+    db.commit()
+    db.close()
+    folder.chmod(0o500)
+    storage = Storage.open(folder, to_read=True)
+    assert storage.index.get(sha1_of(DATA)) is None
+    assert storage.find_right(sha1_of(DATA)) is not None
+    storage.scan(threading.Event())
+    assert storage.totals().files == 1
+    storage.close()

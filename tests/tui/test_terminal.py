@@ -158,6 +158,35 @@ def test_suspended_with_the_program_that_it_was_begun_by(shell: Shell) -> None:
         assert_clean(tmux, shell)
 
 
+def test_suspended_while_a_pager_has_the_terminal(shell: Shell) -> None:
+    pager = shell.folder / "pager.py"
+    # It stops as less and vim do: the whole group with it.
+    pager.write_text(
+        "import os, signal, sys\n"
+        "print('page one', flush=True)\n"
+        "sys.stdin.readline()\n"
+        "os.kill(0, signal.SIGTSTP)\n"
+        "print('page two', flush=True)\n"
+        "sys.stdin.readline()\n"
+    )
+    (shell.folder / "a.dat").write_text("hello")
+    shell.ok("store", "a.dat")
+    with screen(shell, PAGER=f"{sys.executable} {pager}") as tmux:
+        tmux.type("4")
+        tmux.wait_for("a.dat")
+        tmux.type("o")
+        tmux.wait_for("Where a.dat is", "Open in")
+        tmux.type("o")
+        tmux.wait_for("page one")
+        tmux.press("Enter")
+        tmux.wait_for("Stopped")
+        tmux.command("fg")
+        tmux.wait_for("page two")
+        tmux.press("Enter")
+        tmux.wait_for("Where a.dat is")
+        assert tmux.flags["alternate_on"] == 1
+
+
 def test_where_no_shell_waits_nothing_is_suspended(shell: Shell) -> None:
     with Tmux((80, 24), shell.environment, PROGRAM.split()) as tmux:
         tmux.wait_for(*FRAME)

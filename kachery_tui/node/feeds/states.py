@@ -140,6 +140,8 @@ class SubfeedStates:
         """Take over how many messages are here, of which `came` are new."""
         if here == state.here and not came:
             return
+        if here > state.here:
+            state.trouble = None
         state.here = here
         if came:
             state.last_at = time.time()

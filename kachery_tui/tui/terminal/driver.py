@@ -135,6 +135,8 @@ class MirrorDriver(LinuxDriver):
         to come back. Where no shell waits, the system stops nothing, and the terminal is taken again.
         """
         if not self._auto_restart:
+            # A person's editor or pager has the terminal, and stops with us.
+            super()._sigtstp_application()
             return
         self.suspend_application_mode()
         self._must_signal_resume = True
