@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,7 @@ def test_no_page_is_cited_that_is_not_there() -> None:
         )
 
 
+@cache
 def defined_names() -> set[str]:
     """All that is defined in the package and the tests: modules, classes, functions, attributes, settings."""
     names: set[str] = set()

@@ -65,6 +65,9 @@ class Shell:
         words = [str(argument) for argument in arguments]
         if words and (words[0] in PLAIN or (words[0] == "feed" and set(words[1:2]) <= PLAIN_FEED)):
             return self.here(*words)
+        if words[:1] in (["load"], ["cat"]) and not (self.config / "channels").exists():
+            # There is nobody to ask.
+            return self.here(*words)
         return self.run_apart(*words)
 
     def run_apart(self, *arguments: str | Path) -> Result:
