@@ -30,7 +30,7 @@ def test_every_file_uri_that_is_printed_can_be_read(
     assert len(printed.splitlines()) == 1
     read = FileUri.parse(printed)
     assert (read.sha1, read.manifest_sha1) == (sha1, manifest)
-    assert str(read) == printed.strip()
+    assert str(read) == printed
 
 
 @given(NODE_ID, st.none() | st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=40))
