@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kachery_tui.errors import KacheryError, TryAgain
+from kachery_tui.config import load_channel
+from kachery_tui.errors import KacheryError, NotAllowed, TryAgain
 from kachery_tui.hub.bucket import BUCKET
 from kachery_tui.node.files.subject import ChunkState, FileSubject
 from kachery_tui.node.ledger import Origin
@@ -28,8 +29,8 @@ from kachery_tui.protocol.objects import file_object
 from kachery_tui.protocol.roles import Role, Stream
 from kachery_tui.protocol.uris import FileUri
 from kachery_tui.storage import Storage
-from tests.hubs import Hub
-from tests.nodes import at_step, put_file, running_node, theirs, until
+from tests.hubs import Hub, running_hub
+from tests.nodes import at_step, join_by_file, put_file, running_node, theirs, until
 
 REQUEST = (Role.REQUEST_FILES,)
 PROVIDE = (Role.PROVIDE_FILES,)
@@ -208,6 +209,38 @@ async def test_bucket_down(tmp_path: Path, hub: Hub, lab: Path, monkeypatch: pyt
         with pytest.raises(TryAgain, match="nobody on lab said that it has the file"):
             await row.outcome()
         assert any("tried again" in note for note in row.notes)
+
+
+async def test_where_the_bucket_is_shut_nobody_is_asked(tmp_path: Path, lab: Path) -> None:
+    """Who has the file could only send it by that bucket: it is not said that nobody has it."""
+    shut = {"secret_key": "another-secret-key-of-some-length"}
+    async with running_node(tmp_path / "ana", lab, roles=REQUEST, bucket=shut) as ana:
+        row = ana.files.request("sha1://" + "ab" * 20)
+        async with asyncio.timeout(10):
+            with pytest.raises(NotAllowed, match="SignatureDoesNotMatch"):
+                await row.outcome()
+        assert row.asks == []
+
+
+async def test_a_bucket_that_is_shut_keeps_no_other_back(tmp_path: Path, lab: Path) -> None:
+    shut = {"secret_key": "another-secret-key-of-some-length"}
+    async with (
+        running_hub(tmp_path / "other", channels=("other",)) as other,
+        running_node(tmp_path / "ben", other.channel_files["other"], roles=PROVIDE) as ben,
+        running_node(tmp_path / "ana", lab, roles=REQUEST, bucket=shut, limits={"answer_timeout": 1}) as ana,
+    ):
+        file = join_by_file(tmp_path / "ana", other.channel_files["other"], roles=["request-files"])
+        await ana.join(load_channel(file))
+        uri = (await ben.store(put_file(tmp_path, "a.bin", b"over the other"))).uri
+        row = ana.files.request(uri)
+        path = await row.outcome()
+        assert path is not None
+        assert path.read_bytes() == b"over the other"
+        assert {ask.channel for ask in row.asks} == {"other"}
+        missing = ana.files.request("sha1://" + "cd" * 20)
+        with pytest.raises(NotAllowed, match="SignatureDoesNotMatch") as caught:
+            await missing.outcome()
+        assert "nobody" in caught.value.why
 
 
 async def test_a_provider_whose_upload_fails_says_so(
