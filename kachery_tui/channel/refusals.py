@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from kachery_tui.channel.errors import BucketShut, MissingObject, plain
+from kachery_tui.channel.errors import NETWORK_ERRORS, BucketShut, MissingObject, from_network, plain
 from kachery_tui.channel.proxies import Proxy
 from kachery_tui.errors import KacheryError, NotAllowed, TryAgain
 from kachery_tui.words import duration
@@ -103,6 +103,20 @@ def from_tunnel(what: str, proxy: Proxy, host: str, status: int, phrase: str) ->
     if status >= 500 or status in (408, 429):
         return TryAgain(what, why)
     return BucketShut(what, why, f"have the proxy let {host} through, or name it in no_proxy")
+
+
+def from_proxy(
+    what: str, proxy: Proxy, host: str, error: BaseException, *, seconds: float | None = None
+) -> KacheryError:
+    """A failure on the way to a host by a proxy, before any byte of the host's own; `seconds` is the timeout in force.
+
+    What a SOCKS proxy said is any error that is none of the network.
+    """
+    do = f"check {proxy.variable}, or name {host} in no_proxy"
+    if not isinstance(error, NETWORK_ERRORS):
+        return TryAgain(what, f"{proxy}: {plain(error.__cause__ or error)}", do)
+    reason = from_network(what, error, seconds=seconds)
+    return type(reason)(what, f"{proxy}: {reason.why}", do)
 
 
 def asks_for_login(what: str, proxy: Proxy) -> KacheryError:

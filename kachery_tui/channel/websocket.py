@@ -6,11 +6,10 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from kachery_tui.channel.errors import from_network, plain
 from kachery_tui.channel.proxies import Proxy, proxy_for
-from kachery_tui.channel.refusals import from_tunnel
+from kachery_tui.channel.refusals import from_proxy, from_tunnel
 from kachery_tui.channel.trust import tls_context
-from kachery_tui.errors import KacheryError, TryAgain
+from kachery_tui.errors import KacheryError
 
 
 @contextlib.asynccontextmanager
@@ -45,8 +44,4 @@ def _from_proxy(proxy: Proxy, host: str, port: int, error: Exception) -> Kachery
     what = f"cannot reach the pub-sub service at {host}:{port}"
     if isinstance(error, InvalidProxyStatus):
         return from_tunnel(what, proxy, host, error.response.status_code, error.response.reason_phrase)
-    do = f"check {proxy.variable}, or name {host} in no_proxy"
-    if isinstance(error, OSError):
-        reason = from_network(what, error)
-        return type(reason)(what, f"{proxy}: {reason.why}", do)
-    return TryAgain(what, f"{proxy}: {plain(error.__cause__ or error)}", do)
+    return from_proxy(what, proxy, host, error)

@@ -17,12 +17,12 @@ from urllib.parse import SplitResult, urlsplit
 
 from kachery_tui import __version__
 from kachery_tui.channel.answers import Answer
-from kachery_tui.channel.errors import NETWORK_ERRORS, from_network, plain
+from kachery_tui.channel.errors import NETWORK_ERRORS, from_network
 from kachery_tui.channel.job import Job
 from kachery_tui.channel.proxies import Proxy, proxy_for
-from kachery_tui.channel.refusals import from_tunnel
+from kachery_tui.channel.refusals import from_proxy, from_tunnel
 from kachery_tui.channel.trust import tls_context
-from kachery_tui.errors import KacheryError, TryAgain, UsageError
+from kachery_tui.errors import KacheryError, UsageError
 
 STALL_TIMEOUT: Final = 30.0
 """Seconds without a single byte after which a transfer is given up."""
@@ -152,10 +152,6 @@ class Wire:
         return Line(key, _Plain(proxy.host, proxy.port), proxy, headers)
 
 
-class _SocksFailure(OSError):
-    """What a SOCKS proxy said, or that it cannot be reached."""
-
-
 def _through_socks(key: Key, proxy: Proxy, timeout: float) -> socket.socket:
     """A connection by way of a SOCKS proxy. Raises `OSError`: what the proxy says is one, too."""
     from python_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError, ProxyType
@@ -171,7 +167,7 @@ def _through_socks(key: Key, proxy: Proxy, timeout: float) -> socket.socket:
     except ProxyTimeoutError as error:
         raise TimeoutError(str(error)) from error
     except (ProxyConnectionError, ProxyError) as error:
-        raise _SocksFailure(str(error)) from error
+        raise OSError(str(error)) from error
     if scheme == "https":
         try:
             return tls_context().wrap_socket(connected, server_hostname=host)
@@ -185,11 +181,7 @@ def _from_proxy(what: str, proxy: Proxy, host: str, error: BaseException, second
     """A failure on the way to a host by a proxy, before any byte of the host's own."""
     if found := re.search(r"Tunnel connection failed: (\d{3})(.*)", str(error)):
         return from_tunnel(what, proxy, host, int(found[1]), found[2])
-    do = f"check {proxy.variable}, or name {host} in no_proxy"
-    if isinstance(error, _SocksFailure):
-        return TryAgain(what, f"{proxy}: {plain(error)}", do)
-    reason = from_network(what, error, seconds=seconds)
-    return type(reason)(what, f"{proxy}: {reason.why}", do)
+    return from_proxy(what, proxy, host, error, seconds=seconds)
 
 
 def http_basic(user: str, password: str) -> dict[str, str]:
