@@ -27,6 +27,8 @@ _log = logging.getLogger(__name__)
 
 TOAST_SECONDS: Final = 4.0
 
+TAKING_BACK: Final = "taking back "
+
 
 class ServingScreen(Screen[None]):
     """A screen over a node that serves acts. `jobs` are files on their way into storage, `notices` stay until read."""
@@ -84,16 +86,21 @@ class ServingScreen(Screen[None]):
             task.cancel()
 
     def take_back(self) -> None:
-        """Undo what the person did last."""
+        """Undo what the person did last; what is still under way, as soon as it has ended."""
+        words = self.undo.next_words.removeprefix(TAKING_BACK)
+        if not words:
+            return
         if self.undo.under_way:
-            self.tell_why_not(f"{self.undo.under_way} is still under way", title="Nothing is taken back yet")
-            return
-        step = self.undo.pop()
-        if step is None:
-            return
+            self.tell("it is taken back as soon as it has ended", title=words)
+        last = self.undo.last()
 
         async def undo() -> None:
+            step = await last
+            if step is None:
+                self.tell("it came to nothing: there is nothing of it to take back", title=words)
+                return
             await step.take_back()
             self.tell("taken back", title=step.done)
 
-        self.undo.wait_for(f"taking back {step.done}", self.run_work(undo(), "screen: undo"))
+        taking = self.run_work(undo(), "screen: undo")
+        self.undo.wait_for(f"{TAKING_BACK}{words}", taking, is_act=False)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
 MOST_STEPS: Final = 50
 """Steps that can be taken back; nobody remembers more."""
@@ -27,20 +27,46 @@ class UndoStack:
 
     def __init__(self) -> None:
         self._steps: deque[Undo] = deque(maxlen=MOST_STEPS)
-        self._under_way: list[str] = []
+        self._under_way: dict[asyncio.Task[None], str] = {}
+        self._acts: set[asyncio.Task[None]] = set()
+        self._pushed = 0
 
-    def wait_for(self, doing: str, task: asyncio.Task[None]) -> None:
-        """Something that can be taken back begins ("trashing spikes.dat"): nothing older is, until it has ended."""
-        self._under_way.append(doing)
-        task.add_done_callback(lambda _: self._under_way.remove(doing))
+    def wait_for(self, doing: str, task: asyncio.Task[None], *, is_act: bool = True) -> None:
+        """Something begins ("trashing spikes.dat"): until it has ended, nothing older is taken back.
+
+        An act is to be pushed at its end, unless it comes to nothing; taking back is none.
+        """
+        self._under_way[task] = doing
+        if is_act:
+            self._acts.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._under_way[task]
+        self._acts.discard(task)
 
     @property
     def under_way(self) -> str:
         """What began last and has not ended; empty for nothing."""
-        return self._under_way[-1] if self._under_way else ""
+        return next(reversed(self._under_way.values()), "")
+
+    def last(self) -> Coroutine[None, None, Undo | None]:
+        """The last step as of now, to be waited for: what is under way is to end first.
+
+        Where that is an act that comes to nothing, None is meant, and nothing older.
+        """
+        tasks, expects, pushed = tuple(self._under_way), bool(self._acts), self._pushed
+
+        async def wait() -> Undo | None:
+            if tasks:
+                await asyncio.wait(tasks)
+            return None if expects and self._pushed == pushed else self.pop()
+
+        return wait()
 
     def push(self, undo: Undo) -> None:
         """Something was done."""
+        self._pushed += 1
         self._steps.append(undo)
 
     def pop(self) -> Undo | None:

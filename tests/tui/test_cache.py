@@ -93,7 +93,7 @@ async def test_pinned_files_stay(tmp_path: Path, size: tuple[int, int]) -> None:
     async with at_the_screen(unstarted_node(tmp_path / "me", None), size) as me:
         await store(me.node, tmp_path, "a.dat", "b.dat")
         await me.press("4")
-        await me.reads("storage: 2 files")
+        await me.reads("storage: 2 files", "a.dat", "b.dat")
         await me.press("P")
         await me.reads("● yes", "P Unpin")
         await me.press("d")
@@ -119,7 +119,7 @@ async def test_verify_finds_what_is_damaged_and_says_what_to_do(
         path.chmod(0o644)
         path.write_bytes(b"X" + path.read_bytes()[1:])
         await me.press("4")
-        await me.reads("storage: 2 files")
+        await me.reads("storage: 2 files", "good.dat", "bad.dat")
         await me.press("down", "V")
         await me.reads("✓ Verified", "good.dat: every byte")
         await me.press("a", "V")
@@ -142,7 +142,7 @@ async def test_verifying_shows_how_far_it_is_and_can_be_stopped(tmp_path: Path) 
 
         node.cache.verify = endless  # type: ignore[method-assign]
         await me.press("4")
-        await me.reads("storage: 2 files")
+        await me.reads("storage: 2 files", "large.dat", "other.dat")
         await me.press("a", "V")
         await me.reads("verifying 1 of 2", "other.dat", "x stops it")
         await me.press("down", "x")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
 
@@ -124,7 +125,7 @@ async def test_undoing_goes_backwards_and_is_bounded() -> None:
     assert stack.next_words == ""
 
 
-async def test_nothing_older_is_taken_back_while_something_is_under_way() -> None:
+async def test_what_is_under_way_is_taken_back_once_it_has_ended() -> None:
     stack = UndoStack()
 
     async def take_back() -> None:
@@ -140,13 +141,55 @@ async def test_nothing_older_is_taken_back_while_something_is_under_way() -> Non
     task = asyncio.create_task(work())
     stack.wait_for("pinning b.dat", task)
     assert stack.under_way == stack.next_words == "pinning b.dat"
+    taking = asyncio.create_task(stack.last())
+    await asyncio.sleep(0)
+    assert not taking.done()
     go_on.set()
-    await task
+    step = await taking
+    assert step is not None
+    assert step.done == "pinning b.dat"
+    assert (stack.under_way, stack.next_words) == ("", "pinning a.dat")
+
+
+async def test_of_what_came_to_nothing_nothing_older_is_taken_back() -> None:
+    stack = UndoStack()
+
+    async def take_back() -> None:
+        pass
+
+    async def work() -> None:
+        await asyncio.Event().wait()
+
+    stack.push(Undo("pinning a.dat", take_back))
+    task = asyncio.create_task(work())
+    stack.wait_for("pinning c.dat", task)
+    taking = asyncio.create_task(stack.last())
     await asyncio.sleep(0)
-    assert (stack.under_way, stack.next_words) == ("", "pinning b.dat")
-    cancelled = asyncio.create_task(work())
-    stack.wait_for("pinning c.dat", cancelled)
-    cancelled.cancel()
-    await asyncio.gather(cancelled, return_exceptions=True)
-    await asyncio.sleep(0)
-    assert stack.under_way == ""
+    task.cancel()
+    assert await taking is None
+    assert (stack.under_way, stack.next_words) == ("", "pinning a.dat")
+
+
+async def test_two_steps_are_taken_back_one_after_the_other() -> None:
+    stack = UndoStack()
+    taken_back: list[str] = []
+
+    async def take_back(name: str) -> None:
+        await asyncio.sleep(0.01)
+        taken_back.append(name)
+
+    async def undo(last: Coroutine[None, None, Undo | None]) -> None:
+        step = await last
+        assert step is not None
+        await step.take_back()
+
+    for name in ("a", "b", "c"):
+        stack.push(Undo(name, partial(take_back, name)))
+    tasks = []
+    for pause in (0.0, 0.005, 0.0):
+        task = asyncio.create_task(undo(stack.last()))
+        stack.wait_for("taking back", task, is_act=False)
+        tasks.append(task)
+        await asyncio.sleep(pause)
+    await asyncio.gather(*tasks)
+    assert taken_back == ["c", "b", "a"]
