@@ -45,8 +45,10 @@ def from_http(
     given = {name.lower(): value for name, value in (headers or {}).items()}
     said = plain(": ".join(part for part in (code, message) if part))
     why = f"the bucket answered {status}" + (f" ({said})" if said else "")
-    if proxy is not None and not _is_s3(code, given):
-        why = f"{proxy}, or the bucket behind it, answered {status}"
+    # Who may have answered in the bucket's place.
+    between = None if _is_s3(code, given) else proxy
+    if between is not None:
+        why = f"{between}, or the bucket behind it, answered {status}"
     right = plain(given.get("x-amz-bucket-region", ""))
     if status == 407 and proxy is not None:
         return asks_for_login(what, proxy)
@@ -63,7 +65,7 @@ def from_http(
         return KacheryError(what, why, "check `bucket.endpoint` and `bucket.region`")
     # What nobody signed fails for no clock, and a cache's answer is as old as it is.
     date = given.get("date") if region and "age" not in given else None
-    return _refusal(what, status, code, message, why, _clock_of(date), proxy, is_s3=_is_s3(code, given))
+    return _refusal(what, status, code, message, why, _clock_of(date), between)
 
 
 def _refusal(
@@ -73,9 +75,7 @@ def _refusal(
     message: str,
     why: str,
     off: str | None,
-    proxy: Proxy | None,
-    *,
-    is_s3: bool,
+    between: Proxy | None,
 ) -> KacheryError:
     """A refusal for the sake of who asks: by clock, login, keys, or policy."""
     if off is not None or code in CLOCK_CODES:
@@ -89,8 +89,8 @@ def _refusal(
         return NotAllowed(what, f"the signed URL has run out: {why}", "ask again")
     if status not in (401, 403):
         return KacheryError(what, why)
-    if proxy is not None and not is_s3:
-        do = f"see what the proxy lets through, or name the bucket's host in no_proxy ({proxy.variable} is set)"
+    if between is not None:
+        do = f"see what the proxy lets through, or name the bucket's host in no_proxy ({between.variable} is set)"
         return NotAllowed(what, why, do)
     return NotAllowed(what, why, "check the keys and what the bucket's policy allows them")
 

@@ -44,7 +44,7 @@ class Refused:
         if self._strict:
             raise error
         self.count += 1
-        say(f"{error.line}")
+        say(error.line)
 
 
 def create(args: Namespace) -> int:

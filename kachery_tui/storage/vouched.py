@@ -4,11 +4,12 @@ A file that still looks as it did then need not be read again: its size and the 
 bytes, as build tools and backup programs do.
 """
 
-import os
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from kachery_tui.storage.index_rows import stored_text
 
 if TYPE_CHECKING:
     from kachery_tui.storage.links import Link
@@ -37,7 +38,7 @@ class Looks:
     @classmethod
     def of_link(cls, link: "Link") -> "Looks":
         """What a link says of the file that it leads to."""
-        return cls(os.fsencode(link.path).decode(errors="replace"), link.size, link.mtime)
+        return cls(stored_text(str(link.path)), link.size, link.mtime)
 
 
 def vouch(db: sqlite3.Connection, sha1: str, seen: Looks) -> None:

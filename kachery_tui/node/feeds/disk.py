@@ -71,9 +71,6 @@ class FeedDisk:
                 state.trouble = error
                 self._states.touch(state)
                 raise
-            if state.trouble is not None:
-                state.trouble = None
-                self._states.touch(state)
             self._states.has(state, count, len(good))
         if bad is not None:
             raise bad

@@ -88,14 +88,12 @@ class Obtainer:
                     f"the bucket of {membership.name} holds wrong bytes under this hash: {error.what}",
                 )
                 reasons.append(error)
-            except BucketShut as error:
-                self._ledger.note(self._row, f"the bucket of {membership.name}: {error}")
-                reasons.append(error)
-                self._candidates = [other for other in self._candidates if other is not membership]
             except NotAllowed as error:
                 # Without the right to list, a missing object is answered as a forbidden one: worth asking the nodes.
                 self._ledger.note(self._row, f"the bucket of {membership.name}: {error}")
                 reasons.append(error)
+                if isinstance(error, BucketShut):
+                    self._candidates = [other for other in self._candidates if other is not membership]
             except TryAgain as error:
                 reasons.append(error)
             else:
