@@ -6,6 +6,8 @@ import struct
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+from tests.tcp import listening
+
 
 @dataclass
 class ProxyServer:
@@ -17,34 +19,18 @@ class ProxyServer:
     port: int = 0
     refuses: str = ""
     asked: list[str] = field(default_factory=list)
-    _tasks: set[asyncio.Task[None] | None] = field(default_factory=set)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["ProxyServer"]:
         """Run it on a free port."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
+        async with listening(self._serve) as self.port:
             yield self
-        finally:
-            server.close()
-            tasks = [task for task in self._tasks if task is not None]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await asyncio.sleep(0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._tasks.add(asyncio.current_task())
-        try:
-            first = await reader.readexactly(1)
-            port = await (self._socks(reader, writer) if first == b"\5" else self._connect(reader, writer))
-            if port is not None:
-                await _relay(reader, writer, port)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.transport.abort()
+        first = await reader.readexactly(1)
+        port = await (self._socks(reader, writer) if first == b"\5" else self._connect(reader, writer))
+        if port is not None:
+            await _relay(reader, writer, port)
 
     async def _socks(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> int:
         methods = await reader.readexactly(1)

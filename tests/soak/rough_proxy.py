@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+from tests.tcp import listening
+
 LONGEST_STALL = 4.0
 """Seconds."""
 REFUSALS = (
@@ -30,23 +32,13 @@ class RoughProxy:
     port: int = 0
     is_rough: bool = False
     done: Counter[str] = field(default_factory=Counter)
-    _tasks: set["asyncio.Task[None] | None"] = field(default_factory=set)
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["RoughProxy"]:
         """Run it on a free port."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
+        async with listening(self._serve) as self.port:
             yield self
-        finally:
-            server.close()
-            tasks = [task for task in self._tasks if task is not None]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await asyncio.sleep(0)
 
     def cut_all(self) -> None:
         """Break every connection off at once, as a router does that begins anew."""
@@ -55,8 +47,6 @@ class RoughProxy:
             writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        self._tasks.add(task)
         self._open.add(writer)
         try:
             fate = self.chance.random() if self.is_rough else 1.0
@@ -67,13 +57,8 @@ class RoughProxy:
                 await asyncio.sleep(LONGEST_STALL)
             else:
                 await self._relay(reader, writer)
-        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
-            # Nobody waits for this task, which is cancelled only at the end.
-            pass
         finally:
-            writer.transport.abort()
             self._open.discard(writer)
-            self._tasks.discard(task)
 
     async def _refuse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.done["refused"] += 1

@@ -28,6 +28,14 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return seen
 
 
+def spoil(storage: Storage, sha1: str) -> None:
+    """Write other bytes of the same number into a stored file."""
+    found = storage.find(sha1)
+    assert found is not None
+    found.path.write_bytes(WRONG)
+    os.utime(found.path, (1.0, 1.0))
+
+
 def test_what_this_program_stored_is_read_again_only_when_it_was_changed(
     storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -55,10 +63,7 @@ def test_what_another_program_stored_is_read_once(storage: Storage, monkeypatch:
 
 def test_a_damaged_file_is_put_out_of_the_way(storage: Storage) -> None:
     sha1 = storage.store_bytes(DATA, "a").uri.sha1
-    found = storage.find(sha1)
-    assert found is not None
-    found.path.write_bytes(WRONG)
-    os.utime(found.path, (1.0, 1.0))
+    spoil(storage, sha1)
     with pytest.raises(Damaged, match=f"{sha1} in storage is damaged") as caught:
         storage.find_right(sha1)
     kept = storage.folder / "sha1-trash" / sha1[:2] / sha1[2:4] / sha1[4:6] / f"{sha1}.damaged"
@@ -102,10 +107,7 @@ def test_a_link_that_says_what_is_not_so_leads_nowhere(storage: Storage, tmp_pat
 
 def test_storing_a_file_again_mends_a_damaged_one(storage: Storage) -> None:
     sha1 = storage.store_bytes(DATA, "a").uri.sha1
-    found = storage.find(sha1)
-    assert found is not None
-    found.path.write_bytes(WRONG)
-    os.utime(found.path, (1.0, 1.0))
+    spoil(storage, sha1)
     assert storage.store_bytes(DATA, "a").added_bytes == len(DATA)
     assert storage.find_right(sha1, anew=True) is not None
 
@@ -114,10 +116,7 @@ def test_a_file_that_was_mended_while_it_was_read_stays(
     storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sha1 = storage.store_bytes(DATA, "a").uri.sha1
-    found = storage.find(sha1)
-    assert found is not None
-    found.path.write_bytes(WRONG)
-    os.utime(found.path, (1.0, 1.0))
+    spoil(storage, sha1)
     hash_file: Any = vars(files)["hash_file"]
     other = Storage.open(storage.folder)
     turns = 0
@@ -142,10 +141,7 @@ def test_a_pinned_file_that_was_damaged_stays_pinned(storage: Storage) -> None:
     sha1 = storage.store_bytes(DATA, "a").uri.sha1
     storage.pin(sha1, True)
     for bring_back in (lambda: storage.store_bytes(DATA, "a"), lambda: receive(storage)):
-        found = storage.find(sha1)
-        assert found is not None
-        found.path.write_bytes(WRONG)
-        os.utime(found.path, (1.0, 1.0))
+        spoil(storage, sha1)
         with pytest.raises(Damaged):
             storage.find_right(sha1)
         bring_back()
