@@ -11,6 +11,7 @@ import pytest
 import tomli_w
 
 from kachery_tui.config import NodeConfig, TaskConfig, load_channels
+from kachery_tui.config.reading import write_private
 from kachery_tui.node.ledger import Request
 from kachery_tui.node.node import Node
 from kachery_tui.node.steps import Side, Step
@@ -29,10 +30,15 @@ def join_by_file(folder: Path, channel_file: Path, **changes: Any) -> Path:
         else:
             values[key] = value
     target = folder / "channels" / channel_file.name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(tomli_w.dumps(values))
-    target.chmod(0o600)
+    # Whole at once: a running node may be looking.
+    write_private(target, tomli_w.dumps(values).encode())
     return target
+
+
+async def leave(node: Node, channel: str = "lab") -> None:
+    """Remove a channel's file, and have the node see it."""
+    node.memberships[channel].config.file.unlink()
+    await node.look_at_channel_files()
 
 
 @asynccontextmanager

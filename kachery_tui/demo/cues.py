@@ -29,13 +29,11 @@ class Offer:
 class Cue:
     """One message of the stage.
 
-    `text` is for the person; `channel_file`, `offers` and `feed`, the URI of a log that grows, are there once everything
-    is READY.
+    `text` is for the person; `offers` and `feed`, the URI of a log that grows, are there once everything is READY.
     """
 
     kind: CueKind
     text: str = ""
-    channel_file: str = ""
     offers: tuple[Offer, ...] = ()
     feed: str = ""
 
@@ -48,4 +46,4 @@ class Cue:
         """The cue that `encode` made this line of."""
         value = json.loads(line)
         offers = tuple(Offer(**offer) for offer in value["offers"])
-        return cls(CueKind(value["kind"]), value["text"], value["channel_file"], offers, value["feed"])
+        return cls(CueKind(value["kind"]), value["text"], offers, value["feed"])

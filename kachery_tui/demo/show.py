@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import Final, Self
 
 from kachery_tui.child import Child
-from kachery_tui.config import NodeConfig, ScreenConfig, load_channel
+from kachery_tui.config import NodeConfig, ScreenConfig
 from kachery_tui.demo.cues import Cue, CueKind, Offer
 from kachery_tui.demo.files import DENSITY, RATES
 from kachery_tui.demo.incubator import NAME
@@ -102,7 +102,8 @@ class DemoApp(KacheryApp):
         await _until(lambda: bool(node.node_id))
         self._backstage.start()
         ready = await self._wait_for(CueKind.READY)
-        await node.join(load_channel(Path(ready.channel_file)))
+        # The node may have seen the file by itself before the peers were ready.
+        await node.look_at_channel_files()
         yours = await node.store(DENSITY)
         await node.store(RATES)
         await self._peers_present(ready.offers)

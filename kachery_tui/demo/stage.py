@@ -82,10 +82,10 @@ class Stage:
             self._start(name, "node", "--config", str(self._folder / name))
         patience = {"answer_timeout": YOUR_PATIENCE}
         roles = [*FILE_ROLES, Role.REQUEST_TASKS]
-        yours = self._join(Path(channel_file), "you", provide="ask", limits=patience, roles=roles)
+        self._join(Path(channel_file), "you", provide="ask", limits=patience, roles=roles)
         self._incubator.start()
         shared = tuple(_alternating(*offers))
-        tell(Cue(CueKind.READY, channel_file=str(yours), offers=shared, feed=str(self._incubator.uri)))
+        tell(Cue(CueKind.READY, offers=shared, feed=str(self._incubator.uri)))
 
     def let_ben_ask(self, uri: str) -> None:
         """Have ben ask for a file, and tell how that ended."""
@@ -130,15 +130,14 @@ class Stage:
             storage.close()
         return [Offer(str(stored.uri), path.name, stored.size, label) for path, stored in taken]
 
-    def _join(self, channel_file: Path, name: str, **settings: Any) -> Path:
-        """A copy of the channel file with settings of its own, in a node's settings folder."""
+    def _join(self, channel_file: Path, name: str, **settings: Any) -> None:
+        """Put a copy of the channel file with settings of its own, in a node's settings folder."""
         import tomli_w
 
         values = tomllib.loads(channel_file.read_text())
         values |= {"roles": FILE_ROLES} | settings
         place = channels_folder(self._folder / name) / f"{CHANNEL}.toml"
         write_private(place, tomli_w.dumps(values).encode())
-        return place
 
 
 def tell(cue: Cue) -> None:

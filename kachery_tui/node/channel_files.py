@@ -39,17 +39,23 @@ class ChannelFiles:
         self._memberships = memberships
         self._join = join
         self._leave = leave
+        # The first look counts as a change: a file may have come since the node was given its channels.
+        self._seen: _Stamp | None = None
+        self._one_at_a_time = asyncio.Lock()
 
     async def follow_files(self) -> None:
         """Look again and again, for ever."""
-        # The first look counts as a change: a file may have come since the node was given its channels.
-        seen: _Stamp | None = None
         while True:
             await asyncio.sleep(LOOK_INTERVAL)
+            await self.look()
+
+    async def look(self) -> None:
+        """Look now: what the files say is in force once this returns."""
+        async with self._one_at_a_time:
             found = await in_thread(self._stamp)
-            if found != seen:
-                seen = found
+            if found != self._seen:
                 await self._follow(await in_thread(lambda: load_channels(self._folder)))
+                self._seen = found
 
     async def _follow(self, loaded: LoadedChannels) -> None:
         for error in loaded.errors:

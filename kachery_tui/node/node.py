@@ -93,6 +93,7 @@ class Node:
         exchanges: Sequence[Exchange] = (self.files, self.feeds, self.tasks)
         self._exchanges: Mapping[Kind, Exchange] = {exchange.kind: exchange for exchange in exchanges}
         self._cache = Cache(storage, self.memberships)
+        self._channel_files = ChannelFiles(config.folder, self.memberships, self._join, self._leave)
         self._key: PrivateKey | None = None
         self._history: HistoryWriter | None = None
         self._stop_scan = threading.Event()
@@ -138,14 +139,13 @@ class Node:
             self.ledger.is_whole.set()
         self.supervisor.serve(partial(watch_for_sleep, self._woke), "watch for sleep")
         for channel in self._to_join:
-            await self.join(channel)
+            await self._join(channel)
         self.is_started = True
         if self._provide:
             for exchange in self._exchanges.values():
                 exchange.start()
             self.supervisor.serve(self._follow_folder, "storage scan")
-            following = ChannelFiles(self.config.folder, self.memberships, self.join, self.leave)
-            self.supervisor.serve(following.follow_files, "channel files")
+            self.supervisor.serve(self._channel_files.follow_files, "channel files")
             status = StatusWriter(self.parts, self.config.folder)
             self.supervisor.serve(status.write_changes, "status file")
 
@@ -169,10 +169,13 @@ class Node:
         """What to call a node: the label under which it is present on a channel, else the start of its id."""
         return self._people.label_of(node_id)
 
-    async def join(self, config: ChannelConfig) -> None:
-        """Take part in a channel, from now on. Raises `UsageError` when it is joined already."""
-        if config.name in self._memberships:
-            raise UsageError(f"channel {config.name} is joined already")
+    async def look_at_channel_files(self) -> None:
+        """Join, change and leave as the files in the settings folder say now, rather than within two seconds."""
+        await self._channel_files.look()
+
+    async def _join(self, config: ChannelConfig) -> None:
+        """Take part in a channel, from now on."""
+        assert config.name not in self._memberships, "who follows the files knows what is joined"
         assert self._key is not None, "start() comes first"
         membership = Membership(
             config,
@@ -189,11 +192,9 @@ class Node:
         for exchange in self._exchanges.values():
             exchange.joined(membership)
 
-    async def leave(self, name: str) -> None:
+    async def _leave(self, name: str) -> None:
         """Take part no longer; the channel file stays where it is."""
-        membership = self._memberships.pop(name, None)
-        if membership is None:
-            raise UsageError(f"no channel {name!r}")
+        membership = self._memberships.pop(name)
         self.version += 1
         for exchange in self._exchanges.values():
             exchange.leave(membership)

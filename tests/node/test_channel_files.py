@@ -1,5 +1,7 @@
 """A running node follows the channel files in its settings folder."""
 
+import asyncio
+import logging
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,19 @@ async def test_a_file_that_is_dropped_in_joins_and_one_that_goes_leaves(tmp_path
         await until(lambda: "lab" in ana.memberships and ana.memberships["lab"].in_force == REQUEST)
         file.unlink()
         await until(lambda: not ana.memberships)
+
+
+async def test_who_looks_now_and_who_follows_join_a_channel_once(tmp_path: Path, lab: Path) -> None:
+    async with running_node(tmp_path / "ana", None) as ana:
+        for _ in range(20):
+            file = join_by_file(tmp_path / "ana", lab, roles=["request-files"])
+            await asyncio.gather(*(ana.look_at_channel_files() for _ in range(3)))
+            assert list(ana.memberships) == ["lab"]
+            file.unlink()
+            await ana.look_at_channel_files()
+            assert not ana.memberships
+        assert not ana.supervisor.failed
+        assert not [line for line in ana.log.lines if line.level >= logging.WARNING]
 
 
 async def test_changed_roles_take_effect_over_the_same_connection(tmp_path: Path, lab: Path) -> None:

@@ -13,7 +13,7 @@ from kachery_tui.node.steps import Side, Step
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.roles import Role, Stream
 from tests.hubs import Hub
-from tests.nodes import at_step, put_file, running_node, theirs, until
+from tests.nodes import at_step, leave, put_file, running_node, theirs, until
 
 REQUEST = (Role.REQUEST_FILES,)
 PROVIDE = (Role.PROVIDE_FILES,)
@@ -311,7 +311,7 @@ async def test_leaving_ends_what_goes_on_there(tmp_path: Path, lab: Path) -> Non
     async with running_node(tmp_path / "ana", lab) as ana:
         row = ana.files.request("sha1://" + "ab" * 20, "lab")
         await at_step(row, Step.ASKING)
-        await ana.leave("lab")
+        await leave(ana)
         await row.finished.wait()
         assert row.step is Step.CANCELLED
         assert not ana.memberships

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from kachery_tui.config import load_channel
 from kachery_tui.errors import KacheryError, NotAllowed, TryAgain
 from kachery_tui.hub.bucket import BUCKET
 from kachery_tui.node.files.subject import ChunkState, FileSubject
@@ -229,8 +228,8 @@ async def test_a_bucket_that_is_shut_keeps_no_other_back(tmp_path: Path, lab: Pa
         running_node(tmp_path / "ben", other.channel_files["other"], roles=PROVIDE) as ben,
         running_node(tmp_path / "ana", lab, roles=REQUEST, bucket=shut, limits={"answer_timeout": 1}) as ana,
     ):
-        file = join_by_file(tmp_path / "ana", other.channel_files["other"], roles=["request-files"])
-        await ana.join(load_channel(file))
+        join_by_file(tmp_path / "ana", other.channel_files["other"], roles=["request-files"])
+        await ana.look_at_channel_files()
         uri = (await ben.store(put_file(tmp_path, "a.bin", b"over the other"))).uri
         row = ana.files.request(uri)
         path = await row.outcome()

@@ -4,11 +4,11 @@ import asyncio
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from kachery_tui.config.reading import write_private
 from kachery_tui.errors import NobodyHasIt, NotAllowed, UsageError
 from kachery_tui.node.feeds.states import Listener
 from kachery_tui.node.steps import Side, Step
@@ -29,7 +29,7 @@ from tests.node.feed_nodes import (
     reader_of_feeds,
     state_of,
 )
-from tests.nodes import at_step, running_node, theirs, until
+from tests.nodes import at_step, leave, running_node, theirs, until
 
 
 async def test_what_was_there_and_what_comes(tmp_path: Path, lab: Path, hub: Hub) -> None:
@@ -262,17 +262,18 @@ async def test_without_a_channel_it_says_so(tmp_path: Path) -> None:
 async def test_a_channel_that_is_joined_later_is_followed_on_too(tmp_path: Path, lab: Path) -> None:
     async with owner_of_feed(tmp_path, lab) as (owner, uri), reader_of_feeds(tmp_path, lab) as reader:
         await add(owner, uri, 0, 2)
-        # By a file that lies elsewhere: what lies in the folder is joined again by whoever follows the files there.
         file = reader.memberships["lab"].config.file
-        config = replace(reader.memberships["lab"].config, file=file.rename(tmp_path / "lab.toml"))
-        await reader.leave("lab")
+        joined = file.read_bytes()
+        await leave(reader)
         row = await reader.feeds.follow(uri)
         await until(lambda: any("no channel" in note for note in row.notes))
-        await reader.join(config)
+        write_private(file, joined)
+        await reader.look_at_channel_files()
         await until(lambda: state_of(reader, uri).here == 2)
-        await reader.leave("lab")
+        await leave(reader)
         await add(owner, uri, 2, 3)
-        await reader.join(config)
+        write_private(file, joined)
+        await reader.look_at_channel_files()
         await until(lambda: state_of(reader, uri).here == 3)
         assert row.is_active
 

@@ -25,7 +25,7 @@ from kachery_tui.node.why import why_request
 from kachery_tui.protocol.roles import Role, Stream
 from kachery_tui.protocol.uris import FileUri
 from kachery_tui.storage.history import KEPT_ENDED, LONGEST_DATA, Kept
-from tests.nodes import at_step, put_file, running_node, theirs, until
+from tests.nodes import at_step, leave, put_file, running_node, theirs, until
 
 NOWHERE = "sha1://" + "ab" * 20
 REQUEST = (Role.REQUEST_FILES,)
@@ -168,7 +168,7 @@ async def test_mine_and_pushes_are_tried_again_after_a_restart(tmp_path: Path, l
         ben.retry(mine)
         with pytest.raises(NobodyHasIt):
             await mine.outcome()
-        await ben.leave("lab")
+        await leave(ben)
         with pytest.raises(UsageError, match="no channel"):
             ben.retry(push)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kachery_tui.node.steps import Step
 from kachery_tui.protocol.roles import Role
-from tests.nodes import at_step, put_file, running_node, theirs, until
+from tests.nodes import at_step, leave, put_file, running_node, theirs, until
 
 REQUEST = (Role.REQUEST_FILES,)
 PROVIDE = (Role.PROVIDE_FILES,)
@@ -21,7 +21,7 @@ async def test_a_channel_is_left_while_a_person_is_asked(tmp_path: Path, lab: Pa
         asking = ana.files.request(uri)
         await at_step(asking, Step.HELD)
         (row,) = theirs(ben)
-        await ben.leave("lab")
+        await leave(ben)
         async with asyncio.timeout(5):
             await ben.wait_idle()
         assert row.step is Step.CANCELLED
@@ -33,7 +33,7 @@ async def test_a_channel_is_left_while_its_nodes_are_asked(tmp_path: Path, lab: 
         row = ana.files.request(NOWHERE)
         await at_step(row, Step.ASKING)
         await until(lambda: bool(row.asks))
-        await ana.leave("lab")
+        await leave(ana)
         async with asyncio.timeout(5):
             await row.finished.wait()
         assert row.failure is not None

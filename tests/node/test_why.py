@@ -23,7 +23,7 @@ from kachery_tui.protocol.messages import FileKey, RequestFile, UploadFileStatus
 from kachery_tui.protocol.roles import Role, Stream
 from tests.hubs import Hub
 from tests.node.test_faults import spoil
-from tests.nodes import at_step, put_file, running_node, theirs, until
+from tests.nodes import at_step, leave, put_file, running_node, theirs, until
 
 if TYPE_CHECKING:
     from kachery_tui.protocol.canonical import JsonObject
@@ -282,7 +282,7 @@ async def test_cancelled_and_left(tmp_path: Path, lab: Path) -> None:
         links = chain(ana, row)
         says(links, Mark.NOTE, "the answer is not waited for any more")
         assert "Retry" in links[-1].do
-        await ana.leave("lab")
+        await leave(ana)
         says(chain(ana, row), Mark.BAD, "has not joined lab, or has left it")
 
 

@@ -16,7 +16,7 @@ from kachery_tui.protocol.roles import Stream
 from kachery_tui.protocol.uris import SubfeedKey, SubfeedUri
 from tests.node.feed_nodes import OWNER, READER, add, owner_of_feed, reader_of_feeds, state_of
 from tests.node.test_why import plain, says
-from tests.nodes import at_step, running_node, theirs, until
+from tests.nodes import at_step, leave, running_node, theirs, until
 
 
 def chain(node: Node, row: Request) -> tuple[Link, ...]:
@@ -69,7 +69,7 @@ async def test_nobody_answers(tmp_path: Path, lab: Path) -> None:
         link = says(links, Mark.BAD, "the owner's node has not answered for")
         assert "provide-feeds" in link.do
         assert chain(reader, row)
-        await reader.leave("lab")
+        await leave(reader)
         await until(lambda: bool(row.notes))
         says(chain(reader, row), Mark.BAD, "joined no channel")
 
