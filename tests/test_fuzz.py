@@ -20,7 +20,7 @@ from kachery_tui.channel.listing import parse_listing
 from kachery_tui.config import ConfigError, load_channel, load_node_config
 from kachery_tui.errors import KacheryError
 from kachery_tui.filters import FieldKind, FilterError, parse_filter
-from kachery_tui.hub.pubsub.auth import Key, by_token
+from kachery_tui.hub.pubsub.auth import Key, Keys, by_token
 from kachery_tui.hub.pubsub.frames import Fault
 from kachery_tui.hub.pubsub.limits import Limits
 from kachery_tui.hub.pubsub.reading import decode
@@ -139,7 +139,7 @@ READERS = {
         tuple(json.dumps(frame).encode() for frame in FRAMES),
         (Fault,),
     ),
-    "tokens": Reader(text(lambda words: by_token(words, HUB_KEY, 0.0)), (TOKEN,), (Fault,)),
+    "tokens": Reader(text(lambda words: by_token(words, Keys([HUB_KEY]), 0.0)), (TOKEN,), (Fault,)),
     "kept requests": Reader(
         text(lambda words: revived(Kept(1, 1790000008.0, 1790001000.0, words))),
         tuple(row[3].encode() for row in json.loads((HERE / "vectors/history-rows.json").read_text())),

@@ -244,15 +244,22 @@ class Table:
             return None
         return path if path.is_absolute() else folder / path
 
-    def mapping(self, key: str, would_do: str, is_valid: Callable[[str], bool] = bool) -> Mapping[str, str]:
-        """A table inside, of keys that the caller knows nothing about, each with a text that `is_valid` accepts."""
+    def mapping(
+        self, key: str, would_do: str, is_valid: Callable[[str], bool] = bool, *, secret: bool = False
+    ) -> Mapping[str, str]:
+        """A table inside, of keys that the caller knows nothing about, each with a text that `is_valid` accepts.
+
+        No error quotes a text that is `secret`.
+        """
         inner = self.table(key)
         texts = {}
         for name, value in inner._values.items():
             if isinstance(value, str) and is_valid(value):
                 texts[name] = value
             else:
-                inner.refuse(name, describe(value), would_do)
+                inner.refuse(
+                    name, f"{kind_of(value)} of another form" if secret else describe(value), would_do
+                )
         return texts
 
     def secret(self, key: str, would_do: str, is_valid: Callable[[str], bool] = bool) -> str | None:

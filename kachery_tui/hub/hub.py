@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, Final
 from kachery_tui.config.reading import write_private
 from kachery_tui.errors import KacheryError, UsageError
 from kachery_tui.hub.bucket import BUCKET, REGION, S3Server
-from kachery_tui.hub.identity import DataLock, HubIdentity, load_identity, save_identity
+from kachery_tui.hub.identity import IDENTITY_FILE, DataLock, HubIdentity, load_identity, save_identity
 from kachery_tui.hub.ports import check_port, free_port, is_loopback, machine_name, port_error
 from kachery_tui.hub.pubsub.limits import Limits
 from kachery_tui.protocol.roles import Role, is_channel_name
 
 if TYPE_CHECKING:
-    from kachery_tui.hub.pubsub.server import PubSubServer
+    from kachery_tui.hub.front import Front
 
 _log = logging.getLogger(__name__)
 
-_NEEDED: Final = ("msgpack", "websockets")
+_NEEDED: Final = ("msgpack",)
 """Of the extra `hub`; the other package in it is a program."""
 
 
@@ -50,7 +50,7 @@ class Hub:
         self.pubsub_port = 0
         self.s3_port = 0
         self._lock = DataLock(options.data)
-        self._server: PubSubServer | None = None
+        self._front: Front | None = None
         self._s3: S3Server | None = None
 
     async def start(self) -> None:
@@ -65,9 +65,9 @@ class Hub:
 
     async def stop(self) -> None:
         """End both servers; what is in the data folder stays."""
-        if self._server is not None:
-            await self._server.stop()
-            self._server = None
+        if self._front is not None:
+            await self._front.stop()
+            self._front = None
         if self._s3 is not None:
             await self._s3.stop()
             self._s3 = None
@@ -76,17 +76,18 @@ class Hub:
     async def _start(self) -> None:
         options = self.options
         identity = await asyncio.to_thread(load_identity, options.data)
-        self.pubsub_port = await self._start_pubsub(identity, options.port or identity.port)
+        identity = identity.with_channels(options.channels)
+        self.pubsub_port = await self._start_front(identity, options.port or identity.port)
         self.s3_port = await self._start_s3(identity, options.s3_port or identity.s3_port)
         ports = {"port": self.pubsub_port, "s3_port": self.s3_port}
         identity = await asyncio.to_thread(save_identity, options.data, identity, **ports)
         host = await asyncio.to_thread(self._advertised)
         self.channel_files = await asyncio.to_thread(self._write_channels, identity, host)
 
-    async def _start_pubsub(self, identity: HubIdentity, port: int) -> int:
+    async def _start_front(self, identity: HubIdentity, port: int) -> int:
         try:
-            from kachery_tui.hub.pubsub.auth import Key
-            from kachery_tui.hub.pubsub.server import PubSubServer
+            from kachery_tui.hub.front import Front
+            from kachery_tui.hub.pubsub.auth import Key, Keys
         except ModuleNotFoundError as error:
             if error.name not in _NEEDED:
                 raise
@@ -95,13 +96,22 @@ class Hub:
                 "",
                 "Install it: pip install 'kachery-tui[hub]'",
             ) from None
-        self._server = PubSubServer(Key.parse(identity.key), self.options.limits)
+        keys = [Key.parse(identity.keys[name], channel=name) for name in self.options.channels]
+        if identity.shared_key:
+            _log.warning(
+                "%s holds a key that is good for every channel: remove `key` there once nobody's channel file has it",
+                self.options.data / IDENTITY_FILE,
+            )
+            keys.append(Key.parse(identity.shared_key))
+        self._front = Front(Keys(keys), self.options.limits)
         host = self.options.host
         port = port or free_port(host)
         try:
-            return await self._server.start(host, port)
+            found = await self._front.start(host, port)
         except OSError as error:
             raise port_error(host, port, "--port", error) from None
+        _log.info("the hub listens on %s, port %s", host, found)
+        return found
 
     async def _start_s3(self, identity: HubIdentity, port: int) -> int:
         options = self.options
@@ -169,7 +179,7 @@ def _channel(name: str, identity: HubIdentity, host: str) -> dict[str, Any]:
         "roles": [Role.REQUEST_FILES.value, Role.PROVIDE_FILES.value],
         "granted": [role.value for role in Role],
         "provide": "auto",
-        "pubsub": {"key": identity.key, "endpoint": f"{bracketed}:{identity.port}", "tls": False},
+        "pubsub": {"key": identity.keys[name], "endpoint": f"{bracketed}:{identity.port}", "tls": False},
         "bucket": {
             "name": BUCKET,
             "endpoint": f"http://{bracketed}:{identity.s3_port}",

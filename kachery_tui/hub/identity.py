@@ -1,7 +1,9 @@
 """What makes a hub the same hub after a restart: its keys and ports, in `hub.toml` of its data folder."""
 
 import os
+import re
 import secrets
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -10,45 +12,57 @@ from kachery_tui.config.reading import Table, read_toml, write_private
 from kachery_tui.errors import KacheryError, UsageError
 from kachery_tui.file_locks import is_running, lacks_locks, try_lock
 
-_FILE: Final = "hub.toml"
+IDENTITY_FILE: Final = "hub.toml"
 _LOCK: Final = "hub.lock"
+_KEY: Final = re.compile(r"[\w-]+\.[\w-]+:[!-~]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class HubIdentity:
     """Keys and ports of a hub. A port that is 0 has not been chosen yet."""
 
-    key: str = field(repr=False)
     access_key: str
     secret_key: str = field(repr=False)
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
+    """The pub-sub key of each channel, by the channel's name."""
+    shared_key: str | None = field(default=None, repr=False)
+    """A key that is good for every channel. Hubs had one before each channel had its own; no new hub has it."""
     port: int = 0
     s3_port: int = 0
 
     @classmethod
     def new(cls) -> "HubIdentity":
         """Fresh keys."""
-        return cls(
-            key=f"hub{secrets.token_hex(4)}.{secrets.token_hex(4)}:{secrets.token_hex(24)}",
-            access_key=f"HUB{secrets.token_hex(12).upper()}",
-            secret_key=secrets.token_hex(24),
-        )
+        return cls(access_key=f"HUB{secrets.token_hex(12).upper()}", secret_key=secrets.token_hex(24))
+
+    def with_channels(self, names: Iterable[str]) -> "HubIdentity":
+        """The same, with a fresh key for each channel that has none."""
+        missing = {name: _new_key() for name in names if name not in self.keys}
+        return replace(self, keys={**self.keys, **missing})
+
+
+def _new_key() -> str:
+    return f"hub{secrets.token_hex(4)}.{secrets.token_hex(4)}:{secrets.token_hex(24)}"
+
+
+def _is_key(text: str) -> bool:
+    return _KEY.fullmatch(text) is not None
 
 
 def load_identity(data: Path) -> HubIdentity:
     """The identity of the hub in `data`, made if there is none. Raises `KacheryError`."""
-    file = data / _FILE
+    file = data / IDENTITY_FILE
     if not file.exists():
         return HubIdentity.new()
     table = Table(file, read_toml(file))
     would_do = "What the hub wrote there would do; without the file it makes new keys"
-    key = table.secret("key", would_do)
+    shared_key = table.secret("key", would_do, _is_key)
     secret_key = table.secret("secret_key", would_do)
-    if key is None or ":" not in key:
-        table.refuse("key", "no key of a hub", would_do)
     if secret_key is None:
         table.refuse("secret_key", "nothing", would_do)
     identity = HubIdentity(
-        key=key or "",
+        keys=table.mapping("keys", would_do, _is_key, secret=True),
+        shared_key=shared_key,
         access_key=table.needed("access_key", would_do),
         secret_key=secret_key or "",
         port=table.integer("port", 0, 0, 65_535),
@@ -65,13 +79,14 @@ def save_identity(data: Path, identity: HubIdentity, *, port: int, s3_port: int)
 
     kept = replace(identity, port=port, s3_port=s3_port)
     values: dict[str, Any] = {
-        "key": kept.key,
+        **({"key": kept.shared_key} if kept.shared_key else {}),
         "access_key": kept.access_key,
         "secret_key": kept.secret_key,
         "port": kept.port,
         "s3_port": kept.s3_port,
+        "keys": dict(kept.keys),
     }
-    write_private(data / _FILE, tomli_w.dumps(values).encode())
+    write_private(data / IDENTITY_FILE, tomli_w.dumps(values).encode())
     return kept
 
 

@@ -61,7 +61,7 @@ async def sdk(hub: Hub, *, endpoint: str | None = None, **options: Any) -> Async
     given = {"endpoint": endpoint or config.endpoint, "tls": config.tls, "disconnected_retry_timeout": 200}
     if "auth_callback" not in options:
         given["key"] = config.key
-    client = AblyRealtime(**given, **options)
+    client = AblyRealtime(**(given | options))
     _open.add(client)
     try:
         yield client

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kachery_tui.hub.pubsub.auth import Key
+from kachery_tui.hub.pubsub.auth import Key, Keys
 from kachery_tui.hub.pubsub.broker import Broker
 from kachery_tui.hub.pubsub.frames import Fault, Format, encode
 from kachery_tui.hub.pubsub.limits import Limits
@@ -29,7 +29,7 @@ class Service:
 
     def __init__(self, limits: Limits | None = None) -> None:
         numbers = count()
-        self.broker = Broker(KEY, lambda: f"id{next(numbers)}", limits)
+        self.broker = Broker(Keys([KEY]), lambda: f"id{next(numbers)}", limits)
         self.time = 1000.0
 
     @property

@@ -1,14 +1,21 @@
 """Publishing, listening and being refused, by the real SDK."""
 
 import asyncio
+import json
+import re
+from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from ably import AblyException
 
+from kachery_tui.config import load_channel
+from kachery_tui.hub.pubsub.auth import Capability
+from kachery_tui.hub.pubsub.frames import Flag
 from kachery_tui.protocol.roles import Role, capability
 from tests.hub.clients import bare, jwt, pubsub, sdk, until
-from tests.hubs import Hub
+from tests.hubs import Hub, running_hub
 
 REQUESTER = capability("lab", [Role.REQUEST_FILES])
 PROVIDER = capability("lab", [Role.PROVIDE_FILES])
@@ -93,13 +100,47 @@ async def test_roles_allow_what_they_allow_and_no_more(hub: Hub) -> None:
         ("lab-*", "lab-requestFiles", False),
     ],
 )
-async def test_capabilities_may_have_patterns(hub: Hub, pattern: str, channel: str, allowed: bool) -> None:
-    async with sdk(hub, auth_callback=tokens(hub, {pattern: ["*"]})) as client:
-        if allowed:
-            await client.channels.get(channel).publish("e", "x")
-        else:
-            with pytest.raises(AblyException, match="40160"):
-                await client.channels.get(channel).publish("e", "x")
+async def test_capabilities_may_have_patterns(pattern: str, channel: str, allowed: bool) -> None:
+    modes = Capability.parse(json.dumps({pattern: ["*"]})).modes(channel)
+    assert bool(modes & Flag.PUBLISH) is allowed
+
+
+async def test_a_key_is_good_for_its_own_channel(tmp_path: Path) -> None:
+    async with running_hub(tmp_path / "hub", channels=("lab", "other")) as hub:
+        other = load_channel(hub.channel_files["other"]).pubsub.key
+
+        async def signed(*_: object, **__: object) -> str:
+            return jwt(other, {"*": ["*"]})
+
+        for credentials in ({"key": other}, {"auth_callback": signed}):
+            async with sdk(hub, **credentials) as client:
+                await client.channels.get("other-requestFiles").publish("e", "x")
+                with pytest.raises(AblyException, match="40160"):
+                    await client.channels.get("lab-requestFiles").publish("e", "x")
+
+
+async def test_who_says_nothing_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kachery_tui.hub.web.LONGEST_SILENCE", 0.3)
+    async with running_hub(tmp_path / "hub") as hub:
+        for opening in (b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", hub.pubsub_port)
+            writer.write(opening)
+            async with asyncio.timeout(5):
+                await reader.read()
+            writer.close()
+            await writer.wait_closed()
+
+
+async def test_what_is_not_known_gets_an_error_as_json(hub: Hub) -> None:
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{hub.pubsub_port}") as session:
+        for method, path, status in (
+            ("GET", "/nothing", 404),
+            ("POST", "/", 405),
+            ("DELETE", "/keys/a", 404),
+        ):
+            async with session.request(method, path) as answer:
+                assert answer.status == status
+                assert f"{method} {path}" in (await answer.json())["error"]
 
 
 async def test_a_message_takes_64_kib_and_no_more(hub: Hub) -> None:
@@ -161,7 +202,8 @@ async def test_a_stranger_on_the_port_does_no_harm(hub: Hub) -> None:
     ):
         reader, writer = await asyncio.open_connection("127.0.0.1", hub.pubsub_port)
         writer.write(opening)
-        await asyncio.wait_for(reader.read(), 15)
+        assert re.match(rb"HTTP/1\.[01] 4\d\d ", await asyncio.wait_for(reader.readline(), 15))
         writer.close()
+        await writer.wait_closed()
     async with sdk(hub) as client:
         await client.channels.get("lab-requestFiles").publish("e", "still there")

@@ -5,11 +5,13 @@ import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeGuard
 
 from kachery_tui.hub.pubsub.frames import MODES, Code, Fault, Flag
+from kachery_tui.protocol.roles import Stream, pubsub_name
 
 _OPERATIONS: Final[Mapping[str, Flag]] = {
     "publish": Flag.PUBLISH,
@@ -19,24 +21,8 @@ _OPERATIONS: Final[Mapping[str, Flag]] = {
 }
 _LONGEST_CLIENT_ID: Final = 256
 
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """An Ably key: `name` is `app.key`, and whoever knows `secret` may do everything."""
-
-    name: str
-    secret: str = field(repr=False)
-
-    @classmethod
-    def parse(cls, text: str) -> "Key":
-        """Read `app.key:secret`. Raises `ValueError`."""
-        name, separator, secret = text.partition(":")
-        if not separator or not secret or "." not in name:
-            raise ValueError("no Ably key")
-        return cls(name, secret)
-
-    def __str__(self) -> str:
-        return f"{self.name}:{self.secret}"
+GENERATION: Final = "x-kachery-generation"
+"""The claim by which a token tells how often its holder's roles had changed when it was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +30,8 @@ class Capability:
     """What may be done on which channels: modes by channel name or pattern."""
 
     granted: tuple[tuple[str, Flag], ...]
+    within: "Capability | None" = None
+    """A further one, which allows all that this one does, too."""
 
     @classmethod
     def parse(cls, text: str) -> "Capability":
@@ -68,10 +56,49 @@ class Capability:
         for pattern, modes in self.granted:
             if _matches(pattern, channel):
                 allowed |= modes
-        return allowed
+        return allowed if self.within is None else allowed & self.within.modes(channel)
 
 
 EVERYTHING: Final = Capability((("*", MODES),))
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An Ably key: `name` is `app.key`, and whoever knows `secret` may do what `scope` allows, as anybody."""
+
+    name: str
+    secret: str = field(repr=False)
+    scope: Capability = EVERYTHING
+
+    @classmethod
+    def parse(cls, text: str, *, channel: str | None = None) -> "Key":
+        """Read `app.key:secret`, of one kachery channel if that is given. Raises `ValueError`."""
+        name, separator, secret = text.partition(":")
+        if not separator or not secret or "." not in name:
+            raise ValueError("no Ably key")
+        if channel is None:
+            return cls(name, secret)
+        return cls(
+            name, secret, Capability(tuple((pubsub_name(channel, stream), MODES) for stream in Stream))
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.secret}"
+
+
+class Keys:
+    """The keys that a service knows, by name."""
+
+    def __init__(self, keys: Iterable[Key]) -> None:
+        self._keys = {key.name: key for key in keys}
+
+    def find(self, name: object) -> Key:
+        """The key of that name; one that nobody can know where there is none, so that the answer takes as long."""
+        found = self._keys.get(name) if isinstance(name, str) else None
+        return found or _NOBODYS
+
+
+_NOBODYS: Final = Key("", secrets.token_hex())
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +109,10 @@ class Identity:
     capability: Capability
     issued: float | None = None
     expires: float | None = None
+    key: str = ""
+    """The name of the key that vouches for it."""
+    generation: int | None = None
+    """How often the client's roles had changed when the token was made; None where its maker does not count."""
 
     def assume(self, client_id: str | None) -> str | None:
         """The client id of something said under `client_id`. Raises `Fault` if it is somebody else's."""
@@ -92,30 +123,29 @@ class Identity:
         raise Fault(Code.INVALID_CLIENT_ID, "a client id that is not this connection's")
 
 
-def by_key(text: str, client_id: str | None, key: Key) -> Identity:
-    """Whoever shows the key itself. Raises `Fault`."""
+def by_key(text: str, client_id: str | None, keys: Keys) -> Identity:
+    """Whoever shows a key itself. Raises `Fault`."""
+    key = keys.find(text.partition(":")[0])
     if not hmac.compare_digest(text.encode("utf-8", "replace"), str(key).encode()):
         raise Fault(Code.INVALID_CREDENTIALS, "invalid credentials")
-    return Identity(client_id or "*", EVERYTHING)
+    return Identity(client_id or "*", key.scope, key=key.name)
 
 
-def by_token(text: str, key: Key, unix: float) -> Identity:
-    """Whoever shows a JWT that was signed with the key's secret. Raises `Fault`."""
+def by_token(text: str, keys: Keys, unix: float) -> Identity:
+    """Whoever shows a JWT that was signed with a key's secret. Raises `Fault`."""
     signed, _, signature = text.rpartition(".")
     head, _, body = signed.partition(".")
     header = _part(head)
     if header.get("alg") != "HS256":
         raise Fault(Code.INVALID_TOKEN, "a token whose algorithm is not HS256")
+    key = keys.find(header.get("kid"))
     expected = hmac.new(key.secret.encode(), signed.encode("utf-8", "replace"), hashlib.sha256).digest()
-    genuine = hmac.compare_digest(expected, _decoded(signature))
-    named = header.get("kid")
-    ours = isinstance(named, str) and hmac.compare_digest(named.encode("utf-8", "replace"), key.name.encode())
-    if not (genuine and ours):
+    if not hmac.compare_digest(expected, _decoded(signature)):
         raise Fault(Code.INVALID_CREDENTIALS, "a token of another key, or with an invalid signature")
-    return _identity(_part(body), unix)
+    return _identity(_part(body), key, unix)
 
 
-def _identity(claims: Mapping[str, Any], unix: float) -> Identity:
+def _identity(claims: Mapping[str, Any], key: Key, unix: float) -> Identity:
     issued, expires = claims.get("iat"), claims.get("exp")
     if not _is_time(issued) or not _is_time(expires):
         raise Fault(Code.INVALID_TOKEN, "a token without `iat` or `exp`")
@@ -124,12 +154,16 @@ def _identity(claims: Mapping[str, Any], unix: float) -> Identity:
     client_id = claims.get("x-ably-clientId")
     if client_id is not None and not _is_client_id(client_id):
         raise Fault(Code.INVALID_TOKEN, "a token whose client id is no text")
+    generation = claims.get(GENERATION)
+    if generation is not None and type(generation) is not int:
+        raise Fault(Code.INVALID_TOKEN, "a token whose generation is no number")
     capability = claims.get("x-ably-capability")
     if capability is None:
-        return Identity(client_id, EVERYTHING, issued, expires)
+        return Identity(client_id, key.scope, issued, expires, key.name, generation)
     if not isinstance(capability, str):
         raise Fault(Code.INVALID_TOKEN, "a token whose capability is no JSON text")
-    return Identity(client_id, Capability.parse(capability), issued, expires)
+    allowed = replace(Capability.parse(capability), within=key.scope)
+    return Identity(client_id, allowed, issued, expires, key.name, generation)
 
 
 def _is_time(value: object) -> TypeGuard[float]:

@@ -17,8 +17,9 @@ to the channel it is about; a client that does not read is cut off when its link
 
 import hmac
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
-from kachery_tui.hub.pubsub.auth import Identity, Key, by_key, by_token
+from kachery_tui.hub.pubsub.auth import Capability, Identity, Keys, by_key, by_token
 from kachery_tui.hub.pubsub.channels import Channels
 from kachery_tui.hub.pubsub.frames import (
     Acknowledged,
@@ -48,11 +49,12 @@ from kachery_tui.hub.pubsub.topic import Now
 class Broker:
     """Connections, channels and what passes between them. `new_id` gives unguessable texts of letters and digits."""
 
-    def __init__(self, key: Key, new_id: Callable[[], str], limits: Limits | None = None) -> None:
+    def __init__(self, keys: Keys, new_id: Callable[[], str], limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         self.channels = Channels(self.limits, new_id)
         self.sessions: dict[str, Session] = {}
-        self._key = key
+        self._keys = keys
+        self._generations: dict[tuple[str, str], int] = {}
         self._new_id = new_id
         self._changed: set[Link] = set()
 
@@ -120,6 +122,25 @@ class Broker:
         self._changed.clear()
         return links
 
+    def set_generation(self, key: str, client_id: str, generation: int) -> None:
+        """Take no token of a key for a client any more that was made before this generation of its roles."""
+        self._generations[key, client_id] = generation
+
+    def restrict(self, key: str, client_id: str, capability: Capability | None, now: Now) -> None:
+        """Let the open connections of a client have no more than that, and have it get a new token; None ends them."""
+        for session in list(self.sessions.values()):
+            identity = session.identity
+            if identity.key != key or identity.client_id != client_id:
+                continue
+            if capability is None:
+                fault = Fault(Code.TOKEN_REVOKED, "token revoked")
+                session.send({"action": Action.ERROR, "error": fault.to_wire()}, now.monotonic)
+                self._end(session, fault.message, now)
+                continue
+            session.identity = replace(identity, capability=replace(capability, within=identity.capability))
+            self.channels.narrow(session, now)
+            session.send({"action": Action.AUTH}, now.monotonic)
+
     # Connections
 
     def _identify(self, query: Mapping[str, str], now: Now) -> Identity:
@@ -133,15 +154,19 @@ class Broker:
                 return identity
             if identity.client_id != "*":
                 raise Fault(Code.INCOMPATIBLE_CREDENTIALS, "a client id that is not the token's")
-            return Identity(client_id, identity.capability, identity.issued, identity.expires)
+            return replace(identity, client_id=client_id)
         if "key" in query:
-            return by_key(query["key"], client_id, self._key)
+            return by_key(query["key"], client_id, self._keys)
         raise Fault(Code.INVALID_CREDENTIALS, "no credentials")
 
     def _by_token(self, token: str, now: Now) -> Identity:
         if len(token) > self.limits.token_bytes:
             raise Fault(Code.INVALID_TOKEN, "a token that is too long")
-        return by_token(token, self._key, now.unix)
+        identity = by_token(token, self._keys, now.unix)
+        needed = self._generations.get((identity.key, identity.client_id or ""), 0)
+        if identity.generation is not None and identity.generation < needed:
+            raise Fault(Code.TOKEN_REVOKED, "token revoked: the roles have changed")
+        return identity
 
     def _resumed(self, key: str | None, identity: Identity) -> tuple[Session | None, Fault | None]:
         if not key:
@@ -151,7 +176,8 @@ class Broker:
             return None, Fault(
                 Code.CONNECTION_EXPIRED, "unable to recover connection: it is not known any more"
             )
-        if session.identity.client_id != identity.client_id:
+        before = session.identity
+        if (before.client_id, before.key) != (identity.client_id, identity.key):
             raise Fault(Code.INCOMPATIBLE_CREDENTIALS, "a connection of another client")
         return session, None
 
@@ -288,8 +314,8 @@ class Broker:
         identity = self._by_token(token, now)
         held = session.identity.client_id
         if identity.client_id == "*" and held is not None:
-            identity = Identity(held, identity.capability, identity.issued, identity.expires)
-        if identity.client_id != held:
+            identity = replace(identity, client_id=held)
+        if (identity.client_id, identity.key) != (held, session.identity.key):
             raise Fault(Code.INCOMPATIBLE_CREDENTIALS, "a token of another client")
         self._accept(session, identity, now)
         session.send(self._connected(session, None), now.monotonic)

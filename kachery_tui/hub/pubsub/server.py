@@ -6,69 +6,44 @@ import secrets
 import time
 from contextlib import suppress
 from typing import Final
-from urllib.parse import parse_qsl
 
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
+from aiohttp import ClientConnectionResetError, WSMsgType, web
 
-from kachery_tui.hub.pubsub.auth import Key
+from kachery_tui.hub.pubsub.auth import Keys
 from kachery_tui.hub.pubsub.broker import Broker
 from kachery_tui.hub.pubsub.limits import Limits
 from kachery_tui.hub.pubsub.session import Link
 from kachery_tui.hub.pubsub.topic import Now
 
 _log = logging.getLogger(__name__)
-_websockets_log = logging.getLogger(f"{__name__}.websockets")
-# What strangers send to the port is no error of the hub's.
-_websockets_log.addFilter(lambda record: "opening handshake failed" not in record.getMessage())
-_websockets_log.setLevel(logging.WARNING)
 
 _TICK: Final = 0.25
-_PING: Final = 20.0
+_HEARTBEAT: Final = 40.0
+"""Seconds between two pings, each with half as long for its answer: they find transports that died without a word.
+Clients hear heartbeats of the protocol's own."""
 _CLOSE_TIMEOUT: Final = 1.0
 
 
 class PubSubServer:
-    """Ably's realtime service on one port."""
+    """Ably's realtime service. `connect` serves one WebSocket, for as long as it is open."""
 
-    def __init__(self, key: Key, limits: Limits) -> None:
-        self.broker = Broker(key, _new_id, limits)
+    def __init__(self, keys: Keys, limits: Limits) -> None:
+        self.broker = Broker(keys, _new_id, limits)
         self._limits = limits
-        self._sockets: dict[Link, tuple[ServerConnection, asyncio.Event]] = {}
-        self._server: Server | None = None
+        self._sockets: dict[Link, tuple[web.Request, asyncio.Event]] = {}
         self._ticking: asyncio.Task[None] | None = None
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen; the port that it is. Port 0 takes a free one. Raises `OSError`."""
-        self._server = await serve(
-            self._serve,
-            host,
-            port,
-            max_size=self._limits.frame_bytes,
-            compression=None,
-            # Finds transports that died without a word; clients hear heartbeats of the protocol's own.
-            ping_interval=_PING,
-            ping_timeout=_PING,
-            close_timeout=_CLOSE_TIMEOUT,
-            server_header=None,
-            logger=_websockets_log,
-        )
+    def start(self) -> None:
+        """Let the broker's time pass."""
         self._ticking = asyncio.create_task(self._tick(), name="hub ticks")
-        found: int = next(iter(self._server.sockets)).getsockname()[1]
-        _log.info("pub-sub listens on %s, port %s", host, found)
-        return found
 
     async def stop(self) -> None:
-        """Close every connection and the port."""
+        """Let no more time pass; the connections end with the server that they came by."""
         if self._ticking is not None:
             self._ticking.cancel()
             with suppress(asyncio.CancelledError):
                 await self._ticking
             self._ticking = None
-        if self._server is not None:
-            self._server.close()
-            await self._server.wait_closed()
-            self._server = None
 
     async def _tick(self) -> None:
         while True:
@@ -80,25 +55,31 @@ class PubSubServer:
         for link in self.broker.changed():
             found = self._sockets.get(link)
             if found is not None:
-                socket, wake = found
+                request, wake = found
                 wake.set()
-                if link.is_cut:
+                if link.is_cut and request.transport is not None:
                     # A closing handshake would wait behind all that the client has not read.
-                    socket.transport.abort()
+                    request.transport.abort()
 
-    async def _serve(self, socket: ServerConnection) -> None:
-        path = socket.request.path if socket.request is not None else ""
-        link = self.broker.open(dict(parse_qsl(path.partition("?")[2])), _now())
+    async def connect(self, request: web.Request) -> web.StreamResponse:
+        """Serve the WebSocket that a request opens."""
+        socket = web.WebSocketResponse(
+            max_msg_size=self._limits.frame_bytes,
+            compress=False,
+            heartbeat=_HEARTBEAT,
+            timeout=_CLOSE_TIMEOUT,
+        )
+        await socket.prepare(request)
+        link = self.broker.open(dict(request.query), _now())
         wake = asyncio.Event()
-        self._sockets[link] = socket, wake
+        self._sockets[link] = request, wake
         sending = asyncio.create_task(self._send(socket, link, wake), name="hub sends")
         try:
             self._flush()
-            async for raw in socket:
-                self.broker.receive(link, raw, _now())
-                self._flush()
-        except ConnectionClosed as closed:
-            _log.debug("a connection ended: %s", closed)
+            async for message in socket:
+                if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                    self.broker.receive(link, message.data, _now())
+                    self._flush()
         finally:
             del self._sockets[link]
             self.broker.lost(link, _now())
@@ -106,20 +87,24 @@ class PubSubServer:
             sending.cancel()
             with suppress(asyncio.CancelledError):
                 await sending
+        return socket
 
-    async def _send(self, socket: ServerConnection, link: Link, wake: asyncio.Event) -> None:
+    async def _send(self, socket: web.WebSocketResponse, link: Link, wake: asyncio.Event) -> None:
         try:
             while True:
                 await wake.wait()
                 wake.clear()
                 while (encoded := link.next_frame()) is not None:
-                    await socket.send(encoded)
+                    if isinstance(encoded, str):
+                        await socket.send_str(encoded)
+                    else:
+                        await socket.send_bytes(encoded)
                 if link.closing is not None:
                     _log.info("closing a connection: %s", link.closing)
-                    await socket.close(1000, link.closing[:100])
+                    await socket.close(code=1000, message=link.closing[:100].encode())
                     return
-        except ConnectionClosed:
-            return
+        except (ConnectionResetError, ClientConnectionResetError) as lost:
+            _log.debug("a connection ended: %s", lost)
 
 
 def _now() -> Now:
