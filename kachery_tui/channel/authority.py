@@ -6,10 +6,13 @@ import hmac
 import json
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
+from urllib.parse import quote
 
 from kachery_tui.channel.s3 import S3
 from kachery_tui.errors import NotAllowed, UsageError
+from kachery_tui.protocol.keys import PrivateKey
 from kachery_tui.protocol.roles import Role, capability
 
 if TYPE_CHECKING:
@@ -19,8 +22,36 @@ TOKEN_LIFETIME: Final = 3600.0
 """Seconds. Short, so that a token that leaks is soon worth nothing; renewed over the open connection."""
 
 
+@dataclass(frozen=True, slots=True)
+class PubSubPlace:
+    """Where the pub-sub service is: `host[:port]`, None for Ably's own."""
+
+    endpoint: str | None
+    tls: bool
+
+
 class Authority(Protocol):
     """Hands out what a node needs to use a channel."""
+
+    @property
+    def granted(self) -> frozenset[Role]:
+        """The roles that the owner grants this node, as far as is known."""
+
+    @property
+    def reason(self) -> str:
+        """Why this node has no role, where it has none."""
+
+    async def follow(self) -> None:
+        """Keep `granted` and `reason` true, for as long as that takes."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+    async def pubsub_place(self) -> PubSubPlace:
+        """Where the pub-sub service is. Raises `KacheryError`."""
+
+    async def read_url(self, method: str, name: str) -> str:
+        """Where to GET or HEAD an object. Raises `KacheryError`."""
 
     async def pubsub_token(self, roles: Iterable[Role]) -> str:
         """A pub-sub token (an Ably JWT) that allows exactly what `roles` need, for one node.
@@ -28,8 +59,11 @@ class Authority(Protocol):
         Raises KacheryError: NotAllowed where the roles are not granted, TryAgain where it cannot be asked.
         """
 
-    async def upload_url(self, object_name: str, size: int) -> str:
-        """A URL to PUT exactly `size` bytes to at exactly that name. Raises KacheryError likewise."""
+    async def upload_url(self, object_name: str, size: int, feed_key: PrivateKey | None = None) -> str:
+        """A URL to PUT exactly `size` bytes to at exactly that name. Raises KacheryError likewise.
+
+        `feed_key` is that of the feed to which the object belongs.
+        """
 
 
 class OwnerAuthority:
@@ -51,6 +85,32 @@ class OwnerAuthority:
         self._s3 = s3 or S3(config.bucket)
         self._token_lifetime = token_lifetime
 
+    @property
+    def granted(self) -> frozenset[Role]:
+        """What the channel file says."""
+        return self._config.granted
+
+    @property
+    def reason(self) -> str:
+        """Whoever holds the keys has the roles that he asks for."""
+        return "this node has no role here"
+
+    async def follow(self) -> None:
+        """The channel file is followed by others."""
+
+    async def close(self) -> None:
+        """There is nothing to let go of."""
+
+    async def pubsub_place(self) -> PubSubPlace:
+        """See `Authority`."""
+        return PubSubPlace(self._config.pubsub.endpoint, self._config.pubsub.tls)
+
+    async def read_url(self, method: str, name: str) -> str:
+        """See `Authority`: below the public URL where the channel gives one, else signed."""
+        if self._config.bucket.public_url:
+            return f"{self._config.bucket.public_url.rstrip('/')}/{quote(name)}"
+        return await self._s3.sign_read("head_object" if method == "HEAD" else "get_object", name)
+
     async def pubsub_token(self, roles: Iterable[Role]) -> str:
         """See `Authority`. Roles that the channel does not grant are left out."""
         key_name, colon, secret = self._config.pubsub.key.partition(":")
@@ -69,7 +129,7 @@ class OwnerAuthority:
         }
         return sign_jwt(claims, key_name, secret)
 
-    async def upload_url(self, object_name: str, size: int) -> str:
+    async def upload_url(self, object_name: str, size: int, feed_key: PrivateKey | None = None) -> str:
         """See `Authority`. Names outside of the channel's own part of the bucket are refused."""
         parts = object_name.split("/")
         if len(parts) < 2 or parts[0] != self._config.name or any(part in ("", ".", "..") for part in parts):

@@ -14,7 +14,7 @@ from kachery_tui.channel.wire import STALL_TIMEOUT, Wire
 from kachery_tui.errors import KacheryError, NotAllowed, TryAgain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from kachery_tui.channel.transfer import Sink
@@ -28,20 +28,28 @@ HEAD_PAUSES: Final = (0.1, 0.4)
 
 
 class Bucket:
-    """One channel's bucket. Reads go to `public_url` where the channel gives one, else they are signed.
+    """One channel's bucket. Reads go where `read_url` says; else to `public_url` where the channel gives one, or signed.
 
     Errors are `TryAgain` for trouble that may pass, `NotAllowed` for a refusal, `MissingObject`, or a plain
     `KacheryError`. Used by one event loop.
     """
 
     def __init__(
-        self, config: "BucketConfig", s3: S3 | None = None, *, stall_timeout: float = STALL_TIMEOUT
+        self,
+        config: "BucketConfig",
+        s3: S3 | None = None,
+        *,
+        read_url: "Callable[[str, str], Awaitable[str]] | None" = None,
+        stall_timeout: float = STALL_TIMEOUT,
     ) -> None:
+        """`read_url` gives the address at which this node GETs or HEADs an object. Lists it has no address for."""
         self.config = config
         self._s3 = s3 or S3(config)
-        self._wire = Wire(stall_timeout=stall_timeout)
+        self._given_url = read_url
+        # Addresses that were given may lead on to where the object is.
+        self._wire = Wire(stall_timeout=stall_timeout, follows=read_url is not None)
         self._slots = asyncio.Semaphore(TRANSFERS_AT_ONCE)
-        self._says_no_more = bool(config.public_url)
+        self._says_no_more = bool(config.public_url) or read_url is not None
 
     async def head(self, name: str) -> "ObjectInfo | None":
         """Size and time of an object, None if there is none."""
@@ -95,7 +103,7 @@ class Bucket:
         """
         what = f"cannot fetch {name} from the bucket"
         url = await self._read_url("get_object", name)
-        if fresh and self.config.public_url:
+        if fresh and self.config.public_url and self._given_url is None:
             # A cache that does not heed the request's header knows no object of this address yet.
             url = f"{url}?fresh={time.time_ns()}"
         span = transfer.Span(start, end, max_bytes, fresh)
@@ -143,6 +151,8 @@ class Bucket:
         from kachery_tui.channel.listing import LARGEST_ANSWER, parse_listing  # a load needs none of it
 
         what = f"cannot list {prefix} in the bucket"
+        if self._given_url is not None:
+            raise NotAllowed(what, "what is in there, the channel's owner alone can list")
         if self._anonymous:
             raise NotAllowed(what, "the channel gives only a public URL to read from")
         url = await self._s3.sign_list(prefix, token, limit)
@@ -158,7 +168,7 @@ class Bucket:
 
     async def prepare(self) -> None:
         """Load what the first request needs, so that it need not wait."""
-        if not self._anonymous:
+        if self._given_url is None and not self._anonymous:
             await self._s3.prepare()
 
     async def close(self) -> None:
@@ -172,6 +182,8 @@ class Bucket:
         return bool(config.public_url) and not (config.access_key or config.profile)
 
     async def _read_url(self, method: str, name: str) -> str:
+        if self._given_url is not None:
+            return await self._given_url("HEAD" if method == "head_object" else "GET", name)
         if self.config.public_url:
             return f"{self.config.public_url.rstrip('/')}/{quote(name)}"
         return await self._s3.sign_read(method, name)

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from kachery_tui.channel.authority import Authority, OwnerAuthority
 from kachery_tui.channel.bucket import Bucket
+from kachery_tui.channel.member_authority import MemberAuthority
 from kachery_tui.channel.pubsub import OnMessage, PubSub
 from kachery_tui.channel.s3 import S3
 from kachery_tui.errors import KacheryError
+from kachery_tui.protocol.keys import PrivateKey
 
 if TYPE_CHECKING:
     from kachery_tui.config import ChannelConfig
@@ -24,19 +26,33 @@ class Channel:
         self,
         config: "ChannelConfig",
         *,
-        node_id: str,
+        key: PrivateKey,
         label: str,
         on_message: OnMessage,
         on_change: Callable[[], None],
-        authority: Authority | None = None,
+        on_grant: Callable[[], None] = lambda: None,
     ) -> None:
-        s3 = S3(config.bucket)
+        """`on_grant` is called when what the channel grants may read differently."""
         self._preparing: asyncio.Task[None] | None = None
         self.config = config
-        self.authority: Authority = authority or OwnerAuthority(config, node_id, s3)
-        self.bucket = Bucket(config.bucket, s3)
+        self.authority: Authority
+        if config.authority:
+            self.authority = MemberAuthority(
+                config.authority, config.name, key, label, on_change=self._authority_changed
+            )
+            self.bucket = Bucket(config.bucket, read_url=self.authority.read_url)
+        else:
+            s3 = S3(config.bucket)
+            self.authority = OwnerAuthority(config, key.node_id, s3)
+            self.bucket = Bucket(config.bucket, s3)
+        self._on_grant = on_grant
         self.pubsub = PubSub(
-            config, self.authority, node_id=node_id, label=label, on_message=on_message, on_change=on_change
+            config,
+            self.authority,
+            node_id=key.node_id,
+            label=label,
+            on_message=on_message,
+            on_change=on_change,
         )
 
     async def start(self, *, connects: bool = True) -> None:
@@ -44,6 +60,10 @@ class Channel:
         if connects:
             await self.pubsub.start()
         self._preparing = asyncio.create_task(self._prepare(), name=f"bucket of {self.config.name}")
+
+    def _authority_changed(self) -> None:
+        self._on_grant()
+        self.pubsub.look_again()
 
     async def _prepare(self) -> None:
         """Load what the first request would have to wait a second for."""
@@ -60,3 +80,4 @@ class Channel:
             await asyncio.gather(self._preparing, return_exceptions=True)
         await self.pubsub.close()
         await self.bucket.close()
+        await self.authority.close()

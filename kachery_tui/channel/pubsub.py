@@ -42,7 +42,6 @@ HOLLOW_GRACE: Final = 1.0
 """Seconds for which the SDK may be without a transport, as between two of them."""
 STALE_CLOSE: Final = 0.5
 """Seconds for the farewell over a connection that is most likely dead."""
-NO_ROLES: Final = "this node has no role here"
 
 OnMessage = Callable[[Stream, "bytes | str", "str | None"], None]
 
@@ -73,7 +72,7 @@ class PubSub:
         self._on_message = on_message
         self._on_change = on_change
         self._timing = timing or Timing()
-        self._roles = config.roles & config.granted
+        self._roles = config.roles & authority.granted
         self._connection = Connection(ConnectionState.CLOSED, "not started", time.time())
         self._connected = asyncio.Event()
         self._wake = asyncio.Event()
@@ -140,12 +139,16 @@ class PubSub:
         await self._discard_client(STALE_CLOSE)
         await self._run()
 
+    def look_again(self) -> None:
+        """Look at once at what has to be done: something of it has changed."""
+        self._wake.set()
+
     async def set_roles(self, roles: Iterable[Role]) -> None:
         """Change the roles over the open connection: a new token, then streams attached and detached.
 
         Roles that the channel does not grant are left out. Returns once the change has been tried.
         """
-        self._roles = frozenset(roles) & self._config.granted
+        self._roles = frozenset(roles) & self._authority.granted
         if self._task is None or self._task.done():
             return
         self._wake.set()
@@ -220,7 +223,7 @@ class PubSub:
     async def _look(self) -> None:
         """Do what is missing between what is wanted and what is."""
         if not self._roles:
-            await self._drop_client(NO_ROLES)
+            await self._drop_client(self._authority.reason)
             self._retry_at = time.monotonic() + 3600
             return
         if self._client is None:
@@ -247,12 +250,13 @@ class PubSub:
         return self._hollow_since is not None and now - self._hollow_since >= HOLLOW_GRACE
 
     async def _start_client(self) -> None:
+        place = await self._authority.pubsub_place()
         self._client = await make_client(
             self._sdk,
             token=self._token,
             client_id=self._node_id,
-            endpoint=self._config.pubsub.endpoint,
-            tls=self._config.pubsub.tls,
+            endpoint=place.endpoint,
+            tls=place.tls,
             timing=self._timing,
         )
         self._attachments = {

@@ -26,6 +26,8 @@ PIECE: Final = 256 * 1024
 LONGEST_WAIT: Final = 0.2
 """Seconds that received bytes may wait for a piece to fill, so that progress over a slow line is seen."""
 LONGEST_ERROR_BODY: Final = 16 * 1024
+_JSON_ERROR: Final = re.compile(r'"error": ?"([^"\\]{1,500})"')
+"""How a channel's authority says what it refused."""
 
 Sink = Callable[[memoryview], None]
 
@@ -129,6 +131,23 @@ def upload(
 
 
 def _ask(
+    job: Job, wire: Wire, method: str, url: str, what: str, headers: Mapping[str, str]
+) -> tuple[Line, Answer]:
+    """Send a request without a body and read the answer's head, from where it leads on to if it does."""
+    line, answer = _ask_once(job, wire, method, url, what, headers)
+    location = answer.headers.get("Location", "") if answer.status == 307 and wire.follows else ""
+    if not location.startswith(("http://", "https://")):
+        return line, answer
+    try:
+        answer.allow_body(LONGEST_ERROR_BODY)
+    except BaseException:
+        _drop(line, answer)
+        raise
+    _finish(job, wire, line, answer)
+    return _ask_once(job, wire, method, location, what, headers)
+
+
+def _ask_once(
     job: Job, wire: Wire, method: str, url: str, what: str, headers: Mapping[str, str]
 ) -> tuple[Line, Answer]:
     """Send a request without a body and read the answer's head; once more if a kept connection was dead."""
@@ -285,7 +304,7 @@ def _refuse(line: Line, response: Answer, what: str, url: str) -> None:
         body = response.read(LONGEST_ERROR_BODY)
     text = body.decode(errors="replace")
     code = re.search(r"<Code>([A-Za-z0-9._-]{1,64})</Code>", text)
-    message = re.search(r"<Message>([^<]{1,500})</Message>", text)
+    message = re.search(r"<Message>([^<]{1,500})</Message>", text) or _JSON_ERROR.search(text)
     raise from_http(
         what,
         response.status,

@@ -58,8 +58,10 @@ class Line:
 class Wire:
     """A pool of connections. Safe to use from many threads."""
 
-    def __init__(self, *, stall_timeout: float = STALL_TIMEOUT) -> None:
+    def __init__(self, *, stall_timeout: float = STALL_TIMEOUT, follows: bool = False) -> None:
+        """`follows`: an answer to a GET or HEAD that names another address is followed to there, once."""
         self.stall_timeout = stall_timeout
+        self.follows = follows
         self._lock = threading.Lock()
         self._idle: list[Line] = []
         self._closed = False

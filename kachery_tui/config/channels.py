@@ -18,9 +18,13 @@ from kachery_tui.config.values import (
     PubSubConfig,
 )
 from kachery_tui.errors import UsageError
+from kachery_tui.protocol.errors import ProtocolError
+from kachery_tui.protocol.invitations import base_url
 from kachery_tui.protocol.roles import Role, is_channel_name
 
-_KEYS: Final = ("name", "roles", "granted", "provide", "pubsub", "bucket", "limits")
+_KEYS: Final = ("name", "roles", "granted", "provide", "authority", "pubsub", "bucket", "limits")
+_KEYS_OF_OWNERS: Final = ("granted", "pubsub", "bucket")
+"""What the file of a member does not say: its channel's authority does."""
 _PUBSUB_KEYS: Final = ("key", "key_env", "endpoint", "tls")
 _BUCKET_KEYS: Final = (
     *("name", "endpoint", "region", "path_style", "public_url", "profile"),
@@ -119,14 +123,22 @@ def _read_channel(file: Path) -> tuple[ChannelConfig | None, list[ConfigError]]:
 
 def _channel(file: Path, table: Table) -> ChannelConfig:
     provide = table.text("provide", "auto", '"auto" or "ask" would do', lambda text: text in set(Provide))
+    authority = table.text(
+        "authority", None, 'The address of the channel\'s authority, "https://host", would do', _is_authority
+    )
+    if authority is not None:
+        for key in _KEYS_OF_OWNERS:
+            if table.has(key):
+                table.refuse(key, "what the channel's authority says", "Remove it, or `authority`")
     return ChannelConfig(
         file=file,
         name=table.needed("name", "1 to 64 letters, digits, `_`, `.` or `-` would do", is_channel_name),
         roles=_roles(table, "roles", []),
         granted=_roles(table, "granted", [role.value for role in Role]),
         provide=Provide(provide or "auto"),
-        pubsub=_pubsub(table.table("pubsub", _PUBSUB_KEYS)),
-        bucket=_bucket(table.table("bucket", _BUCKET_KEYS)),
+        authority=authority,
+        pubsub=PubSubConfig("") if authority else _pubsub(table.table("pubsub", _PUBSUB_KEYS)),
+        bucket=BucketConfig("") if authority else _bucket(table.table("bucket", _BUCKET_KEYS)),
         limits=_limits(table.table("limits", _LIMITS_KEYS)),
     )
 
@@ -175,16 +187,33 @@ def install_channel(
     """
     check_variables(file, allowed)
     channel = load_channel(file)
-    leave = "Leave it first to join it anew"
-    for joined in load_channels(folder).channels:
-        if joined.name == channel.name:
-            raise UsageError(f"channel {channel.name} is joined already", f"by {joined.file}", leave)
-    target = channels_folder(folder) / f"{channel.name}.toml"
-    if os.path.lexists(target):
-        raise UsageError(
-            f"cannot join channel {channel.name}", f"{target} is another file", "Rename or remove it"
-        )
+    target = check_vacant(folder, channel.name)
     write_private(target, with_roles(file, channel.roles if roles is None else roles))
+    return target
+
+
+def install_membership(folder: Path, name: str, authority: str, roles: frozenset[Role]) -> Path:
+    """Join a channel as a member: write a file that names its authority, and no secret; returns where it is.
+
+    Raises `UsageError` for a channel that is joined already, `KacheryError` when the file cannot be written.
+    """
+    import tomli_w
+
+    target = check_vacant(folder, name)
+    values = {"name": name, "authority": authority, "roles": sorted(roles), "provide": Provide.AUTO.value}
+    write_private(target, tomli_w.dumps(values).encode())
+    return target
+
+
+def check_vacant(folder: Path, name: str) -> Path:
+    """Where the file of a channel would go. Raises `UsageError` where the channel is joined, or the file is there."""
+    for joined in load_channels(folder).channels:
+        if joined.name == name:
+            leave = "Leave it first to join it anew"
+            raise UsageError(f"channel {name} is joined already", f"by {joined.file}", leave)
+    target = channels_folder(folder) / f"{name}.toml"
+    if os.path.lexists(target):
+        raise UsageError(f"cannot join channel {name}", f"{target} is another file", "Rename or remove it")
     return target
 
 
@@ -258,6 +287,13 @@ def _is_url(text: str) -> bool:
         return False
     plain = not parts.query and not parts.fragment and not parts.username
     return parts.scheme in ("http", "https") and has_host and plain and _is_visible(text)
+
+
+def _is_authority(text: str) -> bool:
+    try:
+        return base_url(text) == text
+    except ProtocolError:
+        return False
 
 
 def _is_endpoint(text: str) -> bool:

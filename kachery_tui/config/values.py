@@ -127,7 +127,11 @@ class LimitsConfig:
 
 @dataclass(frozen=True, slots=True)
 class ChannelConfig:
-    """`channels/<name>.toml`: one channel. `roles` are asked for, `granted` is what the channel's owner allows."""
+    """`channels/<name>.toml`: one channel. `roles` are asked for, `granted` is what the channel's owner allows.
+
+    With `authority`, the base URL of the owner's service, that one says what is granted, and `pubsub` and `bucket` say
+    nothing: it hands out what they would hold.
+    """
 
     file: Path
     name: str
@@ -135,5 +139,6 @@ class ChannelConfig:
     pubsub: PubSubConfig
     bucket: BucketConfig
     granted: frozenset[Role] = frozenset(Role)
+    authority: str | None = None
     provide: Provide = Provide.AUTO
     limits: LimitsConfig = field(default_factory=LimitsConfig)

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from kachery_tui.config import BucketConfig, ChannelConfig, PubSubConfig
 from kachery_tui.config.reading import write_private
 from kachery_tui.errors import KacheryError, UsageError
 from kachery_tui.hub.bucket import BUCKET, REGION, S3Server
@@ -77,17 +78,17 @@ class Hub:
         options = self.options
         identity = await asyncio.to_thread(load_identity, options.data)
         identity = identity.with_channels(options.channels)
-        self.pubsub_port = await self._start_front(identity, options.port or identity.port)
         self.s3_port = await self._start_s3(identity, options.s3_port or identity.s3_port)
+        host = await asyncio.to_thread(self._advertised)
+        identity = replace(identity, s3_port=self.s3_port)
+        self.pubsub_port = await self._start_front(identity, host, options.port or identity.port)
         ports = {"port": self.pubsub_port, "s3_port": self.s3_port}
         identity = await asyncio.to_thread(save_identity, options.data, identity, **ports)
-        host = await asyncio.to_thread(self._advertised)
         self.channel_files = await asyncio.to_thread(self._write_channels, identity, host)
 
-    async def _start_front(self, identity: HubIdentity, port: int) -> int:
+    async def _start_front(self, identity: HubIdentity, host: str, port: int) -> int:
         try:
             from kachery_tui.hub.front import Front
-            from kachery_tui.hub.pubsub.auth import Key, Keys
         except ModuleNotFoundError as error:
             if error.name not in _NEEDED:
                 raise
@@ -96,21 +97,30 @@ class Hub:
                 "",
                 "Install it: pip install 'kachery-tui[hub]'",
             ) from None
-        keys = [Key.parse(identity.keys[name], channel=name) for name in self.options.channels]
         if identity.shared_key:
             _log.warning(
                 "%s holds a key that is good for every channel: remove `key` there once nobody's channel file has it",
                 self.options.data / IDENTITY_FILE,
             )
-            keys.append(Key.parse(identity.shared_key))
-        self._front = Front(Keys(keys), self.options.limits)
-        host = self.options.host
-        port = port or free_port(host)
+        options = self.options
+        configs = [_config(name, identity, host, options.data) for name in options.channels]
+        self._front = await asyncio.to_thread(
+            lambda: Front(
+                options.data,
+                configs,
+                secret=identity.read_secret.encode(),
+                shared_key=identity.shared_key,
+                limits=options.limits,
+                # A name that somebody gave is the one that members use; a guessed one need not be.
+                hosts=[options.advertise] if options.advertise else (),
+            )
+        )
+        port = port or free_port(options.host)
         try:
-            found = await self._front.start(host, port)
+            found = await self._front.start(options.host, port)
         except OSError as error:
-            raise port_error(host, port, "--port", error) from None
-        _log.info("the hub listens on %s, port %s", host, found)
+            raise port_error(options.host, port, "--port", error) from None
+        _log.info("the hub listens on %s, port %s", options.host, found)
         return found
 
     async def _start_s3(self, identity: HubIdentity, port: int) -> int:
@@ -172,17 +182,38 @@ def _check(options: HubOptions) -> None:
             )
 
 
+def _config(name: str, identity: HubIdentity, host: str, data: Path) -> ChannelConfig:
+    """A channel as its authority has it."""
+    bucket = BucketConfig(
+        BUCKET,
+        endpoint=f"http://{_bracketed(host)}:{identity.s3_port}",
+        region=REGION,
+        access_key=identity.access_key,
+        secret_key=identity.secret_key,
+        path_style=True,
+    )
+    pubsub = PubSubConfig(identity.keys[name], tls=False)
+    return ChannelConfig(data / "channels" / f"{name}.toml", name, frozenset(), pubsub, bucket)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
 def _channel(name: str, identity: HubIdentity, host: str) -> dict[str, Any]:
-    bracketed = f"[{host}]" if ":" in host else host
     return {
         "name": name,
         "roles": [Role.REQUEST_FILES.value, Role.PROVIDE_FILES.value],
         "granted": [role.value for role in Role],
         "provide": "auto",
-        "pubsub": {"key": identity.keys[name], "endpoint": f"{bracketed}:{identity.port}", "tls": False},
+        "pubsub": {
+            "key": identity.keys[name],
+            "endpoint": f"{_bracketed(host)}:{identity.port}",
+            "tls": False,
+        },
         "bucket": {
             "name": BUCKET,
-            "endpoint": f"http://{bracketed}:{identity.s3_port}",
+            "endpoint": f"http://{_bracketed(host)}:{identity.s3_port}",
             "region": REGION,
             "access_key": identity.access_key,
             "secret_key": identity.secret_key,

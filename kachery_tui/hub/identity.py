@@ -27,6 +27,8 @@ class HubIdentity:
     """The pub-sub key of each channel, by the channel's name."""
     shared_key: str | None = field(default=None, repr=False)
     """A key that is good for every channel. Hubs had one before each channel had its own; no new hub has it."""
+    read_secret: str = field(default_factory=secrets.token_hex, repr=False)
+    """What the addresses are made with at which members read."""
     port: int = 0
     s3_port: int = 0
 
@@ -63,6 +65,7 @@ def load_identity(data: Path) -> HubIdentity:
     identity = HubIdentity(
         keys=table.mapping("keys", would_do, _is_key, secret=True),
         shared_key=shared_key,
+        read_secret=table.secret("read_secret", would_do) or secrets.token_hex(),
         access_key=table.needed("access_key", would_do),
         secret_key=secret_key or "",
         port=table.integer("port", 0, 0, 65_535),
@@ -82,6 +85,7 @@ def save_identity(data: Path, identity: HubIdentity, *, port: int, s3_port: int)
         **({"key": kept.shared_key} if kept.shared_key else {}),
         "access_key": kept.access_key,
         "secret_key": kept.secret_key,
+        "read_secret": kept.read_secret,
         "port": kept.port,
         "s3_port": kept.s3_port,
         "keys": dict(kept.keys),

@@ -91,10 +91,11 @@ class Membership:
         )
         self.channel = Channel(
             config,
-            node_id=key.node_id,
+            key=key,
             label=label,
             on_message=self._inbox.put_message,
             on_change=self._look,
+            on_grant=self._take_grant,
         )
         self._outbox = Outbox(self.channel.pubsub.publish, self.activity, key)
         self._services: list[asyncio.Task[None]] = []
@@ -115,7 +116,7 @@ class Membership:
     @property
     def granted(self) -> frozenset[Role]:
         """The roles that the channel grants this node."""
-        return self.config.granted
+        return self.channel.authority.granted
 
     @property
     def roles(self) -> frozenset[Role]:
@@ -162,6 +163,9 @@ class Membership:
         for stream in Stream:
             send = partial(self._outbox.send_messages, stream)
             self._services.append(self._supervisor.serve(send, f"{self.name}: {stream} outbox"))
+        if self.config.authority:
+            follow = self.channel.authority.follow
+            self._services.append(self._supervisor.serve(follow, f"{self.name}: authority"))
         await self.channel.pubsub.set_roles(self.roles)
         await self.channel.start(connects=not self._connects_late)
         if self._connects_late:
@@ -183,6 +187,14 @@ class Membership:
         self._touch()
         await asyncio.gather(*self._services, return_exceptions=True)
         await self.channel.close()
+
+    def _take_grant(self) -> None:
+        """The owner grants more, or less, or has been heard of again."""
+        self._touch()
+        if not self.has_left:
+            self._supervisor.spawn(
+                self.channel.pubsub.set_roles(self.roles), f"{self.name}: roles", service=True
+            )
 
     async def set_roles(self, asked: frozenset[Role]) -> None:
         """Ask for exactly these roles from now on; takes effect over the open connection."""

@@ -1,6 +1,24 @@
 """Names of the objects in a channel's bucket (PROTOCOL.md § The bucket)."""
 
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.hashes import pathify
+from kachery_tui.protocol.roles import Kind, is_channel_name
+
+SUBFEED_COUNT: Final = "subfeed.json"
+"""The object that says how many messages of a subfeed are there."""
+
+LONGEST_NAME: Final = 400
+
+_FOLDERS: Final = "[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{2}"
+_FILE: Final = re.compile(rf"sha1/{_FOLDERS}/([0-9a-f]{{40}})")
+_TASK: Final = re.compile(rf"task_results/{_FOLDERS}/([0-9a-f]{{40}})")
+_FEED: Final = re.compile(
+    rf"feeds/{_FOLDERS}/([0-9a-f]{{64}})/subfeeds/{_FOLDERS}/([0-9a-f]{{40}})/(0|[1-9][0-9]{{0,15}}|subfeed\.json)"
+)
 
 
 def file_folder(channel: str) -> str:
@@ -21,3 +39,27 @@ def subfeed_object(channel: str, feed_id: str, subfeed_hash: str, name: str) -> 
 def task_result_object(channel: str, task_hash: str) -> str:
     """Where the result of a task is."""
     return f"{channel}/task_results/{pathify(task_hash)}"
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectName:
+    """What the name of an object says. `hash` is the file's, the feed's id, or the task's hash."""
+
+    channel: str
+    kind: Kind
+    hash: str
+    changes: bool
+    """Whether one object of that name follows another: a subfeed's count, and a task's result."""
+
+
+def parse_object(name: str) -> ObjectName:
+    """Read the name of an object, as one of the functions here makes it. Raises `ProtocolError` for any other."""
+    channel, _, rest = name.partition("/")
+    if is_channel_name(channel) and len(name) <= LONGEST_NAME:
+        if (found := _FILE.fullmatch(rest)) and file_object(channel, found[1]) == name:
+            return ObjectName(channel, Kind.FILES, found[1], changes=False)
+        if (found := _TASK.fullmatch(rest)) and task_result_object(channel, found[1]) == name:
+            return ObjectName(channel, Kind.TASKS, found[1], changes=True)
+        if (found := _FEED.fullmatch(rest)) and subfeed_object(channel, *found.groups()) == name:
+            return ObjectName(channel, Kind.FEEDS, found[1], changes=found[3] == SUBFEED_COUNT)
+    raise ProtocolError(f"{name[:80]!r} is the name of no object of a channel")

@@ -146,14 +146,14 @@ class FeedStore:
 
     def is_own(self, feed_id: str) -> bool:
         """Whether the feed's private key is here, so that this node can write to it."""
-        return self._key(feed_id) is not None
+        return self.own_key(feed_id) is not None
 
     def append(self, feed_id: str, subfeed_hash: str, messages: Sequence[JsonObject]) -> list[SignedMessage]:
         """Sign messages and add them to a subfeed of an own feed, all of them or none.
 
         Raises `NotAllowed` if the feed is another's, `ProtocolError` for a message that cannot be one.
         """
-        key = self._key(feed_id)
+        key = self.own_key(feed_id)
         if key is None:
             raise NotAllowed(
                 f"cannot append to feed {feed_id[:12]}…",
@@ -263,7 +263,8 @@ class FeedStore:
         """What differs as soon as another program has written to `feeds.db`. Quick."""
         return self._db.stamp()
 
-    def _key(self, feed_id: str) -> PrivateKey | None:
+    def own_key(self, feed_id: str) -> PrivateKey | None:
+        """The private key of a feed, if it is one of this folder's own."""
         stamp = self._keys.stamp()
         with self._lock:
             # Another program may have deleted the feed.

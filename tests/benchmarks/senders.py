@@ -61,7 +61,7 @@ class Peer:
         self._due: set[asyncio.Task[None]] = set()
         self._channel = Channel(
             replace(config, roles=frozenset((role,))),
-            node_id=self._key.node_id,
+            key=self._key,
             label=f"sender-{role}-{number}",
             on_message=lambda *_: None,
             on_change=lambda: None,

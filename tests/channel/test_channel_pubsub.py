@@ -113,11 +113,12 @@ async def test_a_message_that_is_too_large(config: ChannelConfig) -> None:
         await other.until(lambda: bool(other.heard))
 
 
-class Withdrawing:
+class Withdrawing(OwnerAuthority):
     """An authority that the owner of a channel runs, and that takes rights back."""
 
     def __init__(self, config: ChannelConfig, number: int, lifetime: float = 3600.0) -> None:
-        self.owner = OwnerAuthority(config, f"{number:02x}" * 32, token_lifetime=lifetime)
+        super().__init__(config, f"{number:02x}" * 32, token_lifetime=lifetime)
+        self.config = config
         self.withdrawn: frozenset[Role] = frozenset()
         self.refusal: KacheryError | None = None
         self.tokens = 0
@@ -126,10 +127,8 @@ class Withdrawing:
         self.tokens += 1
         if self.refusal is not None:
             raise self.refusal
-        return await self.owner.pubsub_token(frozenset(roles) - self.withdrawn)
-
-    async def upload_url(self, object_name: str, size: int) -> str:
-        return await self.owner.upload_url(object_name, size)
+        owner = OwnerAuthority(self.config, self._node_id, token_lifetime=self._token_lifetime)
+        return await owner.pubsub_token(frozenset(roles) - self.withdrawn)
 
 
 async def test_a_right_that_is_withdrawn_shows_and_comes_back(config: ChannelConfig) -> None:
@@ -185,7 +184,7 @@ async def test_a_key_that_is_not_good_is_said_and_tried_again(config: ChannelCon
             await one.pubsub.publish(Stream.REQUEST_FILES, b"x")
         with pytest.raises(TryAgain, match="Ably error 401"):
             await one.pubsub.wait_connected(0.05)
-        authority.owner = OwnerAuthority(config, one.node_id)
+        authority.config = config
         await one.in_force()
 
 

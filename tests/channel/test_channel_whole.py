@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from kachery_tui.channel.channel import Channel
 from kachery_tui.config import ChannelConfig
+from kachery_tui.protocol.keys import PrivateKey
 from kachery_tui.protocol.roles import Role
 
 from .servers import free_port
 
-NODE = "ab" * 32
+KEY = PrivateKey.generate()
 
 
 def test_importing_loads_no_sdk() -> None:
@@ -27,7 +28,7 @@ print(*sorted(loaded & {"ably", "aiobotocore", "botocore", "aiohttp", "httpx", "
 
 async def test_everything_of_a_channel_starts_and_ends(config: ChannelConfig) -> None:
     config = replace(config, roles=frozenset(Role))
-    channel = Channel(config, node_id=NODE, label="one", on_message=lambda *_: None, on_change=lambda: None)
+    channel = Channel(config, key=KEY, label="one", on_message=lambda *_: None, on_change=lambda: None)
     await channel.start()
     try:
         await channel.pubsub.wait_connected(10)
@@ -45,7 +46,7 @@ async def test_a_channel_of_which_nothing_answers_starts_and_ends_at_once(config
     bucket = replace(config.bucket, access_key=None, secret_key=None, profile="no-such-profile")
     channel = Channel(
         replace(config, pubsub=pubsub, bucket=bucket),
-        node_id=NODE,
+        key=KEY,
         label="one",
         on_message=lambda *_: None,
         on_change=lambda: None,

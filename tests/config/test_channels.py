@@ -49,7 +49,7 @@ WRONG: list[tuple[dict[str, Any], str, str, str]] = [
     ({"name": {"is": "lab"}}, "name", "a table", "1 to 64 letters"),
     ({"nmae": "lab"}, "nmae", "a key that does not exist", "Did you mean `name`?"),
     ({"name": None, "nmae": "lab"}, "nmae", "a key that does not exist", "Did you mean `name`?"),
-    ({"zzz": 1}, "zzz", "a key that does not exist", "Known here: bucket, granted, limits"),
+    ({"zzz": 1}, "zzz", "a key that does not exist", "Known here: authority, bucket, granted, limits"),
     ({"roles": "request-files"}, "roles", "'request-files' (a text)", "request-files, provide-files"),
     ({"roles": ["request-file"]}, "roles", "'request-file'", "Did you mean `request-files`?"),
     ({"roles": ["x" * 5000]}, "roles", "xxx", "request-files, provide-files"),

@@ -120,7 +120,7 @@ async def test_a_key_is_good_for_its_own_channel(tmp_path: Path) -> None:
 
 
 async def test_who_says_nothing_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kachery_tui.hub.web.LONGEST_SILENCE", 0.3)
+    monkeypatch.setattr("kachery_tui.authority.web.LONGEST_SILENCE", 0.3)
     async with running_hub(tmp_path / "hub") as hub:
         for opening in (b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"):
             reader, writer = await asyncio.open_connection("127.0.0.1", hub.pubsub_port)

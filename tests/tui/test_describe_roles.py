@@ -29,6 +29,10 @@ ROLE = Role.PROVIDE_FILES
 class Stands(Membership):
     """A membership that stands as it is told to, over no service."""
 
+    @property
+    def granted(self) -> frozenset[Role]:
+        return self._granted
+
     def __init__(
         self,
         asked: Collection[Role] = (),
@@ -50,6 +54,7 @@ class Stands(Membership):
             granted=frozenset(granted),
             **changes,
         )
+        self._granted = frozenset(granted)
         self._mask = frozenset(Role)
         self._stands = Connection(state, reason, 0.0)
         self.reconnects = 1

@@ -9,7 +9,7 @@ from typing import Final
 
 from aiohttp import ClientConnectionResetError, WSMsgType, web
 
-from kachery_tui.hub.pubsub.auth import Keys
+from kachery_tui.hub.pubsub.auth import Capability, Keys
 from kachery_tui.hub.pubsub.broker import Broker
 from kachery_tui.hub.pubsub.limits import Limits
 from kachery_tui.hub.pubsub.session import Link
@@ -50,6 +50,11 @@ class PubSubServer:
             await asyncio.sleep(_TICK)
             self.broker.tick(_now())
             self._flush()
+
+    def restrict(self, key: str, client_id: str, capability: Capability | None) -> None:
+        """See `Broker.restrict`."""
+        self.broker.restrict(key, client_id, capability, _now())
+        self._flush()
 
     def _flush(self) -> None:
         for link in self.broker.changed():

@@ -21,7 +21,8 @@ from kachery_tui.protocol.feeds import (
     count_text,
     message_count,
 )
-from kachery_tui.protocol.objects import subfeed_object
+from kachery_tui.protocol.keys import PrivateKey
+from kachery_tui.protocol.objects import SUBFEED_COUNT, subfeed_object
 from kachery_tui.protocol.uris import SubfeedKey
 
 T = TypeVar("T")
@@ -51,17 +52,27 @@ Take = Callable[[int, Sequence[bytes]], Awaitable[None]]
 class SubfeedObjects:
     """One subfeed in one channel's bucket. Errors are `TryAgain`, `NotAllowed`, or another `KacheryError`."""
 
-    def __init__(self, membership: Membership, key: SubfeedKey, on_trouble: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        membership: Membership,
+        key: SubfeedKey,
+        on_trouble: Callable[[str], None],
+        *,
+        feed_key: Callable[[], Awaitable[PrivateKey | None]] | None = None,
+    ) -> None:
+        """`feed_key` finds the feed's own, by which its owner proves that it may write."""
         self._bucket = membership.channel.bucket
         self._authority = membership.channel.authority
         self._channel = membership.name
         self._key = key
+        # Who holds the channel's own keys needs to prove nothing.
+        self._feed_key = feed_key if membership.config.authority else None
         self._on_trouble = on_trouble
 
     async def count(self) -> int:
         """How many messages the bucket says to have; 0 where it says nothing, or nothing that makes sense."""
         data = await self._patiently(
-            lambda: self._bucket.fetch_bytes(self._name("subfeed.json"), 1_000, fresh=True)
+            lambda: self._bucket.fetch_bytes(self._name(SUBFEED_COUNT), 1_000, fresh=True)
         )
         if data is None:
             return 0
@@ -136,7 +147,7 @@ class SubfeedObjects:
 
     async def write_count(self, count: int) -> None:
         """Say how many messages there are: after the last of them was put there."""
-        await self._put("subfeed.json", count_text(count))
+        await self._put(SUBFEED_COUNT, count_text(count))
 
     async def _get(self, number: int, slots: asyncio.Semaphore) -> bytes | None:
         async with slots:
@@ -158,7 +169,8 @@ class SubfeedObjects:
 
     async def _put(self, name: str, data: bytes) -> None:
         async def put() -> None:
-            url = await self._authority.upload_url(self._name(name), len(data))
+            feed_key = await self._feed_key() if self._feed_key is not None else None
+            url = await self._authority.upload_url(self._name(name), len(data), feed_key)
             await self._bucket.upload_bytes(url, data)
 
         await self._patiently(put)

@@ -8,6 +8,7 @@ from kachery_tui.node.feeds.states import SubfeedState, SubfeedStates
 from kachery_tui.node.threads import in_thread
 from kachery_tui.protocol.canonical import JsonObject
 from kachery_tui.protocol.feeds import BadMessage, Fault, SignedMessage
+from kachery_tui.protocol.keys import PrivateKey
 from kachery_tui.protocol.uris import SubfeedKey, SubfeedUri
 from kachery_tui.storage.feed_notes import FeedNotes
 from kachery_tui.storage.feeds import FeedStore
@@ -32,6 +33,10 @@ class FeedDisk:
     async def read(self, key: SubfeedKey, start: int, limit: int) -> list[SignedMessage]:
         """Up to `limit` messages from number `start` on."""
         return await in_thread(lambda: self._store.read(key.feed_id, key.subfeed_hash, start, limit))
+
+    async def own_key(self, feed_id: str) -> PrivateKey | None:
+        """The private key of a feed, if it is one of this folder's own."""
+        return await in_thread(lambda: self._store.own_key(feed_id))
 
     async def check(self, key: SubfeedKey) -> BadMessage | None:
         """Verify all messages that are here; what is wrong with the first bad one, None if all hold."""

@@ -40,7 +40,12 @@ class SubfeedUploader:
         self._disk = disk
         self._states = states
         self._ledger = ledger
-        self._objects = SubfeedObjects(membership, key, lambda text: ledger.note(row, text))
+        self._objects = SubfeedObjects(
+            membership,
+            key,
+            lambda text: ledger.note(row, text),
+            feed_key=lambda: disk.own_key(key.feed_id),
+        )
 
     async def upload_missing(self) -> bool:
         """Put into the bucket what it lacks; whether there was anything.

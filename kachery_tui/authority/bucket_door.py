@@ -1,0 +1,138 @@
+"""The bucket's door: what members upload comes in here, piece by piece, and only what holds gets into the bucket."""
+
+import asyncio
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import aiohttp
+
+from kachery_tui.authority.refusals import Refused
+from kachery_tui.authority.uploads import Grant
+from kachery_tui.channel.s3 import S3
+from kachery_tui.config import ChannelConfig
+from kachery_tui.protocol.authority import RefusalCode
+from kachery_tui.protocol.roles import Kind
+
+_log = logging.getLogger(__name__)
+
+PIECE: Final = 256 * 1024
+"""Bytes that are passed on at a time; the last ones wait until all has been checked."""
+LONGEST_STALL: Final = 60.0
+"""Seconds without a byte, from the member or from the bucket, after which an upload is given up."""
+
+Pieces = AsyncIterator[bytes]
+
+
+class BadUpload(Exception):
+    """What came is not what was granted: nothing of it gets into the bucket."""
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(refused.reason)
+        self.refused = refused
+
+
+class BucketDoor:
+    """Writes into the buckets of some channels, with their keys. Used by one event loop."""
+
+    def __init__(self, channels: Iterable[ChannelConfig]) -> None:
+        self._buckets = {config.name: S3(config.bucket) for config in channels}
+        self._session: aiohttp.ClientSession | None = None
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._users: Counter[str] = Counter()
+
+    async def close(self) -> None:
+        """Close the connections to the buckets."""
+        if self._session is not None:
+            await self._session.close()
+        for bucket in self._buckets.values():
+            await bucket.close()
+
+    async def read_url(self, channel: str, method: str, name: str) -> str:
+        """A signed URL to GET or HEAD an object at. Raises `KacheryError`."""
+        return await self._buckets[channel].sign_read(
+            "head_object" if method == "HEAD" else "get_object", name
+        )
+
+    async def receive(self, grant: Grant, pieces: Pieces, is_good: Callable[[], bool]) -> None:
+        """Put what comes into the bucket, if it is what was granted. `is_good` tells whether the grant still holds.
+
+        Raises `Refused`, and `KacheryError` where the bucket cannot be used.
+        """
+        async with self._alone(grant.object):
+            if grant.place.kind is Kind.FEEDS and not grant.place.changes and await self._is_there(grant):
+                raise Refused(RefusalCode.EXISTS, "this message of the feed is in the bucket already")
+            url = await self._buckets[grant.channel].sign_upload(grant.object, grant.size)
+            checked = _checked(grant, pieces, is_good)
+            headers = {"Content-Length": str(grant.size)}
+            try:
+                async with self._connected().put(url, data=checked, headers=headers) as answer:
+                    if answer.status not in (200, 201, 204):
+                        said = (await answer.content.read(2_000)).decode(errors="replace")
+                        _log.warning("the bucket answered %s to an upload: %s", answer.status, said)
+                        raise Refused(RefusalCode.BUSY, f"the bucket answered {answer.status}")
+            except BadUpload as bad:
+                raise bad.refused from None
+            except aiohttp.ClientError as error:
+                if isinstance(error.__cause__, BadUpload):
+                    raise error.__cause__.refused from None
+                _log.warning("an upload failed: %s", error)
+                raise Refused(RefusalCode.BUSY, "the bucket could not be reached") from None
+            except TimeoutError:
+                raise Refused(RefusalCode.BUSY, "the upload stood still for too long") from None
+
+    async def _is_there(self, grant: Grant) -> bool:
+        url = await self.read_url(grant.channel, "HEAD", grant.object)
+        async with self._connected().head(url) as answer:
+            return answer.status == 200
+
+    def _connected(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=LONGEST_STALL)
+            self._session = aiohttp.ClientSession(
+                timeout=timeout, connector=aiohttp.TCPConnector(limit=0), trust_env=True
+            )
+        return self._session
+
+    @asynccontextmanager
+    async def _alone(self, name: str) -> AsyncIterator[None]:
+        """One upload of a name at a time."""
+        lock = self._locks.setdefault(name, asyncio.Lock())
+        self._users[name] += 1
+        try:
+            async with lock:
+                yield
+        finally:
+            self._users[name] -= 1
+            if not self._users[name]:
+                del self._users[name], self._locks[name]
+
+
+async def _checked(grant: Grant, pieces: Pieces, is_good: Callable[[], bool]) -> Pieces:
+    """What comes, as long as it may be what was granted; the last of it only once it is."""
+    digest = hashlib.sha1(usedforsecurity=False)
+    size, kept = 0, b""
+    async for piece in pieces:
+        size += len(piece)
+        if size > grant.size:
+            raise BadUpload(
+                Refused(RefusalCode.MALFORMED, f"more than the {grant.size} bytes that were granted")
+            )
+        if not is_good():
+            raise BadUpload(Refused(RefusalCode.ROLE, "the owner has taken the role away"))
+        if grant.place.kind is Kind.FILES:
+            digest.update(piece)
+        if kept:
+            yield kept
+        kept = piece
+    if size != grant.size:
+        raise BadUpload(Refused(RefusalCode.MALFORMED, f"{size} bytes, and {grant.size} were granted"))
+    if grant.place.kind is Kind.FILES and digest.hexdigest() != grant.place.hash:
+        raise BadUpload(
+            Refused(RefusalCode.MALFORMED, "the bytes are not those of the hash in the object's name")
+        )
+    if kept:
+        yield kept

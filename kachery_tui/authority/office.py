@@ -1,0 +1,48 @@
+"""An authority as a whole: register, bucket and service, put together."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kachery_tui.authority.bucket_door import BucketDoor
+from kachery_tui.authority.register import Register
+from kachery_tui.authority.routes import AuthorityRoutes
+from kachery_tui.authority.service import AuthorityService, OnMember
+from kachery_tui.authority.uploads import Uploads
+from kachery_tui.config import ChannelConfig
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+
+class Office:
+    """The authority of some channels, whose keys the channel files hold. `folder` is where the register is."""
+
+    def __init__(
+        self,
+        folder: Path,
+        channels: Sequence[ChannelConfig],
+        *,
+        secret: bytes,
+        own_pubsub: bool,
+        on_member: OnMember,
+        hosts: Collection[str] = (),
+    ) -> None:
+        """Raises `KacheryError` where the register cannot be used. Blocks."""
+        uploads = Uploads(secret)
+        self._register = Register(folder)
+        self._door = BucketDoor(channels)
+        self._service = AuthorityService(
+            self._register, channels, uploads, own_pubsub=own_pubsub, on_member=on_member, hosts=hosts
+        )
+        self.routes: Sequence[web.RouteDef] = AuthorityRoutes(self._service, uploads, self._door).routes()
+
+    async def start(self) -> None:
+        """Read the register. Raises `KacheryError`."""
+        await self._service.start()
+
+    async def close(self) -> None:
+        """Write what waits, and let go of everything."""
+        await self._service.close()
+        await self._door.close()
+        self._register.close()

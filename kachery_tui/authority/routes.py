@@ -1,0 +1,141 @@
+"""The authority over HTTP (PROTOCOL.md § The authority)."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Final
+
+from aiohttp import web
+
+from kachery_tui.authority.bucket_door import PIECE, BucketDoor
+from kachery_tui.authority.refusals import STATUS, Refused
+from kachery_tui.authority.service import AuthorityService
+from kachery_tui.authority.uploads import Grant, Uploads
+from kachery_tui.authority.web import Handler, json_error
+from kachery_tui.errors import KacheryError
+from kachery_tui.protocol.authority import RefusalCode
+from kachery_tui.protocol.canonical import JsonObject, JsonValue, parse_json
+from kachery_tui.protocol.errors import ProtocolError
+from kachery_tui.protocol.objects import parse_object
+
+LARGEST_REQUEST: Final = 20_000
+"""Bytes of a request for a grant."""
+BODY_SECONDS: Final = 20.0
+"""Seconds in which a request's body has to be there."""
+STALL_SECONDS: Final = 60.0
+"""Seconds without a byte after which an upload is given up."""
+
+
+class AuthorityRoutes:
+    """The addresses that an authority answers at."""
+
+    def __init__(self, service: AuthorityService, uploads: Uploads, door: BucketDoor) -> None:
+        self._service = service
+        self._uploads = uploads
+        self._door = door
+
+    def routes(self) -> list[web.RouteDef]:
+        """What to serve."""
+        read = "/read/{channel}/{node}/{seal}/{object:.+}"
+        return [
+            web.get("/api/channel/{channel}", self._refusing(self._hello)),
+            web.post("/api/channel/{channel}", self._refusing(self._answer)),
+            web.post("/api/channel/{channel}/invitation", self._refusing(self._invitation)),
+            web.put("/upload/{code}", self._refusing(self._upload)),
+            web.get(read, self._refusing(self._read)),
+        ]
+
+    def _refusing(self, handler: Handler) -> Handler:
+        """Answers with what was refused and why, and with what a request must name to be taken."""
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            try:
+                return await handler(request)
+            except Refused as refused:
+                status = STATUS[refused.code]
+                return json_error(status, refused.reason, code=refused.code.value, **self._service.moment())
+            except KacheryError as error:
+                return json_error(503, error.what, code=RefusalCode.BUSY.value)
+
+        return answer
+
+    async def _hello(self, request: web.Request) -> web.Response:
+        return _json(self._service.hello(request.match_info["channel"]))
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        value = await _body(request)
+        address = request.remote or ""
+        return _json(await self._service.answer(request.match_info["channel"], value, address))
+
+    async def _invitation(self, request: web.Request) -> web.Response:
+        value = await _body(request)
+        code = value.get("code") if isinstance(value, dict) else None
+        if not isinstance(code, str):
+            raise Refused(RefusalCode.MALFORMED, "a request without a code")
+        channel, address = request.match_info["channel"], request.remote or ""
+        return _json(await self._service.describe_code(channel, code, address))
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        code = request.match_info["code"]
+        grant = self._uploads.take(code)
+        if grant is None:
+            raise Refused(RefusalCode.ROLE, "this upload was not granted, or the grant has been used")
+        if request.content_length not in (None, grant.size):
+            raise Refused(
+                RefusalCode.MALFORMED, f"{request.content_length} bytes, and {grant.size} were granted"
+            )
+
+        def is_good(grant: Grant = grant) -> bool:
+            return self._service.may_upload(grant)
+
+        if not is_good():
+            raise Refused(RefusalCode.ROLE, "the owner has taken the role away")
+        try:
+            await self._door.receive(grant, _pieces(request), is_good)
+        except Refused as refused:
+            if refused.code is RefusalCode.BUSY:
+                self._uploads.put_back(code, grant)
+            raise
+        return _json({"success": True})
+
+    async def _read(self, request: web.Request) -> web.Response:
+        channel, node_id, seal, name = (
+            request.match_info[part] for part in ("channel", "node", "seal", "object")
+        )
+        if not (self._uploads.is_reader(channel, node_id, seal) and self._service.may_read(channel, node_id)):
+            raise Refused(RefusalCode.NO_MEMBER, "this is no address of a member")
+        try:
+            place = parse_object(name)
+        except ProtocolError as error:
+            raise Refused(RefusalCode.MALFORMED, error.what) from None
+        if place.channel != channel:
+            raise Refused(RefusalCode.ROLE, f"it is not an object of channel {channel}")
+        url = await self._door.read_url(channel, request.method, name)
+        return web.Response(status=307, headers={"Location": url, "Cache-Control": "no-store"})
+
+
+def _json(value: JsonObject) -> web.Response:
+    return web.json_response(value, dumps=json.dumps)
+
+
+async def _body(request: web.Request) -> JsonValue:
+    """The JSON that came. Raises `Refused`."""
+    if (request.content_length or 0) > LARGEST_REQUEST:
+        raise Refused(RefusalCode.MALFORMED, "a request that is too large")
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return parse_json(await request.read(), max_bytes=LARGEST_REQUEST)
+    except ProtocolError as error:
+        raise Refused(RefusalCode.MALFORMED, error.what) from None
+    except TimeoutError:
+        raise Refused(RefusalCode.MALFORMED, "the request did not come") from None
+
+
+async def _pieces(request: web.Request) -> AsyncIterator[bytes]:
+    """An upload's bytes as they come. Raises `TimeoutError`."""
+    while True:
+        async with asyncio.timeout(STALL_SECONDS):
+            piece = await request.content.read(PIECE)
+        if not piece:
+            return
+        yield piece

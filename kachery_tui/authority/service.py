@@ -1,0 +1,375 @@
+"""The authority of some channels: answers what nodes ask, by the owner's register."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from kachery_tui.authority.proofs import ProofChecker
+from kachery_tui.authority.quotas import Allowance, DailyBytes
+from kachery_tui.authority.refusals import Refused
+from kachery_tui.authority.register import Register
+from kachery_tui.authority.uploads import Grant, Uploads
+from kachery_tui.authority.values import ChannelRules, LedgerLine, Member, Newcomers, What
+from kachery_tui.channel.authority import sign_jwt
+from kachery_tui.config import ChannelConfig
+from kachery_tui.errors import KacheryError
+from kachery_tui.protocol.authority import (
+    Ask,
+    AuthorityRequest,
+    BadSignature,
+    RefusalCode,
+    Standing,
+    open_request,
+    upload_claim,
+)
+from kachery_tui.protocol.canonical import JsonObject, JsonValue
+from kachery_tui.protocol.errors import ProtocolError
+from kachery_tui.protocol.keys import verify
+from kachery_tui.protocol.objects import parse_object
+from kachery_tui.protocol.roles import Kind, Role, capability
+
+_log = logging.getLogger(__name__)
+
+TOKEN_SECONDS: Final = 3600
+"""How long a pub-sub token is good for. Where the service knows generations, it ends sooner when roles change."""
+LOOK_INTERVAL: Final = 0.3
+"""Seconds between two looks at whether the owner changed something by another process."""
+WRITE_INTERVAL: Final = 0.2
+"""Seconds that lines of the ledger wait for others to be written with."""
+MOST_UNWRITTEN: Final = 50_000
+"""Lines that may wait; more requests are sent away."""
+REQUESTS_PER_SECOND: Final = 300.0
+REQUESTS_AT_ONCE: Final = 3_000.0
+"""What one node may ask for."""
+WRONG_CODES_PER_SECOND: Final = 10 / 60
+WRONG_CODES_AT_ONCE: Final = 10.0
+"""What one address may guess."""
+LARGEST_OBJECT: Final = 5_000_000_000_000
+GENERATION: Final = "x-kachery-generation"
+
+PROVIDES: Final[Mapping[Kind, Role]] = {
+    Kind.FILES: Role.PROVIDE_FILES,
+    Kind.FEEDS: Role.PROVIDE_FEEDS,
+    Kind.TASKS: Role.PROVIDE_TASKS,
+}
+"""The role that it takes to upload what is of a kind."""
+
+OnMember = Callable[[str, Member], None]
+"""Gets a channel's name and a member whose rights have changed, or were found at the start."""
+
+
+@dataclass(slots=True)
+class _Desk:
+    """One channel. `endpoint` and `tls` are what its members are told of the pub-sub service."""
+
+    config: ChannelConfig
+    endpoint: str | None
+    tls: bool
+    rules: ChannelRules
+    members: dict[str, Member]
+    unwritten: list[LedgerLine]
+
+
+class AuthorityService:
+    """Answers for its channels. Used by one event loop; the register is read and written in threads."""
+
+    def __init__(
+        self,
+        register: Register,
+        channels: Iterable[ChannelConfig],
+        uploads: Uploads,
+        *,
+        own_pubsub: bool,
+        on_member: OnMember = lambda _channel, _member: None,
+        hosts: Collection[str] = (),
+    ) -> None:
+        """`own_pubsub`: the pub-sub service is on the port where the authority is, and knows generations.
+
+        `hosts` are the names under which this authority is reached, where they are known.
+        """
+        self._register = register
+        self._uploads = uploads
+        self._on_member = on_member
+        self._checker = ProofChecker(hosts)
+        self._allowance = Allowance(REQUESTS_PER_SECOND, REQUESTS_AT_ONCE)
+        self._guesses = Allowance(WRONG_CODES_PER_SECOND, WRONG_CODES_AT_ONCE)
+        self._today = DailyBytes()
+        self._desks = {
+            config.name: _Desk(
+                config,
+                "" if own_pubsub else config.pubsub.endpoint,
+                config.pubsub.tls,
+                ChannelRules(),
+                {},
+                [],
+            )
+            for config in channels
+        }
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Read the register, and follow it from now on. Raises `KacheryError`."""
+        version = await asyncio.to_thread(lambda: self._register.version)
+        for name in self._desks:
+            await self._read(name)
+        self._tasks = [
+            asyncio.create_task(self._follow(version), name="register"),
+            asyncio.create_task(self._write(), name="ledger"),
+        ]
+
+    async def close(self) -> None:
+        """Write what is left to be written."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with suppress(KacheryError):
+            await self._write_lines()
+
+    # What anybody may ask
+
+    def hello(self, channel: str) -> JsonObject:
+        """What a request is to be signed with, and how one becomes a member. Raises `Refused`."""
+        desk = self._desk(channel)
+        return {"channel": channel, "newcomers": desk.rules.newcomers.value, **self.moment()}
+
+    def moment(self) -> JsonObject:
+        """This run of the server, and its Unix time in milliseconds."""
+        return {"server": self._checker.server, "time": int(time.time() * 1000)}
+
+    async def describe_code(self, channel: str, code: str, address: str) -> JsonObject:
+        """What an invitation brings; it is not used up. `address` is who asks. Raises `Refused`."""
+        self._desk(channel)
+        self._check_guesses(address)
+        found = await asyncio.to_thread(self._register.code, channel, code)
+        if found is None:
+            raise self._wrong_code(address)
+        return {"channel": channel, "roles": sorted(found.roles), "expires": found.expires, **self.moment()}
+
+    # What a node asks, signed
+
+    async def answer(self, channel: str, value: JsonValue, address: str) -> JsonObject:
+        """Answer a signed request that came from `address`. Raises `Refused`."""
+        desk = self._desk(channel)
+        try:
+            request = open_request(value)
+        except BadSignature as error:
+            raise Refused(RefusalCode.SIGNATURE, error.what) from None
+        except ProtocolError as error:
+            raise Refused(RefusalCode.MALFORMED, error.what) from None
+        if request.channel != channel:
+            raise Refused(RefusalCode.MALFORMED, "the request names another channel than its address")
+        self._checker.check(request, time.time())
+        if not self._allowance.take(request.node_id):
+            raise Refused(RefusalCode.BUSY, "this node asks for too much at a time")
+        if len(desk.unwritten) >= MOST_UNWRITTEN:
+            raise Refused(RefusalCode.BUSY, "the ledger cannot be written as fast")
+        match request.ask:
+            case Ask.STANDING:
+                pass
+            case Ask.JOIN:
+                await self._join(desk, request, address)
+            case Ask.APPLY:
+                await self._apply(desk, request)
+            case Ask.TOKEN:
+                return {"token": self._token(desk, request), "standing": await self._standing(desk, request)}
+            case Ask.UPLOAD:
+                return {"url": await self._upload(desk, request)}
+        return {"standing": await self._standing(desk, request)}
+
+    async def _join(self, desk: _Desk, request: AuthorityRequest, address: str) -> None:
+        self._check_guesses(address)
+        name = desk.config.name
+        member = await asyncio.to_thread(
+            self._register.use_code, name, request.code, request.node_id, request.label
+        )
+        if member is None:
+            raise self._wrong_code(address)
+        self._take(desk, member)
+        self._note(desk, request, What.JOINED)
+
+    async def _apply(self, desk: _Desk, request: AuthorityRequest) -> None:
+        name, newcomers = desk.config.name, desk.rules.newcomers
+        member = desk.members.get(request.node_id)
+        wanted = request.roles
+        if member is not None and member.removed is not None:
+            raise Refused(RefusalCode.NO_MEMBER, "the owner has taken this node from the channel")
+        if newcomers is Newcomers.NOTHING and member is None:
+            raise Refused(RefusalCode.NO_MEMBER, "nobody comes into this channel without an invitation")
+        if newcomers is Newcomers.REQUEST_FILES and member is None:
+            found = await asyncio.to_thread(
+                lambda: self._register.put_member(
+                    name, request.node_id, {Role.REQUEST_FILES}, label=request.label
+                )
+            )
+            self._take(desk, found)
+            member = found
+            self._note(desk, request, What.JOINED)
+        if member is not None and wanted <= member.roles:
+            return
+        done = await asyncio.to_thread(
+            self._register.apply, name, request.node_id, request.label, wanted or {Role.REQUEST_FILES}
+        )
+        if not done:
+            raise Refused(RefusalCode.BUSY, "too many wait for the owner's word")
+        self._note(desk, request, What.APPLIED)
+
+    def _token(self, desk: _Desk, request: AuthorityRequest) -> str:
+        member = self._member(desk, request)
+        roles = request.roles & member.roles
+        if not roles:
+            raise Refused(RefusalCode.ROLE, "the owner grants this node none of these roles")
+        now = int(time.time())
+        claims: dict[str, object] = {
+            "iat": now,
+            "exp": now + TOKEN_SECONDS,
+            "x-ably-capability": json.dumps(capability(desk.config.name, roles), sort_keys=True),
+            "x-ably-clientId": request.node_id,
+        }
+        if desk.endpoint == "":
+            claims[GENERATION] = member.generation
+        key, _, secret = desk.config.pubsub.key.partition(":")
+        self._note(desk, request, What.TOKEN)
+        return sign_jwt(claims, key, secret)
+
+    async def _upload(self, desk: _Desk, request: AuthorityRequest) -> str:
+        member = self._member(desk, request)
+        name = desk.config.name
+        try:
+            place = parse_object(request.object)
+        except ProtocolError as error:
+            raise Refused(RefusalCode.MALFORMED, error.what) from None
+        if place.channel != name:
+            raise Refused(RefusalCode.ROLE, f"it is not an object of channel {name}")
+        if PROVIDES[place.kind] not in member.roles:
+            raise Refused(RefusalCode.ROLE, f"the owner does not grant this node {PROVIDES[place.kind]}")
+        claim = upload_claim(request.object, request.node_id)
+        if place.kind is Kind.FEEDS and not verify(claim, request.feed_signature, place.hash):
+            raise Refused(RefusalCode.SIGNATURE, "only who has the feed's key may upload what is the feed's")
+        if request.size > LARGEST_OBJECT:
+            raise Refused(RefusalCode.MALFORMED, f"an object has at most {LARGEST_OBJECT:,} bytes")
+        await self._spend(desk, member, request.size)
+        self._note(desk, request, What.UPLOAD)
+        return self._uploads.grant(Grant(name, request.node_id, place, request.object, request.size))
+
+    async def _spend(self, desk: _Desk, member: Member, size: int) -> None:
+        name, now = desk.config.name, time.time()
+        quota = member.quota if member.quota is not None else desk.rules.quota
+        spent = self._today.spent(name, member.node_id, now)
+        if spent is None:
+            start = self._today.day_start(now)
+            # What waits to be written is not in the register yet.
+            waiting = sum(line.size for line in desk.unwritten if line.node_id == member.node_id)
+            found = await asyncio.to_thread(self._register.uploaded_since, name, member.node_id, start)
+            spent = self._today.spent(name, member.node_id, now)
+            spent = found + waiting if spent is None else spent
+        if quota is not None and spent + size > quota:
+            left = max(0, quota - spent)
+            raise Refused(
+                RefusalCode.QUOTA, f"of {quota:,} bytes a day {left:,} are left, and these are {size:,}"
+            )
+        self._today.note(name, member.node_id, spent + size)
+
+    async def _standing(self, desk: _Desk, request: AuthorityRequest) -> JsonObject:
+        member = desk.members.get(request.node_id)
+        if member is None or member.removed is not None:
+            waiting = await asyncio.to_thread(self._register.applicants, desk.config.name)
+            return Standing(False, waiting=any(one.node_id == request.node_id for one in waiting)).to_json()
+        read_url = self._uploads.read_url(desk.config.name, request.node_id)
+        quota = member.quota if member.quota is not None else desk.rules.quota
+        return Standing(True, member.roles, False, desk.endpoint, desk.tls, read_url, quota).to_json()
+
+    # Who may
+
+    def may_read(self, channel: str, node_id: str) -> bool:
+        """Whether a node may read the channel's objects: every member may that has a role."""
+        desk = self._desks.get(channel)
+        member = desk.members.get(node_id) if desk is not None else None
+        return member is not None and bool(member.may)
+
+    def may_upload(self, grant: Grant) -> bool:
+        """Whether what was granted is still granted."""
+        desk = self._desks.get(grant.channel)
+        member = desk.members.get(grant.node_id) if desk is not None else None
+        return member is not None and PROVIDES[grant.place.kind] in member.may
+
+    def _desk(self, channel: str) -> _Desk:
+        desk = self._desks.get(channel)
+        if desk is None:
+            raise Refused(RefusalCode.NO_CHANNEL, "there is no such channel here")
+        return desk
+
+    @staticmethod
+    def _member(desk: _Desk, request: AuthorityRequest) -> Member:
+        member = desk.members.get(request.node_id)
+        if member is None:
+            raise Refused(RefusalCode.NO_MEMBER, "this node is no member of the channel")
+        if member.removed is not None:
+            raise Refused(RefusalCode.NO_MEMBER, "the owner has taken this node from the channel")
+        return member
+
+    def _check_guesses(self, address: str) -> None:
+        if not self._guesses.has(address):
+            raise Refused(RefusalCode.BUSY, "too many wrong codes came from there; wait a minute")
+
+    def _wrong_code(self, address: str) -> Refused:
+        self._guesses.take(address)
+        return Refused(RefusalCode.CODE, "this invitation is used up, out of date, or none of this channel's")
+
+    # In step with the register
+
+    def _note(self, desk: _Desk, request: AuthorityRequest, what: What) -> None:
+        size = request.size if what is What.UPLOAD else 0
+        desk.unwritten.append(LedgerLine(0, time.time(), request.node_id, what, request.object, size))
+
+    def _take(self, desk: _Desk, member: Member) -> None:
+        before = desk.members.get(member.node_id)
+        desk.members[member.node_id] = member
+        if before is None or before.generation != member.generation:
+            self._on_member(desk.config.name, member)
+
+    async def _read(self, name: str) -> None:
+        desk = self._desks[name]
+        desk.rules = await asyncio.to_thread(self._register.rules, name)
+        members = await asyncio.to_thread(self._register.members, name)
+        for member in members.values():
+            self._take(desk, member)
+
+    async def _follow(self, version: int) -> None:
+        while True:
+            await asyncio.sleep(LOOK_INTERVAL)
+            try:
+                found = await asyncio.to_thread(lambda: self._register.version)
+                if found != version:
+                    for name in self._desks:
+                        await self._read(name)
+                    version = found
+            except KacheryError as error:
+                _log.warning("%s", error)
+
+    async def _write(self) -> None:
+        while True:
+            await asyncio.sleep(WRITE_INTERVAL)
+            try:
+                await self._write_lines()
+            except KacheryError as error:
+                _log.warning("%s; tried again", error)
+
+    async def _write_lines(self) -> None:
+        for name, desk in self._desks.items():
+            if not desk.unwritten:
+                continue
+            lines, desk.unwritten = desk.unwritten, []
+            writing = asyncio.ensure_future(asyncio.to_thread(self._register.write_lines, name, lines))
+            try:
+                await asyncio.shield(writing)
+            except asyncio.CancelledError:
+                await asyncio.wait([writing])
+                raise
+            except KacheryError:
+                desk.unwritten = lines + desk.unwritten
+                raise

@@ -1,0 +1,98 @@
+"""What an owner's register holds, as values."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from kachery_tui.protocol.roles import Role
+
+
+class Newcomers(StrEnum):
+    """What somebody gets who comes without an invitation."""
+
+    NOTHING = "nothing"
+    ASK = "ask"
+    """A place in the line of those who wait for the owner's word."""
+    REQUEST_FILES = "request-files"
+    """Membership with that role, at once."""
+
+
+class What(StrEnum):
+    """What a line of the ledger is about."""
+
+    JOINED = "joined"
+    APPLIED = "applied"
+    TOKEN = "token"  # noqa: S105 - a word of the ledger
+    UPLOAD = "upload"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One node of a channel. Times are Unix seconds, `quota` is bytes that it may upload in a day, None for no limit.
+
+    `generation` grows with every change of what it may do: what was granted before is no longer good.
+    """
+
+    node_id: str
+    label: str
+    roles: frozenset[Role]
+    since: float
+    quota: int | None = None
+    generation: int = 1
+    removed: float | None = None
+    """When it was thrown out; None for one that is a member."""
+    seen: float | None = None
+    uploaded: int = 0
+    """Bytes for which it was granted uploads, ever."""
+
+    @property
+    def may(self) -> frozenset[Role]:
+        """The roles that it has now."""
+        return self.roles if self.removed is None else frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Applicant:
+    """A node whose owner wants to be a member, and waits."""
+
+    node_id: str
+    label: str
+    roles: frozenset[Role]
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedCode:
+    """An invitation as its owner sees it: the code itself is kept by nobody. `number` names it."""
+
+    number: int
+    roles: frozenset[Role]
+    uses: int
+    used: int
+    expires: float
+    made: float
+    quota: int | None = None
+
+    def is_good(self, now: float) -> bool:
+        """Whether it still lets somebody in."""
+        return self.used < self.uses and now < self.expires
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerLine:
+    """A grant: who got what, when (Unix seconds)."""
+
+    number: int
+    at: float
+    node_id: str
+    what: What
+    object: str = ""
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRules:
+    """What holds for all of a channel."""
+
+    newcomers: Newcomers = Newcomers.ASK
+    quota: int | None = field(default=None)
+    """Bytes a day for members who have no quota of their own."""
