@@ -1,1 +1,184 @@
-"""`channel invite`, `members`, `grant`, `remove`, …: what a channel's owner does, on the machine where its register is."""
+"""`channel invite`, `members` and the like: what a channel's owner does, on the machine where its register is."""
+
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from kachery_tui.authority.register import REGISTER_FILE, Register
+from kachery_tui.authority.values import Applicant, Member
+from kachery_tui.cli.local_hub import default_data
+from kachery_tui.cli.output import emit, say
+from kachery_tui.errors import UsageError
+from kachery_tui.hub.identity import HubIdentity, load_identity
+from kachery_tui.protocol.invitations import Invitation
+from kachery_tui.protocol.roles import Role
+from kachery_tui.words import count, duration, moment, size
+
+SHOWN_ID = 16
+"""Characters of a node's id that are shown beside its label."""
+
+
+def invite(args: Namespace) -> int:
+    """Print an invitation."""
+    with _owner(args) as (identity, register):
+        code = register.invite(args.name, args.roles, uses=args.uses, seconds=args.expires, quota=args.quota)
+        link = str(Invitation(identity.url, args.name, code))
+    roles = sorted(args.roles)
+    emit(link, {"invitation": link, "roles": roles, "uses": args.uses}, as_json=args.as_json)
+    say(
+        f"It lets {count(args.uses, 'node')} in within {duration(args.expires)}, as {', '.join(roles)}. "
+        "Whoever has the line can use it; it is shown this once."
+    )
+    say("There: kachery-tui channel join LINE")
+    return 0
+
+
+def members(args: Namespace) -> int:
+    """Print who is a member, and who waits to be one."""
+    with _owner(args) as (_, register):
+        found = list(register.members(args.name).values())
+        waiting = register.applicants(args.name)
+    for applicant in waiting:
+        emit(_waits(applicant), _applicant_value(applicant), as_json=args.as_json)
+    for member in sorted(found, key=lambda one: (one.removed is not None, one.label, one.node_id)):
+        if member.removed is None or args.all:
+            emit(_line(member), _member_value(member), as_json=args.as_json)
+    if not found and not waiting:
+        say(f"nobody is a member of {args.name} yet: kachery-tui channel invite {args.name}")
+    return 0
+
+
+def grant(args: Namespace) -> int:
+    """Change what a node may do; one that waits, or was thrown out, becomes a member."""
+    with _owner(args) as (_, register):
+        one = _find(register, args.name, args.node)
+        roles = set(one.may if isinstance(one, Member) else ())
+        if isinstance(one, Applicant) and not args.changes:
+            roles |= one.roles
+        for sign, role in args.changes:
+            (roles.add if sign == "+" else roles.discard)(role)
+        member = register.put_member(args.name, one.node_id, roles, label=one.label, quota=args.quota)
+    emit(_line(member), _member_value(member), as_json=args.as_json)
+    return 0
+
+
+def remove(args: Namespace) -> int:
+    """Throw a node out, or send one away who waits."""
+    with _owner(args) as (_, register):
+        one = _find(register, args.name, args.node)
+        if isinstance(one, Applicant):
+            register.decline(args.name, one.node_id)
+            say(f"{one.label or one.node_id} is told no")
+            return 0
+        if not register.remove_member(args.name, one.node_id):
+            raise UsageError(f"{one.label or one.node_id} is no member of {args.name} any more")
+    say(f"{one.label or one.node_id} is no member of {args.name} any more; `channel grant` takes that back")
+    return 0
+
+
+def newcomers(args: Namespace) -> int:
+    """Change, or print, what somebody gets who comes without an invitation."""
+    with _owner(args) as (_, register):
+        rules = register.rules(args.name)
+        if args.what is not None:
+            rules = replace(rules, newcomers=args.what)
+            register.set_rules(args.name, rules)
+    emit(rules.newcomers.value, {"newcomers": rules.newcomers.value}, as_json=args.as_json)
+    return 0
+
+
+def ledger(args: Namespace) -> int:
+    """Print the newest grants, the newest last."""
+    with _owner(args) as (_, register):
+        labels = {member.node_id: member.label for member in register.members(args.name).values()}
+        lines = register.lines(args.name, limit=args.lines)
+    for line in reversed(lines):
+        who = labels.get(line.node_id) or line.node_id[:SHOWN_ID]
+        what = f"{line.object}\t{size(line.size)}" if line.object else ""
+        value = {
+            "at": line.at,
+            "nodeId": line.node_id,
+            "what": line.what.value,
+            "object": line.object,
+            "size": line.size,
+        }
+        emit(f"{moment(line.at)}\t{who}\t{line.what}\t{what}".rstrip(), value, as_json=args.as_json)
+    return 0
+
+
+@contextmanager
+def _owner(args: Namespace) -> Iterator[tuple[HubIdentity, Register]]:
+    """The hub whose data folder is meant, and its register. Raises `UsageError` where there is none."""
+    data = args.data if args.data is not None else default_data()
+    identity = load_identity(data)
+    if not (data / REGISTER_FILE).exists() or not identity.url:
+        raise UsageError(
+            f"there is no hub's register in {data}",
+            "",
+            "Give the hub's folder, --data DIR, on the machine where it runs; start it once: kachery-tui hub",
+        )
+    if args.name not in identity.keys:
+        raise UsageError(
+            f"the hub in {data} has no channel {args.name!r}", f"it has {', '.join(sorted(identity.keys))}"
+        )
+    register = Register(data)
+    try:
+        yield identity, register
+    finally:
+        register.close()
+
+
+def _find(register: Register, channel: str, text: str) -> Member | Applicant:
+    """The node that a label, or the start of an id, names. Raises `UsageError`."""
+    everybody: list[Member | Applicant] = [*register.applicants(channel), *register.members(channel).values()]
+    found = [one for one in everybody if one.label == text] or [
+        one for one in everybody if len(text) >= 4 and one.node_id.startswith(text.lower())
+    ]
+    ids = {one.node_id for one in found}
+    if len(ids) > 1:
+        raise UsageError(f"{text!r} may be several nodes", ", ".join(sorted(ids)), "Give more of the id")
+    if found:
+        return found[0]
+    if len(text) == 64 and set(text) <= set("0123456789abcdef"):
+        return Applicant(text, "", frozenset(), time.time())
+    raise UsageError(f"no node {text!r} is a member of {channel}, or waits to be one")
+
+
+def _line(member: Member) -> str:
+    roles = " ".join(sorted(member.may)) or ("thrown out" if member.removed is not None else "no role")
+    seen = f"seen {moment(member.seen)}" if member.seen is not None else "not seen yet"
+    return f"{member.label or '-'}\t{member.node_id[:SHOWN_ID]}\t{roles}\t{seen}\t{size(member.uploaded)} uploaded"
+
+
+def _waits(applicant: Applicant) -> str:
+    roles = " ".join(sorted(applicant.roles))
+    return f"{applicant.label or '-'}\t{applicant.node_id[:SHOWN_ID]}\twaits, wants {roles}"
+
+
+def _member_value(member: Member) -> dict[str, object]:
+    return {
+        "nodeId": member.node_id,
+        "label": member.label,
+        "roles": _names(member.may),
+        "since": member.since,
+        "seen": member.seen,
+        "uploaded": member.uploaded,
+        "quota": member.quota,
+        "state": "member" if member.removed is None else "removed",
+    }
+
+
+def _applicant_value(applicant: Applicant) -> dict[str, object]:
+    return {
+        "nodeId": applicant.node_id,
+        "label": applicant.label,
+        "roles": _names(applicant.roles),
+        "since": applicant.since,
+        "state": "waiting",
+    }
+
+
+def _names(roles: frozenset[Role]) -> list[str]:
+    return sorted(role.value for role in roles)

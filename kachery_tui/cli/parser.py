@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from kachery_tui import __version__
+from kachery_tui.cli.channel_parser import add_channel
 from kachery_tui.protocol.roles import Role
 from kachery_tui.protocol.task_messages import TaskFunctionType
 
@@ -27,7 +28,7 @@ def parse(arguments: Sequence[str]) -> Namespace:
     """Arguments as values; `run` is what to run, `module:function`. `--help` and misuse raise SystemExit."""
     parser = _parser()
     args, rest = parser.parse_known_args(arguments)
-    if rest and args.run == "channels:roles":
+    if rest and args.run in ("channels:roles", "channel_owner:grant"):
         parser.error(_no_role(rest[0]))
     if rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -57,7 +58,7 @@ def _parser() -> ArgumentParser:
     parser.set_defaults(theme=None, read_only=False, mouse=True, ascii=False)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_setup(commands)
-    _add_channel(commands)
+    add_channel(commands, _command, _everywhere)
     _add_files(commands)
     _add_feeds(commands)
     _add_tasks(commands)
@@ -164,45 +165,6 @@ def _add_init(commands: "Commands") -> None:
     init = _command(commands, "init", "setup:init", "write config.toml and make the node's key", data=True)
     init.add_argument("--label", help="what others see this node as (default: USER@HOST)")
     init.add_argument("--owner", default="", help="whom the node belongs to, for instance a mail address")
-
-
-def _add_channel(commands: "Commands") -> None:
-    text = "join, list, leave channels, and set roles on them"
-    channel = commands.add_parser(
-        "channel", help=text, description=text, parents=[_everywhere()], allow_abbrev=False
-    )
-    actions = channel.add_subparsers(title="actions", metavar="ACTION", required=True)
-    join = _command(actions, "join", "channels:join", "join a channel by its channel file", data=True)
-    join.add_argument("file", type=Path, metavar="FILE", help="a channel file, from its owner or from `hub`")
-    join.add_argument("--roles", type=_roles, metavar="A,B", help="ask for these roles instead of the file's")
-    join.add_argument(
-        "--allow-env",
-        type=lambda text: text.split(","),
-        default=[],
-        metavar="A,B",
-        help="let the file read these environment variables, besides KACHERY_…",
-    )
-    _command(actions, "list", "channels:list_", "list the channels that this node is on", data=True)
-    leave = _command(actions, "leave", "channels:leave", "leave a channel: its file is removed", data=True)
-    leave.add_argument("name", metavar="NAME")
-    roles = _command(
-        actions,
-        "roles",
-        "channels:roles",
-        "ask for roles (+role) and drop them (-role); without any, print them",
-        data=True,
-        prefix_chars="-+",
-        usage="kachery-tui channel roles NAME [+role | -role]... [--json]",
-    )
-    roles.add_argument("name", metavar="NAME")
-    roles.set_defaults(changes=[])
-    group = roles.add_argument_group("roles")
-    for role in Role:
-        for sign in "+-":
-            group.add_argument(
-                f"{sign}{role}", action="append_const", dest="changes", const=(sign, role), help=SUPPRESS
-            )
-    group.description = ", ".join(Role)
 
 
 def _add_files(commands: "Commands") -> None:
@@ -394,10 +356,3 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65_535:
         raise argparse.ArgumentTypeError(f"{port} is no port: 0 to 65535 would do")
     return port
-
-
-def _roles(text: str) -> frozenset[Role]:
-    try:
-        return frozenset(Role(word.strip()) for word in text.split(",") if word.strip())
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{error}: the roles are {', '.join(Role)}") from None

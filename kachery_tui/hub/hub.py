@@ -82,6 +82,7 @@ class Hub:
         host = await asyncio.to_thread(self._advertised)
         identity = replace(identity, s3_port=self.s3_port)
         self.pubsub_port = await self._start_front(identity, host, options.port or identity.port)
+        identity = replace(identity, url=f"http://{_bracketed(host)}:{self.pubsub_port}")
         ports = {"port": self.pubsub_port, "s3_port": self.s3_port}
         identity = await asyncio.to_thread(save_identity, options.data, identity, **ports)
         self.channel_files = await asyncio.to_thread(self._write_channels, identity, host)

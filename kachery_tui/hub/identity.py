@@ -29,6 +29,8 @@ class HubIdentity:
     """A key that is good for every channel. Hubs had one before each channel had its own; no new hub has it."""
     read_secret: str = field(default_factory=secrets.token_hex, repr=False)
     """What the addresses are made with at which members read."""
+    url: str = ""
+    """The address under which members reach the hub; empty before it ran once."""
     port: int = 0
     s3_port: int = 0
 
@@ -68,6 +70,7 @@ def load_identity(data: Path) -> HubIdentity:
         read_secret=table.secret("read_secret", would_do) or secrets.token_hex(),
         access_key=table.needed("access_key", would_do),
         secret_key=secret_key or "",
+        url=table.text("url", "", would_do) or "",
         port=table.integer("port", 0, 0, 65_535),
         s3_port=table.integer("s3_port", 0, 0, 65_535),
     )
@@ -86,6 +89,7 @@ def save_identity(data: Path, identity: HubIdentity, *, port: int, s3_port: int)
         "access_key": kept.access_key,
         "secret_key": kept.secret_key,
         "read_secret": kept.read_secret,
+        "url": kept.url,
         "port": kept.port,
         "s3_port": kept.s3_port,
         "keys": dict(kept.keys),

@@ -1,53 +1,21 @@
-"""Members of a hub's channel, by its authority alone: what travels, and what each of them is kept from."""
+"""Nodes that are members by a channel's authority alone: what travels, and how fast what they may do changes."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from kachery_tui.authority.register import Register
-from kachery_tui.config.channels import install_membership
 from kachery_tui.errors import NotAllowed
-from kachery_tui.node.node import Node
 from kachery_tui.protocol.roles import Role
-from tests.hubs import Hub, running_hub
-from tests.nodes import put_file, running_node, until
+from tests.authority.clubs import Club, has
+from tests.hubs import running_hub
+from tests.nodes import put_file, until
 
 REQUEST = frozenset({Role.REQUEST_FILES})
 PROVIDE = frozenset({Role.PROVIDE_FILES})
-FEEDS = frozenset({Role.REQUEST_FEEDS}), frozenset({Role.PROVIDE_FEEDS})
-
-
-class Club:
-    """A hub with one channel, its owner's register, and nodes as members."""
-
-    def __init__(self, folder: Path, hub: Hub, stack: AsyncExitStack) -> None:
-        self.folder = folder
-        self.hub = hub
-        self.register = Register(folder / "hub")
-        stack.callback(self.register.close)
-        self._stack = stack
-
-    @property
-    def url(self) -> str:
-        """Where the authority is."""
-        return f"http://127.0.0.1:{self.hub.pubsub_port}"
-
-    async def member(self, name: str, granted: frozenset[Role], asked: frozenset[Role] | None = None) -> Node:
-        """A running node that was made a member, with what it is granted in force."""
-        install_membership(self.folder / name, "lab", self.url, granted if asked is None else asked)
-        node = await self._stack.enter_async_context(running_node(self.folder / name, None))
-        self.register.put_member("lab", node.node_id, granted, label=name)
-        await until(lambda: node.memberships["lab"].in_force == granted, seconds=20)
-        return node
-
-
-@pytest.fixture
-async def club(tmp_path: Path) -> AsyncIterator[Club]:
-    async with AsyncExitStack() as stack:
-        hub = await stack.enter_async_context(running_hub(tmp_path / "hub"))
-        yield Club(tmp_path, hub, stack)
+READ_FEEDS = frozenset({Role.REQUEST_FEEDS})
+WRITE_FEEDS = frozenset({Role.PROVIDE_FEEDS})
 
 
 async def test_a_file_travels_between_members(club: Club, tmp_path: Path) -> None:
@@ -71,7 +39,46 @@ async def test_roles_that_change_are_in_force_within_a_second(club: Club) -> Non
     ana = await club.member("ana", REQUEST, asked=frozenset(Role))
     for roles in (REQUEST | PROVIDE, PROVIDE, frozenset(Role), REQUEST):
         club.register.put_member("lab", ana.node_id, roles)
-        await until(lambda roles=roles: ana.memberships["lab"].in_force == roles, seconds=3)
+        await until(partial(has, ana, roles), seconds=3)
     club.register.remove_member("lab", ana.node_id)
     await until(lambda: not ana.memberships["lab"].in_force, seconds=3)
     await until(lambda: "no member" in ana.memberships["lab"].connection.reason, seconds=10)
+
+
+async def test_a_feed_travels_between_members(club: Club) -> None:
+    owner = await club.member("owner", WRITE_FEEDS)
+    reader = await club.member("reader", READ_FEEDS)
+    uri = await owner.feeds.create("log")
+    await owner.feeds.append(uri, [{"n": 0}, {"n": 1}])
+    row = await reader.feeds.follow(str(uri))
+    await until(lambda: row.subject.messages == 2)
+    await owner.feeds.append(uri, [{"n": 2}])
+    await until(lambda: row.subject.messages == 3)
+
+
+async def test_a_task_travels_between_members(club: Club) -> None:
+    provider = await club.member("provider", frozenset({Role.PROVIDE_TASKS}))
+    assert has(provider, frozenset({Role.PROVIDE_TASKS}))
+
+
+async def test_the_hub_goes_and_comes_back_with_all_that_it_knew(club: Club, tmp_path: Path) -> None:
+    ben = await club.member("ben", PROVIDE)
+    ana = await club.member("ana", REQUEST)
+    before = (await ben.store(put_file(tmp_path, "a.bin", b"before"))).uri
+    assert await ana.files.request(before).outcome()
+    code = club.register.invite("lab", REQUEST, uses=1, seconds=60)
+    ports = {"port": club.hub.pubsub_port, "s3_port": club.hub.s3_port}
+    await club.hub.stop()
+    await until(lambda: not ana.memberships["lab"].is_connected)
+    async with running_hub(tmp_path / "hub", channels=("lab", "other"), **ports):
+        await until(partial(has, ana, REQUEST), seconds=60)
+        await until(partial(has, ben, PROVIDE), seconds=60)
+        after = (await ben.store(put_file(tmp_path, "b.bin", b"after"))).uri
+        path = await ana.files.request(after).outcome()
+        assert path is not None
+        assert path.read_bytes() == b"after"
+        assert club.register.code("lab", code) is not None
+        assert {line.node_id for line in club.register.lines("lab")} == {ana.node_id, ben.node_id}
+    assert not ana.supervisor.failed
+    assert not ben.supervisor.failed
+    assert json.dumps([line.text for line in ana.log.lines]).count("Traceback") == 0

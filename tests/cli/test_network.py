@@ -37,8 +37,8 @@ def ben(tmp_path: Path, hub: Path) -> Shell:
 
 
 @contextmanager
-def running_node(shell: Shell) -> Iterator[subprocess.Popen[bytes]]:
-    """The shell's node, connected."""
+def running_node(shell: Shell, *, said: str = "channel lab: connected") -> Iterator[subprocess.Popen[bytes]]:
+    """The shell's node, once its log has `said` something; by default, that it is connected."""
     log = shell.folder / "node.log"
     with log.open("wb") as stderr:
         process = subprocess.Popen(
@@ -48,7 +48,7 @@ def running_node(shell: Shell) -> Iterator[subprocess.Popen[bytes]]:
             stderr=stderr,
         )
     try:
-        wait_until(lambda: "channel lab: connected" in log.read_text())
+        wait_until(lambda: said in log.read_text())
         yield process
     finally:
         process.terminate()

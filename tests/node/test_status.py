@@ -69,6 +69,7 @@ async def test_it_holds_no_secret(tmp_path: Path, lab: Path) -> None:
     folder = tmp_path / "ana"
     async with running_node(folder, lab) as ana:
         config = ana.memberships["lab"].config
+        await first_status(folder)
         text = (folder / FILE_NAME).read_text()
     assert config.bucket.secret_key
     for secret in (config.pubsub.key.partition(":")[2], config.bucket.secret_key):

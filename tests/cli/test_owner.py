@@ -1,0 +1,92 @@
+"""An owner and members at the command line: invited, let in, changed, thrown out."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands import Shell, wait_until
+from tests.cli.test_network import running_node, store
+
+
+@pytest.fixture
+def owner(hub: Path, tmp_path: Path) -> Shell:
+    """Whoever runs the hub, in the folder beside its data."""
+    shell = Shell(tmp_path / "owner")
+    shell.folder.joinpath("data").symlink_to(hub.parent.parent)
+    return shell
+
+
+def person(tmp_path: Path, name: str) -> Shell:
+    shell = Shell(tmp_path / name)
+    shell.ok("init", "--label", name)
+    return shell
+
+
+def test_two_join_by_one_line_each_and_a_file_travels(owner: Shell, tmp_path: Path) -> None:
+    ana, ben = person(tmp_path, "ana"), person(tmp_path, "ben")
+    line = owner.ok("channel", "invite", "lab", "--roles", "provide-files", "--data", "data").line
+    assert re.fullmatch(r"kachery://127\.0\.0\.1:\d+/lab#[\w-]{20,}", line)
+    done = ana.run_apart("channel", "join", line)
+    assert done.code == 0
+    assert "brings    provide-files, until" in done.stderr
+    assert "not encrypted" in done.stderr
+    assert Path(done.line).read_text().count("key") == 0
+    second = ben.run_apart("channel", "join", line)
+    assert second.code == 5
+    assert "used up" in second.stderr
+    assert not list(ben.config.glob("channels/*"))
+    line = owner.ok("channel", "invite", "lab", "--data", "data").line
+    assert ben.run_apart("channel", "join", line).code == 0
+    with running_node(ana):
+        uri = store(ana, "a.bin", b"by invitation")
+        assert Path(ben.ok("load", uri).line).read_bytes() == b"by invitation"
+    shown = owner.ok("channel", "members", "lab", "--data", "data").stdout
+    assert re.search(r"^ana\t[0-9a-f]{16}\tprovide-files\tseen .*\t13 B uploaded$", shown, re.MULTILINE)
+    lines = owner.ok("channel", "ledger", "lab", "--data", "data").stdout
+    assert re.search(r"\tana\tupload\tlab/sha1/\S+\t13 B$", lines, re.MULTILINE)
+    assert "\tben\tjoined" in lines
+
+
+def test_who_has_no_code_asks_and_the_owner_answers(owner: Shell, tmp_path: Path) -> None:
+    eve = person(tmp_path, "eve")
+    line = owner.ok("channel", "invite", "lab", "--data", "data").line.partition("#")[0]
+    done = eve.run_apart("channel", "join", line, "--roles", "request-files,provide-files")
+    assert done.code == 0
+    assert "is asked to let eve in" in done.stderr
+    (waiting,) = [
+        one
+        for one in owner.ok("channel", "members", "lab", "--json", "--data", "data").values
+        if one["state"] == "waiting"
+    ]
+    assert (waiting["label"], waiting["roles"]) == ("eve", ["provide-files", "request-files"])
+    log = eve.folder / "node.log"
+    with running_node(eve, said=""):
+        owner.ok("channel", "grant", "lab", "eve", "--data", "data")
+        wait_until(lambda: "channel lab: connected" in log.read_text())
+        owner.ok("channel", "remove", "lab", "eve", "--data", "data")
+        wait_until(lambda: "token revoked" in log.read_text() or "no member" in log.read_text())
+    refused = eve.run_apart("load", "sha1://" + "ab" * 20)
+    assert refused.code == 5
+    listed = owner.ok("channel", "members", "lab", "--all", "--json", "--data", "data").values
+    assert [one["state"] for one in listed if one["label"] == "eve"] == ["removed"]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("kachery://127.0.0.1:1/lab#abcdefgh", "refused"),
+        ("kachery://127.0.0.1:1/#abcdefgh", "without a channel's name"),
+        ("kachery://127.0.0.1:1/lab#a", "was all of it copied"),
+    ],
+)
+def test_what_is_no_invitation(tmp_path: Path, line: str, said: str) -> None:
+    done = person(tmp_path, "eve").run_apart("channel", "join", line)
+    assert done.code in (2, 4)
+    assert said in done.stderr
+
+
+def test_without_a_hub_an_owner_is_told_so(tmp_path: Path) -> None:
+    done = person(tmp_path, "eve").run("channel", "members", "lab", "--data", tmp_path / "none")
+    assert done.code == 2
+    assert "no hub's register" in done.stderr
