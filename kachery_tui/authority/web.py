@@ -73,7 +73,8 @@ async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamR
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        answer = json_error(error.status, f"{error.reason}: {request.method} {request.path[:200]}")
+        # Without the path, which may be somebody's own address.
+        answer = json_error(error.status, f"{error.reason}: {request.method}")
         if allowed := error.headers.get("Allow"):
             answer.headers["Allow"] = allowed
         return answer

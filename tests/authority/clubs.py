@@ -1,7 +1,9 @@
 """Members of a channel: real nodes that have nothing but the address of its authority, and bare ones for attacks."""
 
+import asyncio
 import json
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 import aiohttp
 
 from kachery_tui.authority.register import Register
+from kachery_tui.config import TaskConfig
 from kachery_tui.config.channels import install_membership
 from kachery_tui.node.node import Node
 from kachery_tui.protocol.authority import Ask, seal_request
@@ -49,10 +52,16 @@ class Club:
         """Where the authority is."""
         return f"http://127.0.0.1:{self.hub.pubsub_port}"
 
-    async def member(self, name: str, granted: frozenset[Role], asked: frozenset[Role] | None = None) -> Node:
+    async def member(
+        self,
+        name: str,
+        granted: frozenset[Role],
+        asked: frozenset[Role] | None = None,
+        tasks: Sequence[TaskConfig] = (),
+    ) -> Node:
         """A running node that was made a member, with what it is granted in force."""
         install_membership(self.folder / name, "lab", self.url, granted if asked is None else asked)
-        node = await self._stack.enter_async_context(running_node(self.folder / name, None))
+        node = await self._stack.enter_async_context(running_node(self.folder / name, None, tasks=tasks))
         self.register.put_member("lab", node.node_id, granted, label=name)
         await until(partial(has, node, granted))
         return node
@@ -111,8 +120,6 @@ class Bare:
 
 async def until_async(holds: Any, seconds: float = 10) -> None:
     """Wait until a coroutine function says so."""
-    import asyncio
-
     async with asyncio.timeout(seconds):
         while not await holds():
             await asyncio.sleep(0.05)

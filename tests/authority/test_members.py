@@ -10,6 +10,7 @@ from kachery_tui.errors import NotAllowed
 from kachery_tui.protocol.roles import Role
 from tests.authority.clubs import Club, has
 from tests.hubs import running_hub
+from tests.node.task_nodes import python, result_of
 from tests.nodes import put_file, until
 
 REQUEST = frozenset({Role.REQUEST_FILES})
@@ -57,8 +58,9 @@ async def test_a_feed_travels_between_members(club: Club) -> None:
 
 
 async def test_a_task_travels_between_members(club: Club) -> None:
-    provider = await club.member("provider", frozenset({Role.PROVIDE_TASKS}))
-    assert has(provider, frozenset({Role.PROVIDE_TASKS}))
+    await club.member("ben", frozenset({Role.PROVIDE_TASKS}), tasks=[python("add")])
+    ana = await club.member("ana", frozenset({Role.REQUEST_TASKS}))
+    assert await result_of(ana, "add", a=1, b=2.5) == 3.5
 
 
 async def test_the_hub_goes_and_comes_back_with_all_that_it_knew(club: Club, tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ async def test_what_is_not_known_gets_an_error_as_json(hub: Hub) -> None:
         ):
             async with session.request(method, path) as answer:
                 assert answer.status == status
-                assert f"{method} {path}" in (await answer.json())["error"]
+                assert method in (await answer.json())["error"]
 
 
 async def test_a_message_takes_64_kib_and_no_more(hub: Hub) -> None:
