@@ -57,13 +57,27 @@ class BucketDoor:
             "head_object" if method == "HEAD" else "get_object", name
         )
 
+    async def size(self, channel: str, name: str) -> int | None:
+        """How large an object is, None if there is none. Raises `Refused` where the bucket does not say."""
+        url = await self.read_url(channel, "HEAD", name)
+        try:
+            async with self._connected().head(url) as answer:
+                if answer.status == 200:
+                    return answer.content_length
+                if answer.status in (403, 404):
+                    return None
+                raise Refused(RefusalCode.BUSY, f"the bucket answered {answer.status}")
+        except (aiohttp.ClientError, TimeoutError):
+            raise Refused(RefusalCode.BUSY, "the bucket could not be reached") from None
+
     async def receive(self, grant: Grant, pieces: Pieces, is_good: Callable[[], bool]) -> None:
         """Put what comes into the bucket, if it is what was granted. `is_good` tells whether the grant still holds.
 
         Raises `Refused`, and `KacheryError` where the bucket cannot be used.
         """
         async with self._alone(grant.object):
-            if grant.place.kind is Kind.FEEDS and not grant.place.changes and await self._is_there(grant):
+            keeps = grant.place.kind is Kind.FEEDS and not grant.place.changes
+            if keeps and await self.size(grant.channel, grant.object) is not None:
                 raise Refused(RefusalCode.EXISTS, "this message of the feed is in the bucket already")
             url = await self._buckets[grant.channel].sign_upload(grant.object, grant.size)
             checked = _checked(grant, pieces, is_good)
@@ -83,11 +97,6 @@ class BucketDoor:
                 raise Refused(RefusalCode.BUSY, "the bucket could not be reached") from None
             except TimeoutError:
                 raise Refused(RefusalCode.BUSY, "the upload stood still for too long") from None
-
-    async def _is_there(self, grant: Grant) -> bool:
-        url = await self.read_url(grant.channel, "HEAD", grant.object)
-        async with self._connected().head(url) as answer:
-            return answer.status == 200
 
     def _connected(self) -> aiohttp.ClientSession:
         if self._session is None:

@@ -4,7 +4,9 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kachery_tui.authority.asking import askers
 from kachery_tui.authority.bucket_door import BucketDoor
+from kachery_tui.authority.living_client import LivingClient
 from kachery_tui.authority.register import Register
 from kachery_tui.authority.routes import AuthorityRoutes
 from kachery_tui.authority.service import AuthorityService, OnMember
@@ -32,10 +34,13 @@ class Office:
         uploads = Uploads(secret)
         self._register = Register(folder)
         self._door = BucketDoor(channels)
+        self._askers = askers(channels, secret)
         self._service = AuthorityService(
             self._register, channels, uploads, own_pubsub=own_pubsub, on_member=on_member, hosts=hosts
         )
-        self.routes: Sequence[web.RouteDef] = AuthorityRoutes(self._service, uploads, self._door).routes()
+        self.routes: Sequence[web.RouteDef] = AuthorityRoutes(
+            self._service, uploads, self._door, LivingClient(self._service, self._door, self._askers)
+        ).routes()
 
     async def start(self) -> None:
         """Read the register. Raises `KacheryError`."""
@@ -43,6 +48,8 @@ class Office:
 
     async def close(self) -> None:
         """Write what waits, and let go of everything."""
+        for asker in self._askers.values():
+            await asker.close()
         await self._service.close()
         await self._door.close()
         self._register.close()

@@ -1,27 +1,23 @@
 """The authority over HTTP (PROTOCOL.md § The authority)."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from typing import Final
 
 from aiohttp import web
 
+from kachery_tui.authority.bodies import json_body
 from kachery_tui.authority.bucket_door import PIECE, BucketDoor
+from kachery_tui.authority.living_client import LivingClient
 from kachery_tui.authority.refusals import STATUS, Refused
 from kachery_tui.authority.service import AuthorityService
 from kachery_tui.authority.uploads import Grant, Uploads
-from kachery_tui.authority.web import Handler, json_error
+from kachery_tui.authority.web import Handler, json_answer, json_error
 from kachery_tui.errors import KacheryError
 from kachery_tui.protocol.authority import RefusalCode
-from kachery_tui.protocol.canonical import JsonObject, JsonValue, parse_json
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.objects import parse_object
 
-LARGEST_REQUEST: Final = 20_000
-"""Bytes of a request for a grant."""
-BODY_SECONDS: Final = 20.0
-"""Seconds in which a request's body has to be there."""
 STALL_SECONDS: Final = 60.0
 """Seconds without a byte after which an upload is given up."""
 
@@ -29,7 +25,10 @@ STALL_SECONDS: Final = 60.0
 class AuthorityRoutes:
     """The addresses that an authority answers at."""
 
-    def __init__(self, service: AuthorityService, uploads: Uploads, door: BucketDoor) -> None:
+    def __init__(
+        self, service: AuthorityService, uploads: Uploads, door: BucketDoor, living: LivingClient
+    ) -> None:
+        self._living = living
         self._service = service
         self._uploads = uploads
         self._door = door
@@ -43,6 +42,9 @@ class AuthorityRoutes:
             web.post("/api/channel/{channel}/invitation", self._refusing(self._invitation)),
             web.put("/upload/{code}", self._refusing(self._upload)),
             web.get(read, self._refusing(self._read)),
+            web.post("/api/findFile", self._refusing(self._living.find)),
+            web.post("/api/initiateFileUpload", self._refusing(self._living.initiate)),
+            web.post("/api/finalizeFileUpload", self._refusing(self._living.finalize)),
         ]
 
     def _refusing(self, handler: Handler) -> Handler:
@@ -60,20 +62,20 @@ class AuthorityRoutes:
         return answer
 
     async def _hello(self, request: web.Request) -> web.Response:
-        return _json(self._service.hello(request.match_info["channel"]))
+        return json_answer(self._service.hello(request.match_info["channel"]))
 
     async def _answer(self, request: web.Request) -> web.Response:
-        value = await _body(request)
+        value = await json_body(request)
         address = request.remote or ""
-        return _json(await self._service.answer(request.match_info["channel"], value, address))
+        return json_answer(await self._service.answer(request.match_info["channel"], value, address))
 
     async def _invitation(self, request: web.Request) -> web.Response:
-        value = await _body(request)
-        code = value.get("code") if isinstance(value, dict) else None
+        value = await json_body(request)
+        code = value.get("code")
         if not isinstance(code, str):
             raise Refused(RefusalCode.MALFORMED, "a request without a code")
         channel, address = request.match_info["channel"], request.remote or ""
-        return _json(await self._service.describe_code(channel, code, address))
+        return json_answer(await self._service.describe_code(channel, code, address))
 
     async def _upload(self, request: web.Request) -> web.Response:
         code = request.match_info["code"]
@@ -96,7 +98,7 @@ class AuthorityRoutes:
             if refused.code is RefusalCode.BUSY:
                 self._uploads.put_back(code, grant)
             raise
-        return _json({"success": True})
+        return json_answer({"success": True})
 
     async def _read(self, request: web.Request) -> web.Response:
         channel, node_id, seal, name = (
@@ -112,23 +114,6 @@ class AuthorityRoutes:
             raise Refused(RefusalCode.ROLE, f"it is not an object of channel {channel}")
         url = await self._door.read_url(channel, request.method, name)
         return web.Response(status=307, headers={"Location": url, "Cache-Control": "no-store"})
-
-
-def _json(value: JsonObject) -> web.Response:
-    return web.json_response(value, dumps=json.dumps)
-
-
-async def _body(request: web.Request) -> JsonValue:
-    """The JSON that came. Raises `Refused`."""
-    if (request.content_length or 0) > LARGEST_REQUEST:
-        raise Refused(RefusalCode.MALFORMED, "a request that is too large")
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            return parse_json(await request.read(), max_bytes=LARGEST_REQUEST)
-    except ProtocolError as error:
-        raise Refused(RefusalCode.MALFORMED, error.what) from None
-    except TimeoutError:
-        raise Refused(RefusalCode.MALFORMED, "the request did not come") from None
 
 
 async def _pieces(request: web.Request) -> AsyncIterator[bytes]:

@@ -30,7 +30,7 @@ from kachery_tui.protocol.authority import (
 from kachery_tui.protocol.canonical import JsonObject, JsonValue
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.keys import verify
-from kachery_tui.protocol.objects import parse_object
+from kachery_tui.protocol.objects import ObjectName, parse_object
 from kachery_tui.protocol.roles import Kind, Role, capability
 
 _log = logging.getLogger(__name__)
@@ -190,7 +190,7 @@ class AuthorityService:
         if member is None:
             raise self._wrong_code(address)
         self._take(desk, member)
-        self._note(desk, request, What.JOINED)
+        self._note(desk, request.node_id, What.JOINED)
 
     async def _apply(self, desk: _Desk, request: AuthorityRequest) -> None:
         name, newcomers = desk.config.name, desk.rules.newcomers
@@ -208,7 +208,7 @@ class AuthorityService:
             )
             self._take(desk, found)
             member = found
-            self._note(desk, request, What.JOINED)
+            self._note(desk, request.node_id, What.JOINED)
         if member is not None and wanted <= member.roles:
             return
         done = await asyncio.to_thread(
@@ -216,10 +216,10 @@ class AuthorityService:
         )
         if not done:
             raise Refused(RefusalCode.BUSY, "too many wait for the owner's word")
-        self._note(desk, request, What.APPLIED)
+        self._note(desk, request.node_id, What.APPLIED)
 
     def _token(self, desk: _Desk, request: AuthorityRequest) -> str:
-        member = self._member(desk, request)
+        member = self._member(desk, request.node_id)
         roles = request.roles & member.roles
         if not roles:
             raise Refused(RefusalCode.ROLE, "the owner grants this node none of these roles")
@@ -233,28 +233,38 @@ class AuthorityService:
         if desk.endpoint == "":
             claims[GENERATION] = member.generation
         key, _, secret = desk.config.pubsub.key.partition(":")
-        self._note(desk, request, What.TOKEN)
+        self._note(desk, request.node_id, What.TOKEN)
         return sign_jwt(claims, key, secret)
 
     async def _upload(self, desk: _Desk, request: AuthorityRequest) -> str:
-        member = self._member(desk, request)
-        name = desk.config.name
-        try:
-            place = parse_object(request.object)
-        except ProtocolError as error:
-            raise Refused(RefusalCode.MALFORMED, error.what) from None
-        if place.channel != name:
-            raise Refused(RefusalCode.ROLE, f"it is not an object of channel {name}")
-        if PROVIDES[place.kind] not in member.roles:
-            raise Refused(RefusalCode.ROLE, f"the owner does not grant this node {PROVIDES[place.kind]}")
+        place = _place(request.object)
         claim = upload_claim(request.object, request.node_id)
         if place.kind is Kind.FEEDS and not verify(claim, request.feed_signature, place.hash):
             raise Refused(RefusalCode.SIGNATURE, "only who has the feed's key may upload what is the feed's")
-        if request.size > LARGEST_OBJECT:
+        return await self._grant(desk, request.node_id, place, request.object, request.size)
+
+    async def grant_upload(self, channel: str, member_id: str, name: str, size: int) -> str:
+        """The path to PUT a file to, or a task's result. Raises `Refused`."""
+        desk = self._desk(channel)
+        if not self._allowance.take(member_id):
+            raise Refused(RefusalCode.BUSY, "too much is asked for at a time")
+        place = _place(name)
+        if place.kind is Kind.FEEDS:
+            raise Refused(RefusalCode.SIGNATURE, "only who has the feed's key may upload what is the feed's")
+        return await self._grant(desk, member_id, place, name, size)
+
+    async def _grant(self, desk: _Desk, member_id: str, place: ObjectName, name: str, size: int) -> str:
+        channel = desk.config.name
+        member = self._member(desk, member_id)
+        if place.channel != channel:
+            raise Refused(RefusalCode.ROLE, f"it is not an object of channel {channel}")
+        if PROVIDES[place.kind] not in member.roles:
+            raise Refused(RefusalCode.ROLE, f"the owner does not grant this node {PROVIDES[place.kind]}")
+        if size > LARGEST_OBJECT:
             raise Refused(RefusalCode.MALFORMED, f"an object has at most {LARGEST_OBJECT:,} bytes")
-        await self._spend(desk, member, request.size)
-        self._note(desk, request, What.UPLOAD)
-        return self._uploads.grant(Grant(name, request.node_id, place, request.object, request.size))
+        await self._spend(desk, member, size)
+        self._note(desk, member_id, What.UPLOAD, name, size)
+        return self._uploads.grant(Grant(channel, member_id, place, name, size))
 
     async def _spend(self, desk: _Desk, member: Member, size: int) -> None:
         name, now = desk.config.name, time.time()
@@ -291,6 +301,16 @@ class AuthorityService:
         member = desk.members.get(node_id) if desk is not None else None
         return member is not None and bool(member.may)
 
+    def may_find(self, channel: str, member_id: str) -> bool:
+        """Whether files may be looked for: by members, and by everybody where newcomers may request files."""
+        desk = self._desk(channel)
+        return desk.rules.newcomers is Newcomers.REQUEST_FILES or self.may_read(channel, member_id)
+
+    def may_ask(self, channel: str, member_id: str) -> bool:
+        """Whether the channel's nodes are asked for a file on a member's behalf."""
+        member = self._desk(channel).members.get(member_id)
+        return member is not None and Role.REQUEST_FILES in member.may and self._allowance.take(member_id)
+
     def may_upload(self, grant: Grant) -> bool:
         """Whether what was granted is still granted."""
         desk = self._desks.get(grant.channel)
@@ -304,8 +324,8 @@ class AuthorityService:
         return desk
 
     @staticmethod
-    def _member(desk: _Desk, request: AuthorityRequest) -> Member:
-        member = desk.members.get(request.node_id)
+    def _member(desk: _Desk, member_id: str) -> Member:
+        member = desk.members.get(member_id)
         if member is None:
             raise Refused(RefusalCode.NO_MEMBER, "this node is no member of the channel")
         if member.removed is not None:
@@ -322,9 +342,9 @@ class AuthorityService:
 
     # In step with the register
 
-    def _note(self, desk: _Desk, request: AuthorityRequest, what: What) -> None:
-        size = request.size if what is What.UPLOAD else 0
-        desk.unwritten.append(LedgerLine(0, time.time(), request.node_id, what, request.object, size))
+    @staticmethod
+    def _note(desk: _Desk, member_id: str, what: What, name: str = "", size: int = 0) -> None:
+        desk.unwritten.append(LedgerLine(0, time.time(), member_id, what, name, size))
 
     def _take(self, desk: _Desk, member: Member) -> None:
         before = desk.members.get(member.node_id)
@@ -373,3 +393,10 @@ class AuthorityService:
             except KacheryError:
                 desk.unwritten = lines + desk.unwritten
                 raise
+
+
+def _place(name: str) -> ObjectName:
+    try:
+        return parse_object(name)
+    except ProtocolError as error:
+        raise Refused(RefusalCode.MALFORMED, error.what) from None

@@ -1,9 +1,14 @@
 """What an owner's register holds, as values."""
 
+import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from kachery_tui.protocol.roles import Role
+
+KEY_PREFIX: Final = "key-"
+"""How the ids of members begin that are keys, and no nodes."""
 
 
 class Newcomers(StrEnum):
@@ -25,10 +30,16 @@ class What(StrEnum):
     UPLOAD = "upload"
 
 
+def key_id(key: str) -> str:
+    """What stands in the place of a node's id for whoever shows a key: its hash, so that the key is kept nowhere."""
+    return f"{KEY_PREFIX}{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:40]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One node of a channel. Times are Unix seconds, `quota` is bytes that it may upload in a day, None for no limit.
+    """One node of a channel, or one key that clients show.
 
+    Times are Unix seconds, `quota` is bytes that it may upload in a day, None for no limit.
     `generation` grows with every change of what it may do: what was granted before is no longer good.
     """
 

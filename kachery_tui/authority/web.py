@@ -9,6 +9,8 @@ from typing import Final
 
 from aiohttp import web
 
+from kachery_tui.protocol.canonical import JsonObject
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 LARGEST_BODY: Final = 1_000_000
@@ -57,6 +59,11 @@ class WebServer:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+
+def json_answer(value: JsonObject) -> web.Response:
+    """What was asked for."""
+    return web.Response(text=json.dumps(value), content_type="application/json")
 
 
 def json_error(status: int, text: str, **more: object) -> web.Response:

@@ -1,5 +1,6 @@
 """`channel invite`, `members` and the like: what a channel's owner does, on the machine where its register is."""
 
+import secrets
 import time
 from argparse import Namespace
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from kachery_tui.authority.register import REGISTER_FILE, Register
-from kachery_tui.authority.values import Applicant, Member
+from kachery_tui.authority.values import Applicant, Member, key_id
 from kachery_tui.cli.local_hub import default_data
 from kachery_tui.cli.output import emit, say
 from kachery_tui.errors import UsageError
@@ -32,6 +33,18 @@ def invite(args: Namespace) -> int:
         "Whoever has the line can use it; it is shown this once."
     )
     say("There: kachery-tui channel join LINE")
+    return 0
+
+
+def key(args: Namespace) -> int:
+    """Print a key by which clients that are no nodes read and upload files."""
+    made = f"kachery-{secrets.token_urlsafe(24)}"
+    with _owner(args) as (identity, register):
+        register.put_member(args.name, key_id(made), args.roles, label=args.label, quota=args.quota)
+    value = {"key": made, "roles": sorted(args.roles), "url": identity.url, "zone": args.name}
+    emit(made, value, as_json=args.as_json)
+    say(f"It is shown this once. For the Python client `kachery`: export KACHERY_BASE_URL={identity.url}")
+    say(f"  KACHERY_ZONE={args.name} KACHERY_API_KEY=that line")
     return 0
 
 

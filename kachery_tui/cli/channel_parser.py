@@ -89,6 +89,16 @@ def _add_owning(actions: Any, command: Command) -> None:
         "--expires", type=_seconds, default=7 * 86_400.0, metavar="TIME", help="30m, 12h, 7d (default: 7d)"
     )
     invite.add_argument("--quota", type=_size, metavar="SIZE", help="bytes a day that it may upload: 10G")
+    key = owned("key", "key", "print a key for clients that are no nodes")
+    key.add_argument(
+        "--roles",
+        type=roles,
+        default=frozenset({Role.REQUEST_FILES, Role.PROVIDE_FILES}),
+        metavar="A,B",
+        help="what it grants (default: request-files,provide-files: to load, and to store)",
+    )
+    key.add_argument("--label", default="key", help="what to call it in lists")
+    key.add_argument("--quota", type=_size, metavar="SIZE", help="bytes a day that it may upload: 10G")
     members = owned("members", "members", "list the members, and who waits to be one")
     members.add_argument("--all", action="store_true", help="those, too, who were thrown out")
     grant = owned(

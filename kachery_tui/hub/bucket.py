@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from kachery_tui.errors import KacheryError
+from kachery_tui.hub.ports import reachable
 
 _log = logging.getLogger(__name__)
 
@@ -159,9 +160,8 @@ class S3Server:
         raise KacheryError("the S3 server did not start", f"no answer within {_START_TIMEOUT:g} s")
 
     async def _answers(self) -> bool:
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
         try:
-            reader, writer = await asyncio.open_connection(host, self.port)
+            reader, writer = await asyncio.open_connection(reachable(self.host), self.port)
         except OSError:
             return False
         try:

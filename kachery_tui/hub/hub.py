@@ -12,7 +12,7 @@ from kachery_tui.config.reading import write_private
 from kachery_tui.errors import KacheryError, UsageError
 from kachery_tui.hub.bucket import BUCKET, REGION, S3Server
 from kachery_tui.hub.identity import IDENTITY_FILE, DataLock, HubIdentity, load_identity, save_identity
-from kachery_tui.hub.ports import check_port, free_port, is_loopback, machine_name, port_error
+from kachery_tui.hub.ports import check_port, free_port, is_loopback, machine_name, port_error, reachable
 from kachery_tui.hub.pubsub.limits import Limits
 from kachery_tui.protocol.roles import Role, is_channel_name
 
@@ -104,7 +104,10 @@ class Hub:
                 self.options.data / IDENTITY_FILE,
             )
         options = self.options
+        port = port or free_port(options.host)
         configs = [_config(name, identity, host, options.data) for name in options.channels]
+        itself = f"{_bracketed(reachable(options.host))}:{port}"
+        configs = [replace(config, pubsub=replace(config.pubsub, endpoint=itself)) for config in configs]
         self._front = await asyncio.to_thread(
             lambda: Front(
                 options.data,
@@ -116,7 +119,6 @@ class Hub:
                 hosts=[options.advertise] if options.advertise else (),
             )
         )
-        port = port or free_port(options.host)
         try:
             found = await self._front.start(options.host, port)
         except OSError as error:

@@ -23,6 +23,11 @@ def free_port(host: str) -> int:
     raise KacheryError(f"no free port on {host} between {_LOW} and {_HIGH}")
 
 
+def reachable(host: str) -> str:
+    """An address of this machine at which what listens on `host` is reached from here."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+
+
 def check_port(host: str, port: int, option: str) -> None:
     """Raise `KacheryError` when `port` cannot be listened on."""
     problem = _can_bind(host, port)
