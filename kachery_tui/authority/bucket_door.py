@@ -15,6 +15,8 @@ from kachery_tui.authority.uploads import Grant
 from kachery_tui.channel.s3 import S3
 from kachery_tui.config import ChannelConfig
 from kachery_tui.protocol.authority import RefusalCode
+from kachery_tui.protocol.errors import ProtocolError
+from kachery_tui.protocol.feeds import MAX_SIGNED_BYTES, BadMessage, SignedMessage, message_count
 from kachery_tui.protocol.roles import Kind
 
 _log = logging.getLogger(__name__)
@@ -80,6 +82,8 @@ class BucketDoor:
             if keeps and await self.size(grant.channel, grant.object) is not None:
                 raise Refused(RefusalCode.EXISTS, "this message of the feed is in the bucket already")
             url = await self._buckets[grant.channel].sign_upload(grant.object, grant.size)
+            if not grant.is_proven:
+                pieces = _again(await self._proof(grant, pieces))
             checked = _checked(grant, pieces, is_good)
             headers = {"Content-Length": str(grant.size)}
             try:
@@ -97,6 +101,32 @@ class BucketDoor:
                 raise Refused(RefusalCode.BUSY, "the bucket could not be reached") from None
             except TimeoutError:
                 raise Refused(RefusalCode.BUSY, "the upload stood still for too long") from None
+
+    async def _proof(self, grant: Grant, pieces: Pieces) -> bytes:
+        """What was sent for a feed by one who has not shown its key, if it shows for itself that it is the feed's.
+
+        A message is signed; a count says no more than what is there. Raises `Refused`.
+        """
+        data = b""
+        async for piece in pieces:
+            data += piece
+            if len(data) > min(grant.size, MAX_SIGNED_BYTES):
+                raise Refused(
+                    RefusalCode.MALFORMED, "more bytes than were granted, or than a message may have"
+                )
+        folder, _, name = grant.object.rpartition("/")
+        try:
+            if grant.place.changes:
+                count = message_count(data)
+                good = not count or await self.size(grant.channel, f"{folder}/{count - 1}") is not None
+            else:
+                message = await asyncio.to_thread(SignedMessage.parse, data, int(name))
+                good = message.is_signed_by(grant.place.hash)
+        except (ProtocolError, BadMessage):
+            good = False
+        if not good:
+            raise Refused(RefusalCode.SIGNATURE, "it is not what the feed's owner has written")
+        return data
 
     def _connected(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -118,6 +148,11 @@ class BucketDoor:
             self._users[name] -= 1
             if not self._users[name]:
                 del self._users[name], self._locks[name]
+
+
+async def _again(data: bytes) -> Pieces:
+    if data:
+        yield data
 
 
 async def _checked(grant: Grant, pieces: Pieces, is_good: Callable[[], bool]) -> Pieces:

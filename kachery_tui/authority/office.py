@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kachery_tui.authority.asking import askers
 from kachery_tui.authority.bucket_door import BucketDoor
 from kachery_tui.authority.living_client import LivingClient
+from kachery_tui.authority.old_daemons import OldDaemons
 from kachery_tui.authority.register import Register
 from kachery_tui.authority.routes import AuthorityRoutes
 from kachery_tui.authority.service import AuthorityService, OnMember
@@ -38,9 +39,10 @@ class Office:
         self._service = AuthorityService(
             self._register, channels, uploads, own_pubsub=own_pubsub, on_member=on_member, hosts=hosts
         )
-        self.routes: Sequence[web.RouteDef] = AuthorityRoutes(
-            self._service, uploads, self._door, LivingClient(self._service, self._door, self._askers)
-        ).routes()
+        living = LivingClient(self._service, self._door, self._askers)
+        old = OldDaemons(self._service, secret)
+        routes = AuthorityRoutes(self._service, uploads, self._door, living, old)
+        self.routes: Sequence[web.RouteDef] = routes.routes()
 
     async def start(self) -> None:
         """Read the register. Raises `KacheryError`."""

@@ -9,9 +9,10 @@ from aiohttp import web
 from kachery_tui.authority.bodies import json_body
 from kachery_tui.authority.bucket_door import PIECE, BucketDoor
 from kachery_tui.authority.living_client import LivingClient
+from kachery_tui.authority.old_daemons import OldDaemons
 from kachery_tui.authority.refusals import STATUS, Refused
 from kachery_tui.authority.service import AuthorityService
-from kachery_tui.authority.uploads import Grant, Uploads
+from kachery_tui.authority.uploads import PUBLIC, Grant, Uploads
 from kachery_tui.authority.web import Handler, json_answer, json_error
 from kachery_tui.errors import KacheryError
 from kachery_tui.protocol.authority import RefusalCode
@@ -26,9 +27,15 @@ class AuthorityRoutes:
     """The addresses that an authority answers at."""
 
     def __init__(
-        self, service: AuthorityService, uploads: Uploads, door: BucketDoor, living: LivingClient
+        self,
+        service: AuthorityService,
+        uploads: Uploads,
+        door: BucketDoor,
+        living: LivingClient,
+        old: OldDaemons,
     ) -> None:
         self._living = living
+        self._old = old
         self._service = service
         self._uploads = uploads
         self._door = door
@@ -45,6 +52,7 @@ class AuthorityRoutes:
             web.post("/api/findFile", self._refusing(self._living.find)),
             web.post("/api/initiateFileUpload", self._refusing(self._living.initiate)),
             web.post("/api/finalizeFileUpload", self._refusing(self._living.finalize)),
+            *(web.post(path, self._refusing(handler)) for path, handler in self._old.handlers()),
         ]
 
     def _refusing(self, handler: Handler) -> Handler:
@@ -104,7 +112,8 @@ class AuthorityRoutes:
         channel, node_id, seal, name = (
             request.match_info[part] for part in ("channel", "node", "seal", "object")
         )
-        if not (self._uploads.is_reader(channel, node_id, seal) and self._service.may_read(channel, node_id)):
+        may = self._service.may_find if node_id == PUBLIC else self._service.may_read
+        if not (self._uploads.is_reader(channel, node_id, seal) and may(channel, node_id)):
             raise Refused(RefusalCode.NO_MEMBER, "this is no address of a member")
         try:
             place = parse_object(name)

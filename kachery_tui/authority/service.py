@@ -223,17 +223,22 @@ class AuthorityService:
         roles = request.roles & member.roles
         if not roles:
             raise Refused(RefusalCode.ROLE, "the owner grants this node none of these roles")
+        return self.make_token(desk.config.name, member, roles)
+
+    def make_token(self, channel: str, member: Member, roles: frozenset[Role]) -> str:
+        """A pub-sub token for a member, good for `TOKEN_SECONDS`. Raises `Refused`."""
+        desk = self._desk(channel)
         now = int(time.time())
         claims: dict[str, object] = {
             "iat": now,
             "exp": now + TOKEN_SECONDS,
-            "x-ably-capability": json.dumps(capability(desk.config.name, roles), sort_keys=True),
-            "x-ably-clientId": request.node_id,
+            "x-ably-capability": json.dumps(capability(channel, roles), sort_keys=True),
+            "x-ably-clientId": member.node_id,
         }
         if desk.endpoint == "":
             claims[GENERATION] = member.generation
         key, _, secret = desk.config.pubsub.key.partition(":")
-        self._note(desk, request.node_id, What.TOKEN)
+        self._note(desk, member.node_id, What.TOKEN)
         return sign_jwt(claims, key, secret)
 
     async def _upload(self, desk: _Desk, request: AuthorityRequest) -> str:
@@ -244,16 +249,26 @@ class AuthorityService:
         return await self._grant(desk, request.node_id, place, request.object, request.size)
 
     async def grant_upload(self, channel: str, member_id: str, name: str, size: int) -> str:
-        """The path to PUT a file to, or a task's result. Raises `Refused`."""
+        """The path to PUT an object to, for one who proves nothing. Raises `Refused`.
+
+        An object of a feed is looked at once it comes: the feed's key has to have signed it.
+        """
         desk = self._desk(channel)
         if not self._allowance.take(member_id):
             raise Refused(RefusalCode.BUSY, "too much is asked for at a time")
         place = _place(name)
-        if place.kind is Kind.FEEDS:
-            raise Refused(RefusalCode.SIGNATURE, "only who has the feed's key may upload what is the feed's")
-        return await self._grant(desk, member_id, place, name, size)
+        return await self._grant(desk, member_id, place, name, size, is_proven=place.kind is not Kind.FEEDS)
 
-    async def _grant(self, desk: _Desk, member_id: str, place: ObjectName, name: str, size: int) -> str:
+    async def _grant(
+        self,
+        desk: _Desk,
+        member_id: str,
+        place: ObjectName,
+        name: str,
+        size: int,
+        *,
+        is_proven: bool = True,
+    ) -> str:
         channel = desk.config.name
         member = self._member(desk, member_id)
         if place.channel != channel:
@@ -264,7 +279,7 @@ class AuthorityService:
             raise Refused(RefusalCode.MALFORMED, f"an object has at most {LARGEST_OBJECT:,} bytes")
         await self._spend(desk, member, size)
         self._note(desk, member_id, What.UPLOAD, name, size)
-        return self._uploads.grant(Grant(channel, member_id, place, name, size))
+        return self._uploads.grant(Grant(channel, member_id, place, name, size, is_proven))
 
     async def _spend(self, desk: _Desk, member: Member, size: int) -> None:
         name, now = desk.config.name, time.time()
@@ -293,12 +308,48 @@ class AuthorityService:
         quota = member.quota if member.quota is not None else desk.rules.quota
         return Standing(True, member.roles, False, desk.endpoint, desk.tls, read_url, quota).to_json()
 
+    # What there is
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The channels."""
+        return tuple(self._desks)
+
+    def member(self, channel: str, node_id: str) -> Member | None:
+        """A node that is a member of a channel."""
+        desk = self._desks.get(channel)
+        found = desk.members.get(node_id) if desk is not None else None
+        return found if found is not None and found.removed is None else None
+
+    def channels_of(self, node_id: str) -> dict[str, Member]:
+        """The channels of which a node is a member."""
+        found = {name: self.member(name, node_id) for name in self._desks}
+        return {name: member for name, member in found.items() if member is not None}
+
+    def pubsub_key(self, channel: str) -> str:
+        """The channel's own Ably key. Raises `Refused`."""
+        return self._desk(channel).config.pubsub.key
+
+    def channel_of_key(self, key_name: str) -> str:
+        """The channel whose Ably key is called so; empty for none."""
+        return next(
+            (
+                name
+                for name, desk in self._desks.items()
+                if desk.config.pubsub.key.partition(":")[0] == key_name
+            ),
+            "",
+        )
+
+    def read_path(self, channel: str, node_id: str) -> str:
+        """Behind which a member reads objects by their names."""
+        return self._uploads.read_url(channel, node_id)
+
     # Who may
 
     def may_read(self, channel: str, node_id: str) -> bool:
         """Whether a node may read the channel's objects: every member may that has a role."""
-        desk = self._desks.get(channel)
-        member = desk.members.get(node_id) if desk is not None else None
+        member = self.member(channel, node_id)
         return member is not None and bool(member.may)
 
     def may_find(self, channel: str, member_id: str) -> bool:

@@ -26,7 +26,13 @@ class Grant:
     place: ObjectName
     object: str
     size: int
+    is_proven: bool = True
+    """Whether the node has shown that the object is its own to write; else what it holds has to show that."""
     until: float = field(default_factory=lambda: time.monotonic() + GRANT_SECONDS)
+
+
+PUBLIC: Final = "public"
+"""What stands in the place of a node's id in the address at which everybody reads."""
 
 
 class Uploads:

@@ -19,12 +19,17 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _SPACE: Final = " \t\r\n\v\f"
 """What may stand around a URI in a text, and is none of it. Other spaces (U+3000) are letters of a name."""
 
+_ZONED: Final = re.compile(r"kachery:(?P<zone>[^:/]{1,100}):sha1:(?P<hash>[^:]*)(?::(?P<label>.*))?")
+
 _HASH_NAME: Final = re.compile(r"~([0-9a-f]{40})")
 
 
 @dataclass(frozen=True, slots=True)
 class FileUri:
-    """A file by its hash: `sha1://<40 hex>[/name][?manifest=<40 hex>]`. The name is for people only."""
+    """A file by its hash: `sha1://<40 hex>[/name][?manifest=<40 hex>]`. The name is for people only.
+
+    What the living client writes is read, too: `kachery:<zone>:sha1:<40 hex>[:<name>]`, and `sha1://<40 hex>?label=…`.
+    """
 
     sha1: str
     name: str | None = None
@@ -39,6 +44,9 @@ class FileUri:
                 "the URI is too long", f"{len(text)} characters, and {LONGEST_URI} are allowed"
             )
         shown = f"not a file URI: {text[:120]!r}"
+        if found := _ZONED.fullmatch(text):
+            _check_hash(shown, "the hash", found["hash"])
+            return cls(found["hash"], _label(shown, found["label"] or ""))
         scheme, separator, rest = text.partition("://")
         if not separator or scheme != "sha1":
             why = (
@@ -56,6 +64,8 @@ class FileUri:
             if key == "manifest":
                 _check_hash(shown, "the manifest's hash", value)
                 manifest = value
+            elif key == "label" and not name:
+                name = _label(shown, value) or ""
         if _CONTROL.search(name):
             raise ProtocolError(shown, "the name has control characters")
         return cls(sha1, name or None, manifest)
@@ -69,6 +79,19 @@ class FileUri:
         name = f"/{_written(self.name)}" if self.name else ""
         manifest = f"?manifest={self.manifest_sha1}" if self.manifest_sha1 else ""
         return f"sha1://{self.sha1}{name}{manifest}"
+
+
+def _label(shown: str, quoted: str) -> str | None:
+    """A name as the living client quotes it."""
+    label = unquote(quoted, errors="replace")
+    if _CONTROL.search(label):
+        raise ProtocolError(shown, "the name has control characters")
+    return label or None
+
+
+def names_data(text: str) -> bool:
+    """Whether a text means to be the URI of a file or a feed."""
+    return text.startswith(("sha1://", "feed://")) or _ZONED.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.messages import FileKey
 from kachery_tui.protocol.objects import file_object, subfeed_object, task_result_object
-from kachery_tui.protocol.uris import LONGEST_URI, FileUri, SubfeedUri, subfeed_hash, words_in
+from kachery_tui.protocol.uris import LONGEST_URI, FileUri, SubfeedUri, names_data, subfeed_hash, words_in
 from tests.protocol.strategies import ANY_TEXT, NODE_ID, hexadecimal
 
 SHA1 = "943a702d06f34599aee1f8da8ef9f7296031d699"
@@ -101,6 +101,31 @@ def test_parts_of_a_file_uri() -> None:
     assert uri == FileUri(SHA1, "dir/file.txt", OTHER)
     assert uri.file_key == FileKey(SHA1, OTHER)
     assert FileUri.parse(f"sha1://{SHA1}") == FileUri.parse(f"sha1://{SHA1}/") == FileUri(SHA1)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        (f"kachery:lab:sha1:{SHA1}", FileUri(SHA1)),
+        (f"kachery:lab:sha1:{SHA1}:a%20b%2Fc.txt", FileUri(SHA1, "a b/c.txt")),
+        (f"kachery:default:sha1:{SHA1}:a:b", FileUri(SHA1, "a:b")),
+        (f"sha1://{SHA1}?label=a%20b.txt", FileUri(SHA1, "a b.txt")),
+        (f"sha1://{SHA1}?label=", FileUri(SHA1)),
+        (f"sha1://{SHA1}/own?label=other", FileUri(SHA1, "own")),
+    ],
+)
+def test_what_the_living_client_writes(text: str, read: FileUri) -> None:
+    assert FileUri.parse(text) == read
+    assert names_data(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["kachery://host:1/lab#code", "kachery:lab:md5:x", f"kachery::sha1:{SHA1}", "kachery:"]
+)
+def test_what_begins_like_that_and_is_no_file(text: str) -> None:
+    assert not names_data(text)
+    with pytest.raises(ProtocolError):
+        FileUri.parse(text)
 
 
 def test_parts_of_a_feed_uri() -> None:

@@ -16,7 +16,7 @@ from kachery_tui.protocol.members import is_id
 from kachery_tui.protocol.messages import TaskFunctionType
 from kachery_tui.protocol.roles import Kind
 from kachery_tui.protocol.tasks import task_hash as hash_of_task
-from kachery_tui.protocol.uris import FileUri
+from kachery_tui.protocol.uris import FileUri, names_data
 
 ID_LETTERS: Final = 10
 """Letters of the id of a task that is not a pure calculation (PROTOCOL.md § Tasks)."""
@@ -188,7 +188,7 @@ class TaskSubject(Subject):
 
 def _brief(value: JsonValue) -> str:
     """An argument in a name: a file's URI says little where there is room for little."""
-    if isinstance(value, str) and value.startswith("sha1://"):
+    if isinstance(value, str) and names_data(value):
         with suppress(ProtocolError):
             uri = FileUri.parse(value)
             return uri.name or f"{uri.sha1[:8]}…"

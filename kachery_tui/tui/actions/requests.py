@@ -13,7 +13,7 @@ from kachery_tui.node.values import BucketFile
 from kachery_tui.printable import printable
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.roles import Role
-from kachery_tui.protocol.uris import FileUri, SubfeedKey, words_in
+from kachery_tui.protocol.uris import FileUri, SubfeedKey, names_data, words_in
 from kachery_tui.tui import present
 from kachery_tui.tui.actions.action import AVAILABLE, EVERYWHERE, Action, Group
 from kachery_tui.tui.actions.following import feed_uri_problem, follow, is_feed_uri
@@ -80,19 +80,13 @@ def ask_for_uri(desk: Desk, value: str = "") -> None:
 def ask_for_pasted(desk: Desk, text: str) -> None:
     """Ask for what was pasted among the panes, if it begins with a URI."""
     first = next(iter(words_in(text)), "")
-    if (
-        not ask_for_uris(desk, text)
-        and first.startswith(("sha1://", "feed://"))
-        and printable(first) == first
-    ):
+    if not ask_for_uris(desk, text) and names_data(first) and printable(first) == first:
         ask_for_uri(desk, first)
 
 
 def ask_for_uris(desk: Desk, text: str) -> bool:
     """Ask whether all that is named in a text is to be requested; False where it does not name several."""
-    words = [
-        word for word in words_in(text) if word.startswith(("sha1://", "feed://")) and printable(word) == word
-    ]
+    words = [word for word in words_in(text) if names_data(word) and printable(word) == word]
     uris = list(dict.fromkeys(words))
     if len(uris) < 2:
         return False
