@@ -17,7 +17,7 @@ from kachery_tui.config import ChannelConfig
 from kachery_tui.protocol.authority import RefusalCode
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.feeds import MAX_SIGNED_BYTES, BadMessage, SignedMessage, message_count
-from kachery_tui.protocol.roles import Kind
+from kachery_tui.protocol.objects import Proof
 
 _log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class BucketDoor:
         Raises `Refused`, and `KacheryError` where the bucket cannot be used.
         """
         async with self._alone(grant.object):
-            keeps = grant.place.kind is Kind.FEEDS and not grant.place.changes
+            keeps = grant.place.proof is Proof.FEED_KEY and not grant.place.changes
             if keeps and await self.size(grant.channel, grant.object) is not None:
                 raise Refused(RefusalCode.EXISTS, "this message of the feed is in the bucket already")
             url = await self._buckets[grant.channel].sign_upload(grant.object, grant.size)
@@ -167,14 +167,14 @@ async def _checked(grant: Grant, pieces: Pieces, is_good: Callable[[], bool]) ->
             )
         if not is_good():
             raise BadUpload(Refused(RefusalCode.ROLE, "the owner has taken the role away"))
-        if grant.place.kind is Kind.FILES:
+        if grant.place.proof is Proof.BYTES:
             digest.update(piece)
         if kept:
             yield kept
         kept = piece
     if size != grant.size:
         raise BadUpload(Refused(RefusalCode.MALFORMED, f"{size} bytes, and {grant.size} were granted"))
-    if grant.place.kind is Kind.FILES and digest.hexdigest() != grant.place.hash:
+    if grant.place.proof is Proof.BYTES and digest.hexdigest() != grant.place.hash:
         raise BadUpload(
             Refused(RefusalCode.MALFORMED, "the bytes are not those of the hash in the object's name")
         )

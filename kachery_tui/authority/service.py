@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -30,8 +30,8 @@ from kachery_tui.protocol.authority import (
 from kachery_tui.protocol.canonical import JsonObject, JsonValue
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.keys import verify
-from kachery_tui.protocol.objects import ObjectName, parse_object
-from kachery_tui.protocol.roles import Kind, Role, capability
+from kachery_tui.protocol.objects import ObjectName, Proof, parse_object
+from kachery_tui.protocol.roles import Role, capability
 
 _log = logging.getLogger(__name__)
 
@@ -51,13 +51,6 @@ WRONG_CODES_AT_ONCE: Final = 10.0
 """What one address may guess."""
 LARGEST_OBJECT: Final = 5_000_000_000_000
 GENERATION: Final = "x-kachery-generation"
-
-PROVIDES: Final[Mapping[Kind, Role]] = {
-    Kind.FILES: Role.PROVIDE_FILES,
-    Kind.FEEDS: Role.PROVIDE_FEEDS,
-    Kind.TASKS: Role.PROVIDE_TASKS,
-}
-"""The role that it takes to upload what is of a kind."""
 
 OnMember = Callable[[str, Member], None]
 """Gets a channel's name and a member whose rights have changed, or were found at the start."""
@@ -244,7 +237,7 @@ class AuthorityService:
     async def _upload(self, desk: _Desk, request: AuthorityRequest) -> str:
         place = _place(request.object)
         claim = upload_claim(request.object, request.node_id)
-        if place.kind is Kind.FEEDS and not verify(claim, request.feed_signature, place.hash):
+        if place.proof is Proof.FEED_KEY and not verify(claim, request.feed_signature, place.hash):
             raise Refused(RefusalCode.SIGNATURE, "only who has the feed's key may upload what is the feed's")
         return await self._grant(desk, request.node_id, place, request.object, request.size)
 
@@ -257,7 +250,9 @@ class AuthorityService:
         if not self._allowance.take(member_id):
             raise Refused(RefusalCode.BUSY, "too much is asked for at a time")
         place = _place(name)
-        return await self._grant(desk, member_id, place, name, size, is_proven=place.kind is not Kind.FEEDS)
+        return await self._grant(
+            desk, member_id, place, name, size, is_proven=place.proof is not Proof.FEED_KEY
+        )
 
     async def _grant(
         self,
@@ -273,8 +268,8 @@ class AuthorityService:
         member = self._member(desk, member_id)
         if place.channel != channel:
             raise Refused(RefusalCode.ROLE, f"it is not an object of channel {channel}")
-        if PROVIDES[place.kind] not in member.roles:
-            raise Refused(RefusalCode.ROLE, f"the owner does not grant this node {PROVIDES[place.kind]}")
+        if place.role not in member.roles:
+            raise Refused(RefusalCode.ROLE, f"the owner does not grant this node {place.role}")
         if size > LARGEST_OBJECT:
             raise Refused(RefusalCode.MALFORMED, f"an object has at most {LARGEST_OBJECT:,} bytes")
         await self._spend(desk, member, size)
@@ -366,7 +361,7 @@ class AuthorityService:
         """Whether what was granted is still granted."""
         desk = self._desks.get(grant.channel)
         member = desk.members.get(grant.node_id) if desk is not None else None
-        return member is not None and PROVIDES[grant.place.kind] in member.may
+        return member is not None and grant.place.role in member.may
 
     def _desk(self, channel: str) -> _Desk:
         desk = self._desks.get(channel)

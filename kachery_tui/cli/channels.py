@@ -1,13 +1,10 @@
 """`channel join`, `list`, `leave` and `roles`: all of it is about channel files."""
 
-import asyncio
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kachery_tui.cli.output import emit, is_confirmed, say
-from kachery_tui.cli.place import Place, find_place
 from kachery_tui.cli.setup import describe_roles
 from kachery_tui.config import (
     ChannelConfig,
@@ -21,23 +18,18 @@ from kachery_tui.config import (
     save_roles,
     variables_of,
 )
-from kachery_tui.config.channels import check_vacant
 from kachery_tui.errors import KacheryError, UsageError
-from kachery_tui.protocol.errors import ProtocolError
-from kachery_tui.protocol.invitations import is_invitation, parse_invitation
-from kachery_tui.protocol.keys import PrivateKey
+from kachery_tui.protocol.invitations import is_invitation
 from kachery_tui.protocol.roles import Role
-from kachery_tui.storage.storage import Storage
-from kachery_tui.words import moment
-
-if TYPE_CHECKING:
-    from kachery_tui.node.joining import Offer
 
 
 def join(args: Namespace) -> int:
     """Say what a channel will use and reach, write its file into the settings folder, and print where it is now."""
     if is_invitation(args.source):
-        return asyncio.run(_join_by_invitation(args))
+        # With it comes what `channel list` need not wait for.
+        from kachery_tui.cli.invitations import join_by_invitation
+
+        return join_by_invitation(args)
     source = Path(args.source)
     allowed = set(args.allow_env)
     try:
@@ -58,62 +50,6 @@ def join(args: Namespace) -> int:
         say(f"Ask for roles: kachery-tui channel roles {channel.name} +request-files")
     say("A node that is running with this configuration joins within a few seconds.")
     return 0
-
-
-async def _join_by_invitation(args: Namespace) -> int:
-    from kachery_tui.node.joining import join_by, read_offer
-
-    try:
-        invitation = parse_invitation(args.source)
-    except ProtocolError as error:
-        raise UsageError(f"cannot join by {args.source[:80]!r}", error.what) from None
-    place = find_place(args)
-    check_vacant(place.folder, invitation.channel)
-    key = _key(place)
-    label = place.config.label
-    offer = await read_offer(invitation, key, label)
-    for line in _brings(offer):
-        say(line)
-    joined = await join_by(invitation, key, label, place.folder, args.roles or frozenset())
-    standing = joined.standing
-    value = {
-        "name": invitation.channel,
-        "file": str(joined.file),
-        "granted": sorted(standing.granted),
-        "waiting": standing.waiting,
-    }
-    emit(str(joined.file), value, as_json=args.as_json)
-    if standing.is_member:
-        say(f"joined {invitation.channel} as {label}: {', '.join(sorted(standing.granted)) or 'no role yet'}")
-    else:
-        say(
-            f"the owner of {invitation.channel} is asked to let {label} in; what this node may do comes by itself"
-        )
-    say("A node that is running with this configuration joins within a few seconds.")
-    return 0
-
-
-def _key(place: Place) -> PrivateKey:
-    storage = Storage.open(place.storage)
-    try:
-        return storage.node_key(place.folder)
-    finally:
-        storage.close()
-
-
-def _brings(offer: "Offer") -> list[str]:
-    """What an invitation makes a node use and reach, in words."""
-    invitation = offer.invitation
-    crypt = "" if offer.is_encrypted else ", not encrypted: who shares the network can read along"
-    until = f", until {moment(offer.expires)}" if offer.expires is not None else ""
-    return [
-        f"channel   {invitation.channel}",
-        f"reaches   {invitation.url}{crypt}",
-        f"brings    {', '.join(sorted(offer.roles))}{until}"
-        if offer.roles
-        else "brings    what the owner says",
-        "provides  by itself what others ask for, where it may",
-    ]
 
 
 def _tell(foreign: ForeignVariables) -> None:

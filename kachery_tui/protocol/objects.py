@@ -2,11 +2,12 @@
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.hashes import pathify
-from kachery_tui.protocol.roles import Kind, is_channel_name
+from kachery_tui.protocol.roles import Role, is_channel_name
 
 SUBFEED_COUNT: Final = "subfeed.json"
 """The object that says how many messages of a subfeed are there."""
@@ -41,13 +42,25 @@ def task_result_object(channel: str, task_hash: str) -> str:
     return f"{channel}/task_results/{pathify(task_hash)}"
 
 
+class Proof(StrEnum):
+    """What shows that an object is what its name says."""
+
+    BYTES = "bytes"
+    """Their hash is in the name."""
+    FEED_KEY = "feed key"
+    """The feed's key has signed them, or whoever writes them has it."""
+    NOTHING = "nothing"
+
+
 @dataclass(frozen=True, slots=True)
 class ObjectName:
     """What the name of an object says. `hash` is the file's, the feed's id, or the task's hash."""
 
     channel: str
-    kind: Kind
+    role: Role
+    """That which it takes to write the object."""
     hash: str
+    proof: Proof
     changes: bool
     """Whether one object of that name follows another: a subfeed's count, and a task's result."""
 
@@ -57,9 +70,10 @@ def parse_object(name: str) -> ObjectName:
     channel, _, rest = name.partition("/")
     if is_channel_name(channel) and len(name) <= LONGEST_NAME:
         if (found := _FILE.fullmatch(rest)) and file_object(channel, found[1]) == name:
-            return ObjectName(channel, Kind.FILES, found[1], changes=False)
+            return ObjectName(channel, Role.PROVIDE_FILES, found[1], Proof.BYTES, changes=False)
         if (found := _TASK.fullmatch(rest)) and task_result_object(channel, found[1]) == name:
-            return ObjectName(channel, Kind.TASKS, found[1], changes=True)
+            return ObjectName(channel, Role.PROVIDE_TASKS, found[1], Proof.NOTHING, changes=True)
         if (found := _FEED.fullmatch(rest)) and subfeed_object(channel, *found.groups()) == name:
-            return ObjectName(channel, Kind.FEEDS, found[1], changes=found[3] == SUBFEED_COUNT)
+            changes = found[3] == SUBFEED_COUNT
+            return ObjectName(channel, Role.PROVIDE_FEEDS, found[1], Proof.FEED_KEY, changes=changes)
     raise ProtocolError(f"{name[:80]!r} is the name of no object of a channel")
