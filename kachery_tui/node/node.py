@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from kachery_tui.config import ChannelConfig, NodeConfig, save_roles
+from kachery_tui.config.reading import write_private
 from kachery_tui.errors import KacheryError, UsageError
 from kachery_tui.node.cache import Cache
 from kachery_tui.node.channel_files import ChannelFiles
@@ -18,9 +19,10 @@ from kachery_tui.node.eviction import Evictor
 from kachery_tui.node.feeds.exchange import FeedExchange
 from kachery_tui.node.files.exchange import FileExchange
 from kachery_tui.node.history import HistoryWriter
+from kachery_tui.node.joining import Joined, Offer, join_by, read_offer
 from kachery_tui.node.ledger import Ledger, Request
 from kachery_tui.node.log import LogRing
-from kachery_tui.node.membership import Membership
+from kachery_tui.node.membership import Membership, joined
 from kachery_tui.node.parts import Parts
 from kachery_tui.node.people import People
 from kachery_tui.node.rates import RateMeter
@@ -31,13 +33,14 @@ from kachery_tui.node.threads import in_thread, in_thread_with_progress
 from kachery_tui.node.values import Stored
 from kachery_tui.node.wakefulness import watch_for_sleep
 from kachery_tui.protocol.envelope import Envelope
+from kachery_tui.protocol.invitations import Invitation
+from kachery_tui.protocol.keys import PrivateKey
 from kachery_tui.protocol.roles import REQUEST_ROLES, Kind, Role
 from kachery_tui.storage.storage import Storage
 from kachery_tui.words import duration
 
 if TYPE_CHECKING:
     from kachery_tui.node.exchange import Exchange
-    from kachery_tui.protocol.keys import PrivateKey
 
 _log = logging.getLogger(__name__)
 
@@ -173,13 +176,51 @@ class Node:
         """Join, change and leave as the files in the settings folder say now, rather than within two seconds."""
         await self._channel_files.look()
 
+    async def read_offer(self, invitation: Invitation) -> Offer:
+        """What an invitation brings; it is not used up. Raises `KacheryError`."""
+        return await read_offer(invitation, self._own_key, self.label)
+
+    async def join_by(self, invitation: Invitation, roles: frozenset[Role] = frozenset()) -> Joined:
+        """Become a member of a channel, or ask its owner, and take part at once. See `joining.join_by`."""
+        found = await join_by(invitation, self._own_key, self.label, self.config.folder, roles)
+        await self.look_at_channel_files()
+        return found
+
+    async def leave(self, channel: str) -> tuple[Path, bytes]:
+        """Take part no longer, and remove the channel file; where it was, and what it held.
+
+        Raises `UsageError` for an unknown channel, `KacheryError` when the file cannot be removed.
+        """
+        file = joined(self._memberships, channel).config.file
+
+        def remove() -> bytes:
+            try:
+                data = file.read_bytes()
+                file.unlink()
+            except OSError as error:
+                raise KacheryError(f"cannot remove {file}", error.strerror or str(error)) from None
+            return data
+
+        data = await in_thread(remove)
+        await self.look_at_channel_files()
+        return file, data
+
+    async def put_channel_file(self, file: Path, data: bytes) -> None:
+        """Join again by a file that was there before. Raises `KacheryError` when it cannot be written."""
+        await in_thread(lambda: write_private(file, data))
+        await self.look_at_channel_files()
+
+    @property
+    def _own_key(self) -> PrivateKey:
+        assert self._key is not None, "start() comes first"
+        return self._key
+
     async def _join(self, config: ChannelConfig) -> None:
         """Take part in a channel, from now on."""
         assert config.name not in self._memberships, "who follows the files knows what is joined"
-        assert self._key is not None, "start() comes first"
         membership = Membership(
             config,
-            self._key,
+            self._own_key,
             self.label,
             self.supervisor,
             self._deliver,

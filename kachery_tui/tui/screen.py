@@ -12,7 +12,7 @@ from textual.widgets import Input
 from kachery_tui.errors import KacheryError
 from kachery_tui.tui.actions import ACTIONS, BY_ID
 from kachery_tui.tui.actions.help import help_lines
-from kachery_tui.tui.actions.requests import ask_for_pasted
+from kachery_tui.tui.actions.joining import take_paste
 from kachery_tui.tui.cells import Cell, Tone
 from kachery_tui.tui.desk import Desk
 from kachery_tui.tui.header import header_line, tab_at, tabs_line, title
@@ -396,4 +396,4 @@ class MainScreen(Desk):
     def on_paste(self, event: events.Paste) -> None:
         """What is pasted is asked for, if that is URIs."""
         if self.node.is_started:
-            ask_for_pasted(self, event.text)
+            take_paste(self, event.text)

@@ -151,8 +151,12 @@ def channel_lines(membership: Membership) -> Iterator[Line]:
         if activity.problem:
             yield _headed("problem", f"{pubsub_name(membership.name, stream)}: {activity.problem}", Tone.WARN)
     yield _headed("provides", _provides_line(membership))
-    yield _headed("pub-sub", _pubsub(config.pubsub))
-    yield _headed("bucket", _bucket(config.bucket))
+    if config.authority:
+        yield _headed("owner", f"grants roles and uploads at {config.authority}; no key is here")
+    else:
+        yield _headed("pub-sub", _pubsub(config.pubsub))
+        yield _headed("bucket", _bucket(config.bucket))
+        yield _headed("owner", "you hold this channel's keys")
     limits = config.limits
     yield _headed(
         "waits",

@@ -56,7 +56,7 @@ class ChannelsPane(Pane):
         """The matrix, and lines about the chosen row."""
         yield RowList(
             COLUMNS,
-            empty=("This node is on no channel.", "Join one:  kachery-tui channel join FILE"),
+            empty=("This node is on no channel.", "Join one:  J, or kachery-tui channel join"),
             id="matrix",
         )
         yield CellLines(id="role")
