@@ -13,6 +13,7 @@ import aiohttp
 from kachery_tui.authority.refusals import Refused
 from kachery_tui.authority.uploads import Grant
 from kachery_tui.channel.s3 import S3
+from kachery_tui.channel.trust import tls_context
 from kachery_tui.config import ChannelConfig
 from kachery_tui.protocol.authority import RefusalCode
 from kachery_tui.protocol.errors import ProtocolError
@@ -131,9 +132,8 @@ class BucketDoor:
     def _connected(self) -> aiohttp.ClientSession:
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=LONGEST_STALL)
-            self._session = aiohttp.ClientSession(
-                timeout=timeout, connector=aiohttp.TCPConnector(limit=0), trust_env=True
-            )
+            connector = aiohttp.TCPConnector(limit=0, ssl=tls_context())
+            self._session = aiohttp.ClientSession(timeout=timeout, connector=connector, trust_env=True)
         return self._session
 
     @asynccontextmanager

@@ -322,6 +322,10 @@ def _add_services(commands: "Commands") -> None:
         dest="channels",
         help="a channel to offer (default: local); repeatable",
     )
+    hub.add_argument(
+        "--tls-cert", type=Path, metavar="F", help="PEM file of a certificate for that host, with its chain"
+    )
+    hub.add_argument("--tls-key", type=Path, metavar="F", help="PEM file of its private key")
     for service in (node, hub):
         service.add_argument("--exit-with-stdin", action="store_true", help=SUPPRESS)
     demo = _command(

@@ -4,13 +4,17 @@ import asyncio
 import logging
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kachery_tui.cli.local_hub import default_data
 from kachery_tui.cli.logs import log_to_stderr
 from kachery_tui.cli.output import emit, say
 from kachery_tui.cli.place import Place, find_place
 from kachery_tui.cli.service import stop_on_signals, stop_with_stdin
+from kachery_tui.errors import UsageError
+
+if TYPE_CHECKING:
+    from kachery_tui.hub import Certificate
 
 _log = logging.getLogger(__name__)
 
@@ -60,6 +64,7 @@ async def _hub(args: Namespace) -> None:
         "port": args.port,
         "s3_port": args.s3_port,
         "advertise": args.advertise,
+        "tls": _certificate(args),
         "channels": tuple(args.channels) if args.channels else None,
     }
     data = args.data if args.data is not None else default_data()
@@ -71,6 +76,17 @@ async def _hub(args: Namespace) -> None:
         say("The hub runs until Ctrl-C. Join from another terminal: kachery-tui channel join FILE")
 
     await run_hub(options, ready=ready, stop=stop)
+
+
+def _certificate(args: Namespace) -> "Certificate | None":
+    from kachery_tui.hub import Certificate
+
+    chain, key = args.tls_cert, args.tls_key or args.tls_cert
+    if chain is None:
+        if key is not None:
+            raise UsageError("--tls-key is for a certificate", "", "Give it, too: --tls-cert F")
+        return None
+    return Certificate(chain, key)
 
 
 def _stop_event(args: Namespace) -> asyncio.Event:

@@ -54,6 +54,8 @@ class S3Server:
     access_key: str
     secret_key: str = field(repr=False)
     port: int = 0
+    certificate: tuple[Path, Path] | None = None
+    """PEM files of a certificate with its chain, and of its key; without, it speaks in the clear."""
     _child: asyncio.subprocess.Process | None = None
     _watcher: asyncio.subprocess.Process | None = None
     _keeping: asyncio.Task[None] | None = None
@@ -111,6 +113,7 @@ class S3Server:
             # Whoever reads an object checks its hash; rclone need not hash everything that it sends as well.
             *("serve", "s3", "--addr", f"{host}:{self.port}", "--vfs-cache-mode", "off", "--no-checksum"),
             *("--config", str(self.work / "rclone.conf"), "--cache-dir", str(self.work / "cache")),
+            *(("--cert", self.certificate[0], "--key", self.certificate[1]) if self.certificate else ()),
             str(self.objects),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,

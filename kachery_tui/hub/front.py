@@ -1,6 +1,7 @@
 """What answers on a hub's port: the pub-sub service, by WebSocket, and the channels' authority, by HTTP."""
 
 import json
+import ssl
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -28,6 +29,7 @@ class Front:
         shared_key: str | None,
         limits: Limits,
         hosts: Collection[str] = (),
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """`shared_key` is a pub-sub key that is good for every channel; for `hosts` see `AuthorityService`.
 
@@ -41,7 +43,7 @@ class Front:
         self._office = Office(
             folder, channels, secret=secret, own_pubsub=True, on_member=self._take_member, hosts=hosts
         )
-        self._web = WebServer([web.get("/", self._root), *self._office.routes])
+        self._web = WebServer([web.get("/", self._root), *self._office.routes], tls=tls)
 
     async def start(self, host: str, port: int) -> int:
         """Listen; the port that it is. Port 0 takes a free one. Raises `OSError`, and `KacheryError`."""

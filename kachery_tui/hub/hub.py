@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +27,28 @@ _NEEDED: Final = ("msgpack",)
 
 
 @dataclass(frozen=True, slots=True)
+class Certificate:
+    """Two PEM files: a certificate with those that vouch for it, and its private key. They may be one."""
+
+    chain: Path
+    key: Path
+
+    def context(self) -> ssl.SSLContext:
+        """For a server. Raises `UsageError` where the files do not hold."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            context.load_cert_chain(self.chain, self.key)
+        except OSError as error:
+            reason = "they do not hold" if isinstance(error, ssl.SSLError) else error.strerror or str(error)
+            raise UsageError(
+                "the hub cannot use its certificate",
+                f"{self.chain}, {self.key}: {reason}",
+                "Give a certificate with its chain and its private key, both PEM: --tls-cert F --tls-key F",
+            ) from None
+        return context
+
+
+@dataclass(frozen=True, slots=True)
 class HubOptions:
     """How to run a hub. Port 0 takes the one remembered in `data`, or a free one which is then remembered.
 
@@ -39,6 +62,8 @@ class HubOptions:
     s3_port: int = 9124
     channels: tuple[str, ...] = ("local",)
     advertise: str | None = None
+    tls: Certificate | None = None
+    """What others know the hub by; what is said to it is encrypted then."""
     limits: Limits = field(default_factory=Limits)
 
 
@@ -78,16 +103,19 @@ class Hub:
         options = self.options
         identity = await asyncio.to_thread(load_identity, options.data)
         identity = identity.with_channels(options.channels)
+        tls = await asyncio.to_thread(options.tls.context) if options.tls else None
         self.s3_port = await self._start_s3(identity, options.s3_port or identity.s3_port)
         host = await asyncio.to_thread(self._advertised)
         identity = replace(identity, s3_port=self.s3_port)
-        self.pubsub_port = await self._start_front(identity, host, options.port or identity.port)
-        identity = replace(identity, url=f"http://{_bracketed(host)}:{self.pubsub_port}")
+        self.pubsub_port = await self._start_front(identity, host, options.port or identity.port, tls)
+        identity = replace(identity, url=f"{self._scheme}://{_bracketed(host)}:{self.pubsub_port}")
         ports = {"port": self.pubsub_port, "s3_port": self.s3_port}
         identity = await asyncio.to_thread(save_identity, options.data, identity, **ports)
         self.channel_files = await asyncio.to_thread(self._write_channels, identity, host)
 
-    async def _start_front(self, identity: HubIdentity, host: str, port: int) -> int:
+    async def _start_front(
+        self, identity: HubIdentity, host: str, port: int, tls: ssl.SSLContext | None
+    ) -> int:
         try:
             from kachery_tui.hub.front import Front
         except ModuleNotFoundError as error:
@@ -105,9 +133,9 @@ class Hub:
             )
         options = self.options
         port = port or free_port(options.host)
-        configs = [_config(name, identity, host, options.data) for name in options.channels]
-        itself = f"{_bracketed(reachable(options.host))}:{port}"
-        configs = [replace(config, pubsub=replace(config.pubsub, endpoint=itself)) for config in configs]
+        # A certificate is for the name under which the hub is known.
+        itself = f"{_bracketed(host if options.tls else reachable(options.host))}:{port}"
+        configs = [_config(name, identity, host, itself, options) for name in options.channels]
         self._front = await asyncio.to_thread(
             lambda: Front(
                 options.data,
@@ -115,6 +143,7 @@ class Hub:
                 secret=identity.read_secret.encode(),
                 shared_key=identity.shared_key,
                 limits=options.limits,
+                tls=tls,
                 # A name that somebody gave is the one that members use; a guessed one need not be.
                 hosts=[options.advertise] if options.advertise else (),
             )
@@ -136,6 +165,7 @@ class Hub:
             options.host,
             identity.access_key,
             identity.secret_key,
+            certificate=(options.tls.chain, options.tls.key) if options.tls else None,
         )
         await self._s3.start(port or free_port(options.host))
         return self._s3.port
@@ -145,21 +175,27 @@ class Hub:
         if is_loopback(options.host):
             return options.advertise or options.host
         host = options.advertise or machine_name()
-        _log.warning(
-            "the hub listens on %s and is not encrypted: whoever shares the network can read along; "
-            "channel files name it %s",
-            options.host,
-            host,
-        )
+        if options.tls is None:
+            _log.warning(
+                "the hub listens on %s and is not encrypted: whoever shares the network sees every message and every "
+                "file that passes, and can use what members are granted; channel files name it %s",
+                options.host,
+                host,
+            )
         return host
+
+    @property
+    def _scheme(self) -> str:
+        return _scheme(self.options)
 
     def _write_channels(self, identity: HubIdentity, host: str) -> dict[str, Path]:
         import tomli_w
 
         files: dict[str, Path] = {}
+        scheme = self._scheme
         for name in self.options.channels:
             file = self.options.data / "channels" / f"{name}.toml"
-            write_private(file, tomli_w.dumps(_channel(name, identity, host)).encode())
+            write_private(file, tomli_w.dumps(_channel(name, identity, host, scheme)).encode())
             files[name] = file
         return files
 
@@ -185,25 +221,29 @@ def _check(options: HubOptions) -> None:
             )
 
 
-def _config(name: str, identity: HubIdentity, host: str, data: Path) -> ChannelConfig:
-    """A channel as its authority has it."""
+def _config(name: str, identity: HubIdentity, host: str, itself: str, options: HubOptions) -> ChannelConfig:
+    """A channel as its authority has it, which reaches the hub at `itself`."""
     bucket = BucketConfig(
         BUCKET,
-        endpoint=f"http://{_bracketed(host)}:{identity.s3_port}",
+        endpoint=f"{_scheme(options)}://{_bracketed(host)}:{identity.s3_port}",
         region=REGION,
         access_key=identity.access_key,
         secret_key=identity.secret_key,
         path_style=True,
     )
-    pubsub = PubSubConfig(identity.keys[name], tls=False)
-    return ChannelConfig(data / "channels" / f"{name}.toml", name, frozenset(), pubsub, bucket)
+    pubsub = PubSubConfig(identity.keys[name], itself, tls=options.tls is not None)
+    return ChannelConfig(options.data / "channels" / f"{name}.toml", name, frozenset(), pubsub, bucket)
 
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _channel(name: str, identity: HubIdentity, host: str) -> dict[str, Any]:
+def _scheme(options: HubOptions) -> str:
+    return "https" if options.tls else "http"
+
+
+def _channel(name: str, identity: HubIdentity, host: str, scheme: str) -> dict[str, Any]:
     return {
         "name": name,
         "roles": [Role.REQUEST_FILES.value, Role.PROVIDE_FILES.value],
@@ -212,11 +252,11 @@ def _channel(name: str, identity: HubIdentity, host: str) -> dict[str, Any]:
         "pubsub": {
             "key": identity.keys[name],
             "endpoint": f"{_bracketed(host)}:{identity.port}",
-            "tls": False,
+            "tls": scheme == "https",
         },
         "bucket": {
             "name": BUCKET,
-            "endpoint": f"http://{_bracketed(host)}:{identity.s3_port}",
+            "endpoint": f"{scheme}://{_bracketed(host)}:{identity.s3_port}",
             "region": REGION,
             "access_key": identity.access_key,
             "secret_key": identity.secret_key,

@@ -30,9 +30,10 @@ def has(node: Node, roles: frozenset[Role]) -> bool:
 class Club:
     """A hub with one channel, its owner's register, and nodes as members."""
 
-    def __init__(self, folder: Path, hub: Hub, stack: AsyncExitStack) -> None:
+    def __init__(self, folder: Path, hub: Hub, stack: AsyncExitStack, *, scheme: str = "http") -> None:
         self.folder = folder
         self.hub = hub
+        self._scheme = scheme
         self.register = Register(folder / "hub")
         stack.callback(self.register.close)
         self._stack = stack
@@ -50,7 +51,7 @@ class Club:
     @property
     def url(self) -> str:
         """Where the authority is."""
-        return f"http://127.0.0.1:{self.hub.pubsub_port}"
+        return f"{self._scheme}://127.0.0.1:{self.hub.pubsub_port}"
 
     async def member(
         self,
