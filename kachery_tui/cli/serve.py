@@ -74,6 +74,7 @@ async def _hub(args: Namespace) -> None:
         for file in files:
             emit(str(file), {"name": file.stem, "file": str(file)}, as_json=args.as_json)
         say("The hub runs until Ctrl-C. Join from another terminal: kachery-tui channel join FILE")
+        say("Invite others, who get no key: kachery-tui channel invite NAME")
 
     await run_hub(options, ready=ready, stop=stop)
 

@@ -8,6 +8,7 @@ import pytest
 
 from kachery_tui.config import (
     ChannelConfig,
+    ConfigError,
     LimitsConfig,
     Provide,
     ScreenConfig,
@@ -49,7 +50,8 @@ def load(examples: Path, name: str) -> ChannelConfig:
 
 
 def test_all_examples_are_there() -> None:
-    assert CHANNELS == ["ably-aws.toml", "ably-gcs.toml", "ably-selfhosted-s3.toml", "local-hub.toml"]
+    hosted = ["ably-aws.toml", "ably-gcs.toml", "ably-selfhosted-s3.toml"]
+    assert [*hosted, "local-hub.toml", "member.toml"] == CHANNELS
 
 
 def test_the_node(examples: Path) -> None:
@@ -105,6 +107,39 @@ def test_a_local_hub(examples: Path) -> None:
     channel = load(examples, "local-hub.toml")
     assert (channel.pubsub.endpoint, channel.pubsub.tls) == ("127.0.0.1:9123", False)
     assert channel.bucket.endpoint == "http://127.0.0.1:9124"
+
+
+def test_a_member(examples: Path) -> None:
+    channel = load(examples, "member.toml")
+    assert channel.authority == "https://hub.example.org:9123"
+    assert (channel.pubsub.key, channel.bucket.name) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "found"),
+    [
+        ('granted = ["request-files"]', "granted", "what the channel's authority says"),
+        ('[pubsub]\nkey = "app.key:secret"', "pubsub", "what the channel's authority says"),
+        ('[bucket]\nname = "b"', "bucket", "what the channel's authority says"),
+    ],
+)
+def test_what_a_member_does_not_say(examples: Path, line: str, key: str, found: str) -> None:
+    file = examples / "member.toml"
+    file.write_text(file.read_text() + line + "\n")
+    with pytest.raises(ConfigError, match=found) as caught:
+        load_channel(file)
+    assert caught.value.key == key
+
+
+@pytest.mark.parametrize(
+    "url", ["hub:9123", "ftp://hub", "http://user@hub", "http://hub/?a", "http://hub/", ""]
+)
+def test_what_is_no_authority(examples: Path, url: str) -> None:
+    file = examples / "member.toml"
+    file.write_text(file.read_text().replace("https://hub.example.org:9123", url))
+    with pytest.raises(ConfigError) as caught:
+        load_channel(file)
+    assert caught.value.key == "authority"
 
 
 @pytest.mark.parametrize("name", CHANNELS)
