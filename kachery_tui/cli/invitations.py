@@ -62,7 +62,7 @@ def _key(place: Place) -> PrivateKey:
 def _brings(offer: Offer) -> list[str]:
     """What an invitation makes a node use and reach, in words."""
     invitation = offer.invitation
-    crypt = "" if offer.is_encrypted else ", not encrypted: who shares the network can read along"
+    crypt = ", not encrypted: who shares the network can read along" if offer.can_be_overheard else ""
     until = f", until {moment(offer.expires)}" if offer.expires is not None else ""
     return [
         f"channel   {invitation.channel}",

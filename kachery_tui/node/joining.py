@@ -1,9 +1,11 @@
 """Coming into a channel by its owner's authority: what an invitation brings, and becoming a member by it."""
 
+import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from kachery_tui.channel.member_authority import MemberAuthority
 from kachery_tui.config.channels import check_vacant, install_membership
@@ -29,9 +31,10 @@ class Offer:
     """Unix time in seconds until which the invitation lets somebody in."""
 
     @property
-    def is_encrypted(self) -> bool:
-        """Whether what is said to the authority can be read by nobody else."""
-        return self.invitation.url.startswith("https:")
+    def can_be_overheard(self) -> bool:
+        """Whether somebody on the network can read what is said to the authority."""
+        parts = urlsplit(self.invitation.url)
+        return parts.scheme != "https" and not _is_this_machine(parts.hostname or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,13 @@ async def join_by(
     asked = roles or standing.granted or frozenset({Role.REQUEST_FILES})
     file = await in_thread(lambda: install_membership(folder, invitation.channel, invitation.url, asked))
     return Joined(file, standing)
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 @asynccontextmanager

@@ -26,7 +26,7 @@ async def test_a_pasted_line_joins_and_undo_takes_leaving_back(
         await me.paste(line)
         await me.reads("Join a channel", "#" + code[:4])
         await me.press("enter")
-        await me.reads("Join lab?", "request-files, until", "read along")
+        await me.reads("Join lab?", "request-files, until")
         assert not node.memberships
         await me.press("y")
         await until(lambda: "lab" in node.memberships and bool(node.memberships["lab"].in_force))

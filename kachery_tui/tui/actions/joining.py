@@ -65,7 +65,7 @@ def _confirm(desk: Desk, offer: Offer) -> None:
         brings = f"It brings {', '.join(sorted(offer.roles))}{until}."
     else:
         brings = "Its owner will be asked to let this node in."
-    crypt = "" if offer.is_encrypted else " It is not encrypted: who shares the network can read along."
+    crypt = " It is not encrypted: who shares the network can read along." if offer.can_be_overheard else ""
 
     def go_on(yes: bool | None) -> None:
         if yes:
