@@ -26,7 +26,8 @@ from kachery_tui.hub.pubsub.limits import Limits
 from kachery_tui.hub.pubsub.reading import decode
 from kachery_tui.node.history_rows import revived
 from kachery_tui.node.status_file import FILE_NAME, read_status
-from kachery_tui.protocol.canonical import parse_json
+from kachery_tui.protocol.authority import Ask, Standing, open_request, seal_request
+from kachery_tui.protocol.canonical import JsonValue, parse_json
 from kachery_tui.protocol.envelope import RawEnvelope, encode_batches, open_envelope, seal, split_batch
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.feeds import (
@@ -37,10 +38,12 @@ from kachery_tui.protocol.feeds import (
     message_count,
     sign_messages,
 )
+from kachery_tui.protocol.invitations import parse_invitation
 from kachery_tui.protocol.keys import PrivateKey
 from kachery_tui.protocol.manifest import CHUNK_SIZE, Chunk, Manifest
 from kachery_tui.protocol.messages import FileKey, RequestFile, SubscribeToSubfeed
-from kachery_tui.protocol.roles import Stream
+from kachery_tui.protocol.objects import file_object, parse_object, subfeed_object, task_result_object
+from kachery_tui.protocol.roles import Role, Stream
 from kachery_tui.protocol.strict_json import parse_given
 from kachery_tui.protocol.uris import FileUri, SubfeedUri
 from kachery_tui.storage.history import Kept
@@ -107,6 +110,18 @@ FRAMES = (
 )
 HUB_KEY = Key("app.key", "secret")
 TOKEN = jwt("app.key:secret", {"*": ["subscribe"]}).encode()
+CHANNEL_FILES = tuple(file.read_bytes() for file in EXAMPLES.glob("*.toml") if file.name != "config.toml")
+ASKED: tuple[tuple[Ask, dict[str, JsonValue]], ...] = (
+    (Ask.JOIN, {"code": "abcdefgh", "label": "me"}),
+    (Ask.TOKEN, {"roles": ["request-files"], "label": "ü"}),
+    (Ask.UPLOAD, {"object": "lab/x", "size": 5, "feedSignature": "ab" * 64}),
+)
+
+
+def asked(ask: Ask, **fields: JsonValue) -> JsonValue:
+    return seal_request(KEY, ask, "lab", url="http://a", server="b", time=1, fields=fields)
+
+
 READERS = {
     "batches of envelopes": Reader(open_all, tuple(encode_batches([seal(body, KEY) for body in BODIES]))),
     "json": Reader(parse_json, (b'{"a": [1.5e3, "\\ud83d\\ude00", null, true]}',), (ProtocolError,)),
@@ -121,6 +136,32 @@ READERS = {
     ),
     "URIs of feeds": Reader(
         text(SubfeedUri.parse), (f"feed://{'ab' * 32}/a%20b".encode(),), (ProtocolError,)
+    ),
+    "invitations": Reader(
+        text(parse_invitation), (b"kacherys://hub.example.org:9123/a/lab#abcd-efgh_12",), (ProtocolError,)
+    ),
+    "names of objects": Reader(
+        text(parse_object),
+        (
+            file_object("lab", SHA1).encode(),
+            subfeed_object("lab", "ab" * 32, SHA1, "12").encode(),
+            task_result_object("lab", SHA1).encode(),
+        ),
+        (ProtocolError,),
+    ),
+    "requests to an authority": Reader(
+        lambda data: open_request(parse_json(data)),
+        tuple(json.dumps(asked(ask, **fields)).encode() for ask, fields in ASKED),
+        (ProtocolError,),
+    ),
+    "standings": Reader(
+        lambda data: Standing.parse(parse_json(data)),
+        (
+            json.dumps(
+                Standing(True, frozenset(Role), endpoint="a:1", read_url="/r", quota=5).to_json()
+            ).encode(),
+        ),
+        (ProtocolError,),
     ),
     "private keys": Reader(PrivateKey.from_pem, (KEY.to_pem(),), (ProtocolError,)),
     "filters": Reader(
@@ -159,7 +200,10 @@ READERS = {
         "kachery.yaml",
     ),
     "channel files": Reader(
-        load_channel, tuple(file.read_bytes() for file in EXAMPLES.glob("*-*.toml")), (ConfigError,), "x.toml"
+        load_channel,
+        CHANNEL_FILES,
+        (ConfigError,),
+        "x.toml",
     ),
     "settings": Reader(
         lambda file: load_node_config(file.parent),

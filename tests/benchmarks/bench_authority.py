@@ -1,7 +1,7 @@
 """What membership costs: tokens and grants of a hub's authority, and a small file with it and with keys in hand.
 
-Run by hand: `python -m tests.benchmarks.bench_authority [--rounds N]`. The hub is a process of its own; the system counts its
-CPU. Prints figures and ratios.
+Run by hand: `python -m tests.benchmarks.bench_authority [--rounds N]`. The hub is a process of its own.
+Prints figures and ratios.
 """
 
 import argparse
