@@ -54,6 +54,12 @@ class WebServer:
         await site.start()
         return int(runner.addresses[0][1])
 
+    async def stop_listening(self) -> None:
+        """Take no more connections; those that are open stay so."""
+        if self._runner is not None:
+            for site in list(self._runner.sites):
+                await site.stop()
+
     async def stop(self) -> None:
         """Close every connection and the port."""
         if self._runner is not None:

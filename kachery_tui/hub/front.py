@@ -53,8 +53,9 @@ class Front:
 
     async def stop(self) -> None:
         """Close every connection and the port."""
-        await self._web.stop()
+        await self._web.stop_listening()
         await self.pubsub.stop()
+        await self._web.stop()
         await self._office.close()
 
     async def _root(self, request: web.Request) -> web.StreamResponse:

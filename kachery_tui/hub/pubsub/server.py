@@ -5,9 +5,10 @@ import logging
 import secrets
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
-from aiohttp import ClientConnectionResetError, WSMsgType, web
+from aiohttp import ClientConnectionResetError, WSCloseCode, WSMsgType, web
 
 from kachery_tui.hub.pubsub.auth import Capability, Keys
 from kachery_tui.hub.pubsub.broker import Broker
@@ -24,13 +25,20 @@ Clients hear heartbeats of the protocol's own."""
 _CLOSE_TIMEOUT: Final = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Socket:
+    request: web.Request
+    response: web.WebSocketResponse
+    wake: asyncio.Event
+
+
 class PubSubServer:
     """Ably's realtime service. `connect` serves one WebSocket, for as long as it is open."""
 
     def __init__(self, keys: Keys, limits: Limits) -> None:
         self.broker = Broker(keys, _new_id, limits)
         self._limits = limits
-        self._sockets: dict[Link, tuple[web.Request, asyncio.Event]] = {}
+        self._sockets: dict[Link, _Socket] = {}
         self._ticking: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -38,7 +46,12 @@ class PubSubServer:
         self._ticking = asyncio.create_task(self._tick(), name="hub ticks")
 
     async def stop(self) -> None:
-        """Let no more time pass; the connections end with the server that they came by."""
+        """Close every connection, and let no more time pass."""
+        going = [
+            one.response.close(code=WSCloseCode.GOING_AWAY, message=b"the hub ends")
+            for one in self._sockets.values()
+        ]
+        await asyncio.gather(*going, return_exceptions=True)
         if self._ticking is not None:
             self._ticking.cancel()
             with suppress(asyncio.CancelledError):
@@ -60,11 +73,10 @@ class PubSubServer:
         for link in self.broker.changed():
             found = self._sockets.get(link)
             if found is not None:
-                request, wake = found
-                wake.set()
-                if link.is_cut and request.transport is not None:
+                found.wake.set()
+                if link.is_cut and found.request.transport is not None:
                     # A closing handshake would wait behind all that the client has not read.
-                    request.transport.abort()
+                    found.request.transport.abort()
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
         """Serve the WebSocket that a request opens."""
@@ -77,7 +89,7 @@ class PubSubServer:
         await socket.prepare(request)
         link = self.broker.open(dict(request.query), _now())
         wake = asyncio.Event()
-        self._sockets[link] = request, wake
+        self._sockets[link] = _Socket(request, socket, wake)
         sending = asyncio.create_task(self._send(socket, link, wake), name="hub sends")
         try:
             self._flush()
