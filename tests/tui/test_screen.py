@@ -159,8 +159,8 @@ async def test_pace_and_hold_and_jump_and_what_does_nothing(tmp_path: Path) -> N
         assert visible(me) == {PaneName.CACHE}
         await me.press("greater_than_sign")
         await me.reads("16 looks a second")
-        await me.press("J")
-        await me.reads("J does nothing here")
+        await me.press("K")
+        await me.reads("K does nothing here")
 
 
 async def test_the_log_holds_what_is_logged_and_nothing_is_printed(
