@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from kachery_tui.authority.asking import askers
 from kachery_tui.authority.bucket_door import BucketDoor
+from kachery_tui.authority.desks import OnMember
 from kachery_tui.authority.living_client import LivingClient
 from kachery_tui.authority.old_daemons import OldDaemons
 from kachery_tui.authority.register import Register
 from kachery_tui.authority.routes import AuthorityRoutes
-from kachery_tui.authority.service import AuthorityService, OnMember
+from kachery_tui.authority.service import AuthorityService
 from kachery_tui.authority.uploads import Uploads
 from kachery_tui.config import ChannelConfig
 

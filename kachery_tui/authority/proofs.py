@@ -11,7 +11,7 @@ from kachery_tui.protocol.authority import AuthorityRequest, RefusalCode
 
 WINDOW: Final = 30.0
 """Seconds that a request's time may be off: what a message needs on the way, and clocks drift."""
-MOST_REMEMBERED: Final = 500_000
+MOST_REMEMBERED: Final = 200_000
 """Requests that are remembered within the window; more are sent away for a while."""
 
 

@@ -4,21 +4,20 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
 from typing import Final
 
+from kachery_tui.authority.desks import MOST_UNWRITTEN, Desk, Desks, OnMember
 from kachery_tui.authority.proofs import ProofChecker
 from kachery_tui.authority.quotas import Allowance, DailyBytes
 from kachery_tui.authority.refusals import Refused
 from kachery_tui.authority.register import Register
 from kachery_tui.authority.uploads import Grant, Uploads
-from kachery_tui.authority.values import ChannelRules, LedgerLine, Member, Newcomers, What
+from kachery_tui.authority.values import Member, Newcomers, What
 from kachery_tui.channel.authority import sign_jwt
 from kachery_tui.config import ChannelConfig
-from kachery_tui.errors import KacheryError
 from kachery_tui.protocol.authority import (
+    GENERATION_CLAIM,
     Ask,
     AuthorityRequest,
     BadSignature,
@@ -37,12 +36,6 @@ _log = logging.getLogger(__name__)
 
 TOKEN_SECONDS: Final = 3600
 """How long a pub-sub token is good for. Where the service knows generations, it ends sooner when roles change."""
-LOOK_INTERVAL: Final = 0.3
-"""Seconds between two looks at whether the owner changed something by another process."""
-WRITE_INTERVAL: Final = 0.2
-"""Seconds that lines of the ledger wait for others to be written with."""
-MOST_UNWRITTEN: Final = 50_000
-"""Lines that may wait; more requests are sent away."""
 REQUESTS_PER_SECOND: Final = 300.0
 REQUESTS_AT_ONCE: Final = 3_000.0
 """What one node may ask for."""
@@ -50,22 +43,6 @@ WRONG_CODES_PER_SECOND: Final = 10 / 60
 WRONG_CODES_AT_ONCE: Final = 10.0
 """What one address may guess."""
 LARGEST_OBJECT: Final = 5_000_000_000_000
-GENERATION: Final = "x-kachery-generation"
-
-OnMember = Callable[[str, Member], None]
-"""Gets a channel's name and a member whose rights have changed, or were found at the start."""
-
-
-@dataclass(slots=True)
-class _Desk:
-    """One channel. `endpoint` and `tls` are what its members are told of the pub-sub service."""
-
-    config: ChannelConfig
-    endpoint: str | None
-    tls: bool
-    rules: ChannelRules
-    members: dict[str, Member]
-    unwritten: list[LedgerLine]
 
 
 class AuthorityService:
@@ -92,42 +69,22 @@ class AuthorityService:
         self._allowance = Allowance(REQUESTS_PER_SECOND, REQUESTS_AT_ONCE)
         self._guesses = Allowance(WRONG_CODES_PER_SECOND, WRONG_CODES_AT_ONCE)
         self._today = DailyBytes()
-        self._desks = {
-            config.name: _Desk(
-                config,
-                "" if own_pubsub else config.pubsub.endpoint,
-                config.pubsub.tls,
-                ChannelRules(),
-                {},
-                [],
-            )
-            for config in channels
-        }
-        self._tasks: list[asyncio.Task[None]] = []
+        self._own_pubsub = own_pubsub
+        self._desks = Desks(register, channels, on_member)
 
     async def start(self) -> None:
         """Read the register, and follow it from now on. Raises `KacheryError`."""
-        version = await asyncio.to_thread(lambda: self._register.version)
-        for name in self._desks:
-            await self._read(name)
-        self._tasks = [
-            asyncio.create_task(self._follow(version), name="register"),
-            asyncio.create_task(self._write(), name="ledger"),
-        ]
+        await self._desks.start()
 
     async def close(self) -> None:
         """Write what is left to be written."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        with suppress(KacheryError):
-            await self._write_lines()
+        await self._desks.close()
 
     # What anybody may ask
 
     def hello(self, channel: str) -> JsonObject:
         """What a request is to be signed with, and how one becomes a member. Raises `Refused`."""
-        desk = self._desk(channel)
+        desk = self._desks.need(channel)
         return {"channel": channel, "newcomers": desk.rules.newcomers.value, **self.moment()}
 
     def moment(self) -> JsonObject:
@@ -136,7 +93,7 @@ class AuthorityService:
 
     async def describe_code(self, channel: str, code: str, address: str) -> JsonObject:
         """What an invitation brings; it is not used up. `address` is who asks. Raises `Refused`."""
-        self._desk(channel)
+        self._desks.need(channel)
         self._check_guesses(address)
         found = await asyncio.to_thread(self._register.code, channel, code)
         if found is None:
@@ -147,7 +104,7 @@ class AuthorityService:
 
     async def answer(self, channel: str, value: JsonValue, address: str) -> JsonObject:
         """Answer a signed request that came from `address`. Raises `Refused`."""
-        desk = self._desk(channel)
+        desk = self._desks.need(channel)
         try:
             request = open_request(value)
         except BadSignature as error:
@@ -174,7 +131,7 @@ class AuthorityService:
                 return {"url": await self._upload(desk, request)}
         return {"standing": await self._standing(desk, request)}
 
-    async def _join(self, desk: _Desk, request: AuthorityRequest, address: str) -> None:
+    async def _join(self, desk: Desk, request: AuthorityRequest, address: str) -> None:
         self._check_guesses(address)
         name = desk.config.name
         member = await asyncio.to_thread(
@@ -182,10 +139,10 @@ class AuthorityService:
         )
         if member is None:
             raise self._wrong_code(address)
-        self._take(desk, member)
-        self._note(desk, request.node_id, What.JOINED)
+        self._desks.take(desk, member)
+        desk.note(request.node_id, What.JOINED)
 
-    async def _apply(self, desk: _Desk, request: AuthorityRequest) -> None:
+    async def _apply(self, desk: Desk, request: AuthorityRequest) -> None:
         name, newcomers = desk.config.name, desk.rules.newcomers
         member = desk.members.get(request.node_id)
         wanted = request.roles
@@ -199,9 +156,9 @@ class AuthorityService:
                     name, request.node_id, {Role.REQUEST_FILES}, label=request.label
                 )
             )
-            self._take(desk, found)
+            self._desks.take(desk, found)
             member = found
-            self._note(desk, request.node_id, What.JOINED)
+            desk.note(request.node_id, What.JOINED)
         if member is not None and wanted <= member.roles:
             return
         done = await asyncio.to_thread(
@@ -209,10 +166,10 @@ class AuthorityService:
         )
         if not done:
             raise Refused(RefusalCode.BUSY, "too many wait for the owner's word")
-        self._note(desk, request.node_id, What.APPLIED)
+        desk.note(request.node_id, What.APPLIED)
 
-    def _token(self, desk: _Desk, request: AuthorityRequest) -> str:
-        member = self._member(desk, request.node_id)
+    def _token(self, desk: Desk, request: AuthorityRequest) -> str:
+        member = desk.need_member(request.node_id)
         roles = request.roles & member.roles
         if not roles:
             raise Refused(RefusalCode.ROLE, "the owner grants this node none of these roles")
@@ -220,7 +177,7 @@ class AuthorityService:
 
     def make_token(self, channel: str, member: Member, roles: frozenset[Role]) -> str:
         """A pub-sub token for a member, good for `TOKEN_SECONDS`. Raises `Refused`."""
-        desk = self._desk(channel)
+        desk = self._desks.need(channel)
         now = int(time.time())
         claims: dict[str, object] = {
             "iat": now,
@@ -228,13 +185,13 @@ class AuthorityService:
             "x-ably-capability": json.dumps(capability(channel, roles), sort_keys=True),
             "x-ably-clientId": member.node_id,
         }
-        if desk.endpoint == "":
-            claims[GENERATION] = member.generation
+        if self._own_pubsub:
+            claims[GENERATION_CLAIM] = member.generation
         key, _, secret = desk.config.pubsub.key.partition(":")
-        self._note(desk, member.node_id, What.TOKEN)
+        desk.note(member.node_id, What.TOKEN)
         return sign_jwt(claims, key, secret)
 
-    async def _upload(self, desk: _Desk, request: AuthorityRequest) -> str:
+    async def _upload(self, desk: Desk, request: AuthorityRequest) -> str:
         place = _place(request.object)
         claim = upload_claim(request.object, request.node_id)
         if place.proof is Proof.FEED_KEY and not verify(claim, request.feed_signature, place.hash):
@@ -246,7 +203,7 @@ class AuthorityService:
 
         An object of a feed is looked at once it comes: the feed's key has to have signed it.
         """
-        desk = self._desk(channel)
+        desk = self._desks.need(channel)
         if not self._allowance.take(member_id):
             raise Refused(RefusalCode.BUSY, "too much is asked for at a time")
         place = _place(name)
@@ -256,7 +213,7 @@ class AuthorityService:
 
     async def _grant(
         self,
-        desk: _Desk,
+        desk: Desk,
         member_id: str,
         place: ObjectName,
         name: str,
@@ -265,7 +222,7 @@ class AuthorityService:
         is_proven: bool = True,
     ) -> str:
         channel = desk.config.name
-        member = self._member(desk, member_id)
+        member = desk.need_member(member_id)
         if place.channel != channel:
             raise Refused(RefusalCode.ROLE, f"it is not an object of channel {channel}")
         if place.role not in member.roles:
@@ -273,10 +230,10 @@ class AuthorityService:
         if size > LARGEST_OBJECT:
             raise Refused(RefusalCode.MALFORMED, f"an object has at most {LARGEST_OBJECT:,} bytes")
         await self._spend(desk, member, size)
-        self._note(desk, member_id, What.UPLOAD, name, size)
+        desk.note(member_id, What.UPLOAD, name, size)
         return self._uploads.grant(Grant(channel, member_id, place, name, size, is_proven))
 
-    async def _spend(self, desk: _Desk, member: Member, size: int) -> None:
+    async def _spend(self, desk: Desk, member: Member, size: int) -> None:
         name, now = desk.config.name, time.time()
         quota = member.quota if member.quota is not None else desk.rules.quota
         spent = self._today.spent(name, member.node_id, now)
@@ -294,47 +251,42 @@ class AuthorityService:
             )
         self._today.note(name, member.node_id, spent + size)
 
-    async def _standing(self, desk: _Desk, request: AuthorityRequest) -> JsonObject:
+    async def _standing(self, desk: Desk, request: AuthorityRequest) -> JsonObject:
         member = desk.members.get(request.node_id)
         if member is None or member.removed is not None:
             waiting = await asyncio.to_thread(self._register.applicants, desk.config.name)
             return Standing(False, waiting=any(one.node_id == request.node_id for one in waiting)).to_json()
         read_url = self._uploads.read_url(desk.config.name, request.node_id)
         quota = member.quota if member.quota is not None else desk.rules.quota
-        return Standing(True, member.roles, False, desk.endpoint, desk.tls, read_url, quota).to_json()
+        pubsub = desk.config.pubsub
+        endpoint = "" if self._own_pubsub else pubsub.endpoint
+        return Standing(True, member.roles, False, endpoint, pubsub.tls, read_url, quota).to_json()
 
     # What there is
 
     @property
     def names(self) -> tuple[str, ...]:
         """The channels."""
-        return tuple(self._desks)
+        return tuple(desk.config.name for desk in self._desks)
 
     def member(self, channel: str, node_id: str) -> Member | None:
         """A node that is a member of a channel."""
-        desk = self._desks.get(channel)
-        found = desk.members.get(node_id) if desk is not None else None
-        return found if found is not None and found.removed is None else None
+        desk = self._desks.find(channel)
+        return desk.member(node_id) if desk is not None else None
 
     def channels_of(self, node_id: str) -> dict[str, Member]:
         """The channels of which a node is a member."""
-        found = {name: self.member(name, node_id) for name in self._desks}
+        found = {desk.config.name: desk.member(node_id) for desk in self._desks}
         return {name: member for name, member in found.items() if member is not None}
 
     def pubsub_key(self, channel: str) -> str:
         """The channel's own Ably key. Raises `Refused`."""
-        return self._desk(channel).config.pubsub.key
+        return self._desks.need(channel).config.pubsub.key
 
     def channel_of_key(self, key_name: str) -> str:
         """The channel whose Ably key is called so; empty for none."""
-        return next(
-            (
-                name
-                for name, desk in self._desks.items()
-                if desk.config.pubsub.key.partition(":")[0] == key_name
-            ),
-            "",
-        )
+        names = {desk.config.pubsub.key.partition(":")[0]: desk.config.name for desk in self._desks}
+        return names.get(key_name, "")
 
     def read_path(self, channel: str, node_id: str) -> str:
         """Behind which a member reads objects by their names."""
@@ -349,34 +301,18 @@ class AuthorityService:
 
     def may_find(self, channel: str, member_id: str) -> bool:
         """Whether files may be looked for: by members, and by everybody where newcomers may request files."""
-        desk = self._desk(channel)
+        desk = self._desks.need(channel)
         return desk.rules.newcomers is Newcomers.REQUEST_FILES or self.may_read(channel, member_id)
 
     def may_ask(self, channel: str, member_id: str) -> bool:
         """Whether the channel's nodes are asked for a file on a member's behalf."""
-        member = self._desk(channel).members.get(member_id)
+        member = self._desks.need(channel).members.get(member_id)
         return member is not None and Role.REQUEST_FILES in member.may and self._allowance.take(member_id)
 
     def may_upload(self, grant: Grant) -> bool:
         """Whether what was granted is still granted."""
-        desk = self._desks.get(grant.channel)
-        member = desk.members.get(grant.node_id) if desk is not None else None
+        member = self.member(grant.channel, grant.node_id)
         return member is not None and grant.place.role in member.may
-
-    def _desk(self, channel: str) -> _Desk:
-        desk = self._desks.get(channel)
-        if desk is None:
-            raise Refused(RefusalCode.NO_CHANNEL, "there is no such channel here")
-        return desk
-
-    @staticmethod
-    def _member(desk: _Desk, member_id: str) -> Member:
-        member = desk.members.get(member_id)
-        if member is None:
-            raise Refused(RefusalCode.NO_MEMBER, "this node is no member of the channel")
-        if member.removed is not None:
-            raise Refused(RefusalCode.NO_MEMBER, "the owner has taken this node from the channel")
-        return member
 
     def _check_guesses(self, address: str) -> None:
         if not self._guesses.has(address):
@@ -385,60 +321,6 @@ class AuthorityService:
     def _wrong_code(self, address: str) -> Refused:
         self._guesses.take(address)
         return Refused(RefusalCode.CODE, "this invitation is used up, out of date, or none of this channel's")
-
-    # In step with the register
-
-    @staticmethod
-    def _note(desk: _Desk, member_id: str, what: What, name: str = "", size: int = 0) -> None:
-        desk.unwritten.append(LedgerLine(0, time.time(), member_id, what, name, size))
-
-    def _take(self, desk: _Desk, member: Member) -> None:
-        before = desk.members.get(member.node_id)
-        desk.members[member.node_id] = member
-        if before is None or before.generation != member.generation:
-            self._on_member(desk.config.name, member)
-
-    async def _read(self, name: str) -> None:
-        desk = self._desks[name]
-        desk.rules = await asyncio.to_thread(self._register.rules, name)
-        members = await asyncio.to_thread(self._register.members, name)
-        for member in members.values():
-            self._take(desk, member)
-
-    async def _follow(self, version: int) -> None:
-        while True:
-            await asyncio.sleep(LOOK_INTERVAL)
-            try:
-                found = await asyncio.to_thread(lambda: self._register.version)
-                if found != version:
-                    for name in self._desks:
-                        await self._read(name)
-                    version = found
-            except KacheryError as error:
-                _log.warning("%s", error)
-
-    async def _write(self) -> None:
-        while True:
-            await asyncio.sleep(WRITE_INTERVAL)
-            try:
-                await self._write_lines()
-            except KacheryError as error:
-                _log.warning("%s; tried again", error)
-
-    async def _write_lines(self) -> None:
-        for name, desk in self._desks.items():
-            if not desk.unwritten:
-                continue
-            lines, desk.unwritten = desk.unwritten, []
-            writing = asyncio.ensure_future(asyncio.to_thread(self._register.write_lines, name, lines))
-            try:
-                await asyncio.shield(writing)
-            except asyncio.CancelledError:
-                await asyncio.wait([writing])
-                raise
-            except KacheryError:
-                desk.unwritten = lines + desk.unwritten
-                raise
 
 
 def _place(name: str) -> ObjectName:

@@ -19,6 +19,10 @@ from kachery_tui.protocol.members import Members, is_id
 from kachery_tui.protocol.roles import Role, is_channel_name
 
 LONGEST_LABEL: Final = 80
+
+GENERATION_CLAIM: Final = "x-kachery-generation"
+"""The claim of a pub-sub token that says how often its holder's roles had changed when it was made."""
+
 _COMMON: Final = {"type", "channel", "nodeId", "url", "server", "time", "nonce"}
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeGuard
 
 from kachery_tui.hub.pubsub.frames import MODES, Code, Fault, Flag
+from kachery_tui.protocol.authority import GENERATION_CLAIM
 from kachery_tui.protocol.roles import Stream, pubsub_name
 
 _OPERATIONS: Final[Mapping[str, Flag]] = {
@@ -20,9 +21,6 @@ _OPERATIONS: Final[Mapping[str, Flag]] = {
     "*": MODES,
 }
 _LONGEST_CLIENT_ID: Final = 256
-
-GENERATION: Final = "x-kachery-generation"
-"""The claim by which a token tells how often its holder's roles had changed when it was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +152,7 @@ def _identity(claims: Mapping[str, Any], key: Key, unix: float) -> Identity:
     client_id = claims.get("x-ably-clientId")
     if client_id is not None and not _is_client_id(client_id):
         raise Fault(Code.INVALID_TOKEN, "a token whose client id is no text")
-    generation = claims.get(GENERATION)
+    generation = claims.get(GENERATION_CLAIM)
     if generation is not None and type(generation) is not int:
         raise Fault(Code.INVALID_TOKEN, "a token whose generation is no number")
     capability = claims.get("x-ably-capability")
