@@ -64,7 +64,6 @@ class AuthorityService:
         """
         self._register = register
         self._uploads = uploads
-        self._on_member = on_member
         self._checker = ProofChecker(hosts)
         self._allowance = Allowance(REQUESTS_PER_SECOND, REQUESTS_AT_ONCE)
         self._guesses = Allowance(WRONG_CODES_PER_SECOND, WRONG_CODES_AT_ONCE)
@@ -133,6 +132,7 @@ class AuthorityService:
 
     async def _join(self, desk: Desk, request: AuthorityRequest, address: str) -> None:
         self._check_guesses(address)
+        _refuse_removed(desk, request.node_id)
         name = desk.config.name
         member = await asyncio.to_thread(
             self._register.use_code, name, request.code, request.node_id, request.label
@@ -146,8 +146,7 @@ class AuthorityService:
         name, newcomers = desk.config.name, desk.rules.newcomers
         member = desk.members.get(request.node_id)
         wanted = request.roles
-        if member is not None and member.removed is not None:
-            raise Refused(RefusalCode.NO_MEMBER, "the owner has taken this node from the channel")
+        _refuse_removed(desk, request.node_id)
         if newcomers is Newcomers.NOTHING and member is None:
             raise Refused(RefusalCode.NO_MEMBER, "nobody comes into this channel without an invitation")
         if newcomers is Newcomers.REQUEST_FILES and member is None:
@@ -321,6 +320,12 @@ class AuthorityService:
     def _wrong_code(self, address: str) -> Refused:
         self._guesses.take(address)
         return Refused(RefusalCode.CODE, "this invitation is used up, out of date, or none of this channel's")
+
+
+def _refuse_removed(desk: Desk, node_id: str) -> None:
+    """Raise `Refused` for a node that was thrown out: it comes in by its owner's word alone."""
+    if node_id in desk.members:
+        desk.need_member(node_id)
 
 
 def _place(name: str) -> ObjectName:

@@ -213,6 +213,11 @@ async def test_who_was_thrown_out_comes_in_by_no_invitation(club: Club) -> None:
     code = club.register.invite("lab", ALL, uses=10, seconds=60)
     club.register.remove_member("lab", eve.key.node_id)
     assert club.register.use_code("lab", code, eve.key.node_id, "eve") is None
+    await asyncio.sleep(1)
+    for ask, fields in ((Ask.JOIN, {"code": code}), (Ask.APPLY, {"roles": ["request-files"]})):
+        status, answer = await eve.ask(ask, label="eve", **fields)
+        assert (status, answer["code"]) == (403, "no-member")
+        assert "taken this node" in answer["error"]
     assert club.register.code("lab", code) is not None
 
 
