@@ -16,7 +16,6 @@ from kachery_tui.protocol.envelope import Refusal, encode_batches, open_envelope
 from kachery_tui.protocol.file_keys import FileKey
 from kachery_tui.protocol.file_messages import (
     RequestFile,
-    UploadFileFailed,
     UploadFileProgress,
     UploadFileStatus,
     UploadStatus,
@@ -35,7 +34,8 @@ MOST_QUESTIONS: Final = 200
 """Files that are asked for at a time, in one channel."""
 LABEL: Final = "authority"
 
-IsThere = Callable[[], Awaitable[bool]]
+Look = Callable[[], Awaitable[int | None]]
+"""Tells how large a file in the bucket is, None if it is not there."""
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class _Question:
     heard: asyncio.Event = field(default_factory=asyncio.Event)
     is_coming: bool = False
     finished: bool = False
-    asking: "asyncio.Task[bool] | None" = None
+    asking: "asyncio.Task[int | None] | None" = None
 
 
 class ChannelAsker:
@@ -58,14 +58,14 @@ class ChannelAsker:
         self._questions: dict[str, _Question] = {}
         self._changed = asyncio.Event()
 
-    async def ask(self, sha1: str, is_there: IsThere) -> bool:
-        """Have a file put into the bucket; whether it is there now. Several who ask for one file wait for one answer."""
+    async def ask(self, sha1: str, look: Look) -> int | None:
+        """Have a file put into the bucket; its size there. Several who ask for one file wait for one answer."""
         question = self._questions.get(sha1)
         if question is None:
             if len(self._questions) >= MOST_QUESTIONS:
-                return False
+                return None
             question = self._questions[sha1] = _Question()
-            question.asking = asyncio.create_task(self._ask(sha1, question, is_there), name=f"ask for {sha1}")
+            question.asking = asyncio.create_task(self._ask(sha1, question, look), name=f"ask for {sha1}")
         assert question.asking is not None, "it is made with the question"
         return await asyncio.shield(question.asking)
 
@@ -78,7 +78,7 @@ class ChannelAsker:
         if self._pubsub is not None:
             await self._pubsub.close()
 
-    async def _ask(self, sha1: str, question: _Question, is_there: IsThere) -> bool:
+    async def _ask(self, sha1: str, question: _Question, look: Look) -> int | None:
         try:
             pubsub = await self._connected()
             (data,) = encode_batches([seal(RequestFile(FileKey(sha1)), self._key)])
@@ -91,13 +91,13 @@ class ChannelAsker:
                 if question.finished:
                     question.finished = False
                     # Whoever says so may be wrong, or a liar.
-                    if await is_there():
-                        return True
+                    if (size := await look()) is not None:
+                        return size
         except TimeoutError:
-            return await is_there()
+            return await look()
         except KacheryError as error:
             _log.info("channel %s: cannot ask for %s: %s", self._config.name, sha1, error)
-            return False
+            return None
         finally:
             del self._questions[sha1]
 
@@ -132,10 +132,10 @@ class ChannelAsker:
             if isinstance(envelope, Refusal):
                 continue
             body = envelope.body
-            if not isinstance(body, UploadFileStatus | UploadFileProgress | UploadFileFailed):
+            if not isinstance(body, UploadFileStatus | UploadFileProgress):
                 continue
             question = self._questions.get(body.file_key.sha1)
-            if question is not None and not isinstance(body, UploadFileFailed):
+            if question is not None:
                 question.is_coming = True
                 question.finished |= (
                     isinstance(body, UploadFileStatus) and body.status is UploadStatus.FINISHED

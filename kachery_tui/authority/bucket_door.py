@@ -30,14 +30,6 @@ LONGEST_STALL: Final = 60.0
 Pieces = AsyncIterator[bytes]
 
 
-class BadUpload(Exception):
-    """What came is not what was granted: nothing of it gets into the bucket."""
-
-    def __init__(self, refused: Refused) -> None:
-        super().__init__(refused.reason)
-        self.refused = refused
-
-
 class BucketDoor:
     """Writes into the buckets of some channels, with their keys. Used by one event loop."""
 
@@ -93,11 +85,10 @@ class BucketDoor:
                         said = (await answer.content.read(2_000)).decode(errors="replace")
                         _log.warning("the bucket answered %s to an upload: %s", answer.status, said)
                         raise Refused(RefusalCode.BUSY, f"the bucket answered {answer.status}")
-            except BadUpload as bad:
-                raise bad.refused from None
             except aiohttp.ClientError as error:
-                if isinstance(error.__cause__, BadUpload):
-                    raise error.__cause__.refused from None
+                # What came was not what was granted: nothing of it gets into the bucket.
+                if isinstance(error.__cause__, Refused):
+                    raise error.__cause__ from None
                 _log.warning("an upload failed: %s", error)
                 raise Refused(RefusalCode.BUSY, "the bucket could not be reached") from None
             except TimeoutError:
@@ -156,27 +147,23 @@ async def _again(data: bytes) -> Pieces:
 
 
 async def _checked(grant: Grant, pieces: Pieces, is_good: Callable[[], bool]) -> Pieces:
-    """What comes, as long as it may be what was granted; the last of it only once it is."""
+    """What comes, as long as it may be what was granted; the last of it only once it is. Raises `Refused`."""
     digest = hashlib.sha1(usedforsecurity=False)
     size, kept = 0, b""
     async for piece in pieces:
         size += len(piece)
         if size > grant.size:
-            raise BadUpload(
-                Refused(RefusalCode.MALFORMED, f"more than the {grant.size} bytes that were granted")
-            )
+            raise Refused(RefusalCode.MALFORMED, f"more than the {grant.size} bytes that were granted")
         if not is_good():
-            raise BadUpload(Refused(RefusalCode.ROLE, "the owner has taken the role away"))
+            raise Refused(RefusalCode.ROLE, "the owner has taken the role away")
         if grant.place.proof is Proof.BYTES:
             digest.update(piece)
         if kept:
             yield kept
         kept = piece
     if size != grant.size:
-        raise BadUpload(Refused(RefusalCode.MALFORMED, f"{size} bytes, and {grant.size} were granted"))
+        raise Refused(RefusalCode.MALFORMED, f"{size} bytes, and {grant.size} were granted")
     if grant.place.proof is Proof.BYTES and digest.hexdigest() != grant.place.hash:
-        raise BadUpload(
-            Refused(RefusalCode.MALFORMED, "the bytes are not those of the hash in the object's name")
-        )
+        raise Refused(RefusalCode.MALFORMED, "the bytes are not those of the hash in the object's name")
     if kept:
         yield kept

@@ -51,6 +51,10 @@ class Desk:
             raise Refused(RefusalCode.NO_MEMBER, "the owner has taken this node from the channel")
         return found
 
+    def quota_of(self, member: Member) -> int | None:
+        """Bytes that a member may upload in a day; None for no limit."""
+        return member.quota if member.quota is not None else self.rules.quota
+
     def note(self, node_id: str, what: What, name: str = "", size: int = 0) -> None:
         """Have a line written to the ledger."""
         self.unwritten.append(LedgerLine(0, time.time(), node_id, what, name, size))

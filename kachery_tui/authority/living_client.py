@@ -5,6 +5,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -43,15 +44,11 @@ class LivingClient:
         if not self._service.may_find(channel, member):
             raise Refused(RefusalCode.NO_MEMBER, "this zone is read with a key: set KACHERY_API_KEY")
         name = file_object(channel, sha1)
-        size = await self._door.size(channel, name)
+        look = partial(self._door.size, channel, name)
+        size = await look()
         was_there = size is not None
         if size is None and self._service.may_ask(channel, member):
-
-            async def is_there() -> bool:
-                return await self._door.size(channel, name) is not None
-
-            if await self._askers[channel].ask(sha1, is_there):
-                size = await self._door.size(channel, name)
+            size = await self._askers[channel].ask(sha1, look)
         if size is None:
             return json_answer({"found": False})
         url = await self._door.read_url(channel, "GET", name)

@@ -17,10 +17,11 @@ from aiohttp import web
 
 from kachery_tui.authority.bodies import json_body
 from kachery_tui.authority.refusals import Refused
-from kachery_tui.authority.service import TOKEN_SECONDS, AuthorityService
+from kachery_tui.authority.service import AuthorityService
 from kachery_tui.authority.uploads import PUBLIC
 from kachery_tui.authority.values import Member
 from kachery_tui.authority.web import Handler, json_answer
+from kachery_tui.channel.authority import TOKEN_LIFETIME
 from kachery_tui.protocol.authority import RefusalCode
 from kachery_tui.protocol.canonical import JsonObject, JsonValue
 from kachery_tui.protocol.hashes import is_node_id
@@ -48,7 +49,8 @@ class OldDaemons:
 
     def __init__(self, service: AuthorityService, secret: bytes) -> None:
         self._service = service
-        self._secret = secret
+        self._resources = {name: _resource(secret, name) for name in service.names}
+        self._channels = {key.node_id: name for name, key in self._resources.items()}
 
     def handlers(self) -> list[tuple[str, Handler]]:
         """The paths that are POSTed to, and who answers."""
@@ -80,7 +82,7 @@ class OldDaemons:
                 config = {
                     "channelName": name,
                     "ownerId": str(body.get("ownerId", ""))[:80],
-                    "bitwooderResourceId": self._resource(name).node_id,
+                    "bitwooderResourceId": self._resources[name].node_id,
                     "bucketBaseUrl": base + self._service.read_path(name, member.node_id),
                 }
                 return json_answer({"found": True, "channelConfig": config})
@@ -127,16 +129,14 @@ class OldDaemons:
         if not isinstance(moment, int | float) or abs(now - moment / 1000) > TOKEN_REQUEST_SECONDS:
             raise Refused(RefusalCode.CLOCK, "a token request of another time")
         node_id = asked.get("clientId")
-        member = self._service.member(name, node_id) if isinstance(node_id, str) else None
-        if member is None or not member.may:
-            raise Refused(RefusalCode.NO_MEMBER, "this node is no member of the channel")
+        member = self._service.need_role_holder(name, _text(node_id))
         token = self._service.make_token(name, member, member.may)
         return json_answer(
             {
                 "token": token,
                 "keyName": key_name,
                 "issued": int(now * 1000),
-                "expires": int((now + TOKEN_SECONDS) * 1000),
+                "expires": int((now + TOKEN_LIFETIME) * 1000),
                 "capability": json.dumps(capability(name, member.may), sort_keys=True),
                 "clientId": member.node_id,
             }
@@ -162,22 +162,19 @@ class OldDaemons:
                     "channelName": name,
                     "roles": {},
                     "authorization": authorization,
-                    "channelResourceId": self._resource(name).node_id,
+                    "channelResourceId": self._resources[name].node_id,
                     "channelBucketBaseUrl": base + self._service.read_path(name, node_id),
                 }
             )
         return {"nodeId": node_id, "ownerId": owner, "channelMemberships": memberships}
 
     def _member(self, body: JsonObject, node_id: str) -> tuple[str, Member]:
-        name = body.get("channelName")
-        member = self._service.member(name, node_id) if isinstance(name, str) else None
-        if not isinstance(name, str) or member is None or not member.may:
-            raise Refused(RefusalCode.NO_MEMBER, "this node is no member of the channel")
-        return name, member
+        name = _text(body.get("channelName"))
+        return name, self._service.need_role_holder(name, node_id)
 
     def _certificate(self, name: str, member: Member) -> JsonObject:
         key = PrivateKey.generate()
-        resource = self._resource(name)
+        resource = self._resources[name]
         payload: JsonObject = {
             "expires": int((time.time() + CERTIFICATE_SECONDS) * 1000),
             "attributes": {
@@ -191,11 +188,6 @@ class OldDaemons:
         }
         auth: JsonObject = {"signerId": resource.node_id, "signature": resource.sign(payload)}
         return {"cert": {"payload": payload, "auth": auth}, "key": key.seed().hex()}
-
-    def _resource(self, name: str) -> PrivateKey:
-        """The key of a channel as a resource of bitwooder's: the same one after a restart."""
-        seed = hmac.new(self._secret, f"resource\n{name}".encode(), hashlib.sha256).digest()
-        return PrivateKey.from_seed(seed)
 
     # bitwooder
 
@@ -211,7 +203,7 @@ class OldDaemons:
             if not isinstance(value, int | float) or not now < value < now + 86_400_000:
                 raise Refused(RefusalCode.CLOCK, "the request, or its certificate, has run out")
         resource = payload.get("resourceId")
-        name = next((name for name in self._service.names if self._resource(name).node_id == resource), None)
+        name = self._channels.get(resource) if isinstance(resource, str) else None
         signer = auth.get("signerId")
         if (
             name is None
@@ -229,9 +221,7 @@ class OldDaemons:
         return name, node_id
 
     def _token_request(self, name: str, node_id: str) -> JsonObject:
-        member = self._service.member(name, node_id)
-        if member is None or not member.may:
-            raise Refused(RefusalCode.NO_MEMBER, "this node is no member of the channel")
+        member = self._service.need_role_holder(name, node_id)
         key_name, _, secret = self._service.pubsub_key(name).partition(":")
         asked: JsonObject = {
             "keyName": key_name,
@@ -260,7 +250,7 @@ class OldDaemons:
 
     def _resource_info(self, outer: JsonObject) -> web.Response:
         resource = outer.get("resourceId") or outer.get("resourceKey")
-        if not any(self._resource(name).node_id == resource for name in self._service.names):
+        if not isinstance(resource, str) or resource not in self._channels:
             raise Refused(RefusalCode.NO_CHANNEL, "no such resource")
         info: JsonObject = {"resourceId": resource, "resourceType": "kachery"}
         return json_answer({"type": "getResourceInfo", "resourceInfo": info})
@@ -268,6 +258,11 @@ class OldDaemons:
 
 _SIGNED: Final = ("keyName", "ttl", "capability", "clientId", "timestamp", "nonce")
 """What the mac of an Ably token request is over, in this order."""
+
+
+def _resource(secret: bytes, channel: str) -> PrivateKey:
+    """The key of a channel as a resource of bitwooder's: the same one after a restart."""
+    return PrivateKey.from_seed(hmac.new(secret, f"resource\n{channel}".encode(), hashlib.sha256).digest())
 
 
 def _text(value: JsonValue) -> str:

@@ -145,6 +145,11 @@ class Register:
         )
         return [Applicant(node_id, label, _roles(roles), since) for node_id, label, roles, since in rows]
 
+    def waits(self, channel: str, node_id: str) -> bool:
+        """Whether a node waits for the owner's word."""
+        query = "SELECT 1 FROM applicants WHERE channel = ? AND node_id = ?"
+        return bool(self._rows(query, channel, node_id))
+
     def apply(self, channel: str, node_id: str, label: str, roles: Iterable[Role]) -> bool:
         """Let a node wait for the owner's word; False where too many do already."""
         with self._change() as database:

@@ -2,25 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Final
+from functools import partial
 
 from aiohttp import web
 
 from kachery_tui.authority.bodies import json_body
-from kachery_tui.authority.bucket_door import PIECE, BucketDoor
+from kachery_tui.authority.bucket_door import LONGEST_STALL, PIECE, BucketDoor
 from kachery_tui.authority.living_client import LivingClient
 from kachery_tui.authority.old_daemons import OldDaemons
 from kachery_tui.authority.refusals import STATUS, Refused
 from kachery_tui.authority.service import AuthorityService
-from kachery_tui.authority.uploads import PUBLIC, Grant, Uploads
+from kachery_tui.authority.uploads import PUBLIC, Uploads, place_of
 from kachery_tui.authority.web import Handler, json_answer, json_error
 from kachery_tui.errors import KacheryError
 from kachery_tui.protocol.authority import RefusalCode
-from kachery_tui.protocol.errors import ProtocolError
-from kachery_tui.protocol.objects import parse_object
-
-STALL_SECONDS: Final = 60.0
-"""Seconds without a byte after which an upload is given up."""
 
 
 class AuthorityRoutes:
@@ -95,9 +90,7 @@ class AuthorityRoutes:
                 RefusalCode.MALFORMED, f"{request.content_length} bytes, and {grant.size} were granted"
             )
 
-        def is_good(grant: Grant = grant) -> bool:
-            return self._service.may_upload(grant)
-
+        is_good = partial(self._service.may_upload, grant)
         if not is_good():
             raise Refused(RefusalCode.ROLE, "the owner has taken the role away")
         try:
@@ -115,11 +108,7 @@ class AuthorityRoutes:
         may = self._service.may_find if node_id == PUBLIC else self._service.may_read
         if not (self._uploads.is_reader(channel, node_id, seal) and may(channel, node_id)):
             raise Refused(RefusalCode.NO_MEMBER, "this is no address of a member")
-        try:
-            place = parse_object(name)
-        except ProtocolError as error:
-            raise Refused(RefusalCode.MALFORMED, error.what) from None
-        if place.channel != channel:
+        if place_of(name).channel != channel:
             raise Refused(RefusalCode.ROLE, f"it is not an object of channel {channel}")
         url = await self._door.read_url(channel, request.method, name)
         return web.Response(status=307, headers={"Location": url, "Cache-Control": "no-store"})
@@ -128,7 +117,7 @@ class AuthorityRoutes:
 async def _pieces(request: web.Request) -> AsyncIterator[bytes]:
     """An upload's bytes as they come. Raises `TimeoutError`."""
     while True:
-        async with asyncio.timeout(STALL_SECONDS):
+        async with asyncio.timeout(LONGEST_STALL):
             piece = await request.content.read(PIECE)
         if not piece:
             return

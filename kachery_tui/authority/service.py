@@ -1,7 +1,6 @@
 """The authority of some channels: answers what nodes ask, by the owner's register."""
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import Collection, Iterable
@@ -9,13 +8,14 @@ from typing import Final
 
 from kachery_tui.authority.desks import MOST_UNWRITTEN, Desk, Desks, OnMember
 from kachery_tui.authority.proofs import ProofChecker
-from kachery_tui.authority.quotas import Allowance, DailyBytes
+from kachery_tui.authority.quotas import DailyBytes
 from kachery_tui.authority.refusals import Refused
 from kachery_tui.authority.register import Register
-from kachery_tui.authority.uploads import Grant, Uploads
+from kachery_tui.authority.uploads import Grant, Uploads, place_of
 from kachery_tui.authority.values import Member, Newcomers, What
-from kachery_tui.channel.authority import sign_jwt
+from kachery_tui.channel.authority import TOKEN_LIFETIME, sign_token
 from kachery_tui.config import ChannelConfig
+from kachery_tui.peer_limits import PeerLimit
 from kachery_tui.protocol.authority import (
     GENERATION_CLAIM,
     Ask,
@@ -29,19 +29,19 @@ from kachery_tui.protocol.authority import (
 from kachery_tui.protocol.canonical import JsonObject, JsonValue
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.keys import verify
-from kachery_tui.protocol.objects import ObjectName, Proof, parse_object
-from kachery_tui.protocol.roles import Role, capability
+from kachery_tui.protocol.objects import ObjectName, Proof
+from kachery_tui.protocol.roles import Role
 
 _log = logging.getLogger(__name__)
 
-TOKEN_SECONDS: Final = 3600
-"""How long a pub-sub token is good for. Where the service knows generations, it ends sooner when roles change."""
 REQUESTS_PER_SECOND: Final = 300.0
 REQUESTS_AT_ONCE: Final = 3_000.0
 """What one node may ask for."""
 WRONG_CODES_PER_SECOND: Final = 10 / 60
 WRONG_CODES_AT_ONCE: Final = 10.0
 """What one address may guess."""
+MOST_KNOWN: Final = 20_000
+"""Nodes, or addresses, whose share is remembered; the one not heard of for longest goes first."""
 LARGEST_OBJECT: Final = 5_000_000_000_000
 
 
@@ -65,8 +65,8 @@ class AuthorityService:
         self._register = register
         self._uploads = uploads
         self._checker = ProofChecker(hosts)
-        self._allowance = Allowance(REQUESTS_PER_SECOND, REQUESTS_AT_ONCE)
-        self._guesses = Allowance(WRONG_CODES_PER_SECOND, WRONG_CODES_AT_ONCE)
+        self._allowance = PeerLimit(REQUESTS_PER_SECOND, REQUESTS_AT_ONCE, remembered=MOST_KNOWN)
+        self._guesses = PeerLimit(WRONG_CODES_PER_SECOND, WRONG_CODES_AT_ONCE, remembered=MOST_KNOWN)
         self._today = DailyBytes()
         self._own_pubsub = own_pubsub
         self._desks = Desks(register, channels, on_member)
@@ -113,7 +113,7 @@ class AuthorityService:
         if request.channel != channel:
             raise Refused(RefusalCode.MALFORMED, "the request names another channel than its address")
         self._checker.check(request, time.time())
-        if not self._allowance.take(request.node_id):
+        if not self._allowance.allows(request.node_id, time.monotonic()):
             raise Refused(RefusalCode.BUSY, "this node asks for too much at a time")
         if len(desk.unwritten) >= MOST_UNWRITTEN:
             raise Refused(RefusalCode.BUSY, "the ledger cannot be written as fast")
@@ -175,23 +175,14 @@ class AuthorityService:
         return self.make_token(desk.config.name, member, roles)
 
     def make_token(self, channel: str, member: Member, roles: frozenset[Role]) -> str:
-        """A pub-sub token for a member, good for `TOKEN_SECONDS`. Raises `Refused`."""
+        """A pub-sub token for a member; where the service knows generations, it ends when roles change."""
         desk = self._desks.need(channel)
-        now = int(time.time())
-        claims: dict[str, object] = {
-            "iat": now,
-            "exp": now + TOKEN_SECONDS,
-            "x-ably-capability": json.dumps(capability(channel, roles), sort_keys=True),
-            "x-ably-clientId": member.node_id,
-        }
-        if self._own_pubsub:
-            claims[GENERATION_CLAIM] = member.generation
-        key, _, secret = desk.config.pubsub.key.partition(":")
+        claims = {GENERATION_CLAIM: member.generation} if self._own_pubsub else {}
         desk.note(member.node_id, What.TOKEN)
-        return sign_jwt(claims, key, secret)
+        return sign_token(desk.config, member.node_id, roles, lifetime=TOKEN_LIFETIME, claims=claims)
 
     async def _upload(self, desk: Desk, request: AuthorityRequest) -> str:
-        place = _place(request.object)
+        place = place_of(request.object)
         claim = upload_claim(request.object, request.node_id)
         if place.proof is Proof.FEED_KEY and not verify(claim, request.feed_signature, place.hash):
             raise Refused(RefusalCode.SIGNATURE, "only who has the feed's key may upload what is the feed's")
@@ -203,9 +194,9 @@ class AuthorityService:
         An object of a feed is looked at once it comes: the feed's key has to have signed it.
         """
         desk = self._desks.need(channel)
-        if not self._allowance.take(member_id):
+        if not self._allowance.allows(member_id, time.monotonic()):
             raise Refused(RefusalCode.BUSY, "too much is asked for at a time")
-        place = _place(name)
+        place = place_of(name)
         return await self._grant(
             desk, member_id, place, name, size, is_proven=place.proof is not Proof.FEED_KEY
         )
@@ -234,7 +225,7 @@ class AuthorityService:
 
     async def _spend(self, desk: Desk, member: Member, size: int) -> None:
         name, now = desk.config.name, time.time()
-        quota = member.quota if member.quota is not None else desk.rules.quota
+        quota = desk.quota_of(member)
         spent = self._today.spent(name, member.node_id, now)
         if spent is None:
             start = self._today.day_start(now)
@@ -253,13 +244,14 @@ class AuthorityService:
     async def _standing(self, desk: Desk, request: AuthorityRequest) -> JsonObject:
         member = desk.members.get(request.node_id)
         if member is None or member.removed is not None:
-            waiting = await asyncio.to_thread(self._register.applicants, desk.config.name)
-            return Standing(False, waiting=any(one.node_id == request.node_id for one in waiting)).to_json()
+            waits = await asyncio.to_thread(self._register.waits, desk.config.name, request.node_id)
+            return Standing(False, waiting=waits).to_json()
         read_url = self._uploads.read_url(desk.config.name, request.node_id)
-        quota = member.quota if member.quota is not None else desk.rules.quota
         pubsub = desk.config.pubsub
         endpoint = "" if self._own_pubsub else pubsub.endpoint
-        return Standing(True, member.roles, False, endpoint, pubsub.tls, read_url, quota).to_json()
+        return Standing(
+            True, member.roles, False, endpoint, pubsub.tls, read_url, desk.quota_of(member)
+        ).to_json()
 
     # What there is
 
@@ -272,6 +264,13 @@ class AuthorityService:
         """A node that is a member of a channel."""
         desk = self._desks.find(channel)
         return desk.member(node_id) if desk is not None else None
+
+    def need_role_holder(self, channel: str, node_id: str) -> Member:
+        """A node that is a member of a channel and has a role there. Raises `Refused` for any other."""
+        member = self.member(channel, node_id)
+        if member is None or not member.may:
+            raise Refused(RefusalCode.NO_MEMBER, "this node is no member of the channel")
+        return member
 
     def channels_of(self, node_id: str) -> dict[str, Member]:
         """The channels of which a node is a member."""
@@ -306,7 +305,11 @@ class AuthorityService:
     def may_ask(self, channel: str, member_id: str) -> bool:
         """Whether the channel's nodes are asked for a file on a member's behalf."""
         member = self._desks.need(channel).members.get(member_id)
-        return member is not None and Role.REQUEST_FILES in member.may and self._allowance.take(member_id)
+        return (
+            member is not None
+            and Role.REQUEST_FILES in member.may
+            and self._allowance.allows(member_id, time.monotonic())
+        )
 
     def may_upload(self, grant: Grant) -> bool:
         """Whether what was granted is still granted."""
@@ -314,11 +317,11 @@ class AuthorityService:
         return member is not None and grant.place.role in member.may
 
     def _check_guesses(self, address: str) -> None:
-        if not self._guesses.has(address):
+        if not self._guesses.allows(address, time.monotonic(), 0.0):
             raise Refused(RefusalCode.BUSY, "too many wrong codes came from there; wait a minute")
 
     def _wrong_code(self, address: str) -> Refused:
-        self._guesses.take(address)
+        self._guesses.allows(address, time.monotonic())
         return Refused(RefusalCode.CODE, "this invitation is used up, out of date, or none of this channel's")
 
 
@@ -326,10 +329,3 @@ def _refuse_removed(desk: Desk, node_id: str) -> None:
     """Raise `Refused` for a node that was thrown out: it comes in by its owner's word alone."""
     if node_id in desk.members:
         desk.need_member(node_id)
-
-
-def _place(name: str) -> ObjectName:
-    try:
-        return parse_object(name)
-    except ProtocolError as error:
-        raise Refused(RefusalCode.MALFORMED, error.what) from None

@@ -9,7 +9,10 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
-from kachery_tui.protocol.objects import ObjectName
+from kachery_tui.authority.refusals import Refused
+from kachery_tui.protocol.authority import RefusalCode
+from kachery_tui.protocol.errors import ProtocolError
+from kachery_tui.protocol.objects import ObjectName, parse_object
 
 GRANT_SECONDS: Final = 900.0
 """How long a grant waits to be used."""
@@ -29,6 +32,14 @@ class Grant:
     is_proven: bool = True
     """Whether the node has shown that the object is its own to write; else what it holds has to show that."""
     until: float = field(default_factory=lambda: time.monotonic() + GRANT_SECONDS)
+
+
+def place_of(name: str) -> ObjectName:
+    """What the name of an object says. Raises `Refused` for what is none."""
+    try:
+        return parse_object(name)
+    except ProtocolError as error:
+        raise Refused(RefusalCode.MALFORMED, error.what) from None
 
 
 PUBLIC: Final = "public"

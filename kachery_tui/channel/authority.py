@@ -5,10 +5,10 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
-from urllib.parse import quote
 
 from kachery_tui.channel.s3 import S3
 from kachery_tui.errors import NotAllowed, UsageError
@@ -49,9 +49,6 @@ class Authority(Protocol):
 
     async def pubsub_place(self) -> PubSubPlace:
         """Where the pub-sub service is. Raises `KacheryError`."""
-
-    async def read_url(self, method: str, name: str) -> str:
-        """Where to GET or HEAD an object. Raises `KacheryError`."""
 
     async def pubsub_token(self, roles: Iterable[Role]) -> str:
         """A pub-sub token (an Ably JWT) that allows exactly what `roles` need, for one node.
@@ -105,12 +102,6 @@ class OwnerAuthority:
         """See `Authority`."""
         return PubSubPlace(self._config.pubsub.endpoint, self._config.pubsub.tls)
 
-    async def read_url(self, method: str, name: str) -> str:
-        """See `Authority`: below the public URL where the channel gives one, else signed."""
-        if self._config.bucket.public_url:
-            return f"{self._config.bucket.public_url.rstrip('/')}/{quote(name)}"
-        return await self._s3.sign_read("head_object" if method == "HEAD" else "get_object", name)
-
     async def pubsub_token(self, roles: Iterable[Role]) -> str:
         """See `Authority`. Roles that the channel does not grant are left out."""
         key_name, colon, secret = self._config.pubsub.key.partition(":")
@@ -120,14 +111,7 @@ class OwnerAuthority:
                 do="it looks like appId.keyId:secret",
             )
         granted = frozenset(roles) & self._config.granted
-        now = time.time()
-        claims = {
-            "iat": int(now),
-            "exp": int(now + self._token_lifetime),
-            "x-ably-capability": json.dumps(capability(self._config.name, granted), sort_keys=True),
-            "x-ably-clientId": self._node_id,
-        }
-        return sign_jwt(claims, key_name, secret)
+        return sign_token(self._config, self._node_id, granted, lifetime=self._token_lifetime)
 
     async def upload_url(self, object_name: str, size: int, feed_key: PrivateKey | None = None) -> str:
         """See `Authority`. Names outside of the channel's own part of the bucket are refused."""
@@ -141,7 +125,27 @@ class OwnerAuthority:
         return await self._s3.sign_upload(object_name, size)
 
 
-def sign_jwt(claims: dict[str, object], key_name: str, secret: str) -> str:
+def sign_token(
+    config: "ChannelConfig",
+    node_id: str,
+    roles: Iterable[Role],
+    *,
+    lifetime: float,
+    claims: Mapping[str, object] = MappingProxyType({}),
+) -> str:
+    """A pub-sub token of a channel for one node, good for `lifetime` seconds, with further `claims`."""
+    now = time.time()
+    key_name, _, secret = config.pubsub.key.partition(":")
+    base = {
+        "iat": int(now),
+        "exp": int(now + lifetime),
+        "x-ably-capability": json.dumps(capability(config.name, roles), sort_keys=True),
+        "x-ably-clientId": node_id,
+    }
+    return sign_jwt({**base, **claims}, key_name, secret)
+
+
+def sign_jwt(claims: Mapping[str, object], key_name: str, secret: str) -> str:
     """A JSON Web Token with HS256 (RFC 7515, RFC 7519)."""
     header = {"alg": "HS256", "kid": key_name, "typ": "JWT"}
     parts = [_base64url(json.dumps(part, separators=(",", ":")).encode()) for part in (header, claims)]

@@ -39,7 +39,7 @@ class Bucket:
         config: "BucketConfig",
         s3: S3 | None = None,
         *,
-        read_url: "Callable[[str, str], Awaitable[str]] | None" = None,
+        read_url: "Callable[[str], Awaitable[str]] | None" = None,
         stall_timeout: float = STALL_TIMEOUT,
     ) -> None:
         """`read_url` gives the address at which this node GETs or HEADs an object. Lists it has no address for."""
@@ -103,7 +103,7 @@ class Bucket:
         """
         what = f"cannot fetch {name} from the bucket"
         url = await self._read_url("get_object", name)
-        if fresh and self.config.public_url and self._given_url is None:
+        if fresh and self.config.public_url:
             # A cache that does not heed the request's header knows no object of this address yet.
             url = f"{url}?fresh={time.time_ns()}"
         span = transfer.Span(start, end, max_bytes, fresh)
@@ -168,7 +168,7 @@ class Bucket:
 
     async def prepare(self) -> None:
         """Load what the first request needs, so that it need not wait."""
-        if self._given_url is None and not self._anonymous:
+        if not self._anonymous:
             await self._s3.prepare()
 
     async def close(self) -> None:
@@ -179,11 +179,12 @@ class Bucket:
     @property
     def _anonymous(self) -> bool:
         config = self.config
-        return bool(config.public_url) and not (config.access_key or config.profile)
+        is_public = bool(config.public_url) and not (config.access_key or config.profile)
+        return is_public or self._given_url is not None
 
     async def _read_url(self, method: str, name: str) -> str:
         if self._given_url is not None:
-            return await self._given_url("HEAD" if method == "head_object" else "GET", name)
+            return await self._given_url(name)
         if self.config.public_url:
             return f"{self.config.public_url.rstrip('/')}/{quote(name)}"
         return await self._s3.sign_read(method, name)

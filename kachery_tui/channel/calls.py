@@ -5,7 +5,7 @@ from typing import Final
 
 from kachery_tui.channel.errors import NETWORK_ERRORS, from_network
 from kachery_tui.channel.job import Job
-from kachery_tui.channel.wire import Wire, read_answer, send_head
+from kachery_tui.channel.wire import Wire, drop, exchange, finish
 from kachery_tui.errors import KacheryError, TryAgain
 from kachery_tui.protocol.canonical import JsonObject, parse_json
 from kachery_tui.protocol.errors import ProtocolError
@@ -18,32 +18,19 @@ def post_json(job: Job, wire: Wire, url: str, what: str, value: JsonObject) -> t
     """POST an object; the answer's status and the object that it is. Raises `KacheryError`."""
     body = json.dumps(value).encode()
     headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
-    for fresh in (False, True):
-        line, target = wire.open(job, what, url, fresh=fresh)
-        try:
-            send_head(line, "POST", target, headers)
-            line.http.sock.sendall(body)
-            answer = read_answer(line)
-            answer.allow_body(LARGEST_ANSWER)
-            text = answer.read(LARGEST_ANSWER)
-            complete = answer.isclosed() and not answer.will_close
-        except NETWORK_ERRORS as error:
-            line.http.close()
-            job.check()
-            if line.reused and isinstance(error, ConnectionError):
-                continue
-            raise from_network(what, error, seconds=wire.stall_timeout) from error
-        except BaseException:
-            line.http.close()
-            raise
-        job.release()
-        if complete:
-            wire.give(line)
-        else:
-            line.http.close()
-            answer.close()
-        return answer.status, _object(what, answer.status, text)
-    raise TryAgain(what, "the connection broke off")
+    line, answer = exchange(job, wire, "POST", url, what, headers, body)
+    try:
+        answer.allow_body(LARGEST_ANSWER)
+        text = answer.read(LARGEST_ANSWER)
+    except NETWORK_ERRORS as error:
+        drop(line, answer)
+        job.check()
+        raise from_network(what, error, seconds=wire.stall_timeout) from error
+    except BaseException:
+        drop(line, answer)
+        raise
+    finish(job, wire, line, answer)
+    return answer.status, _object(what, answer.status, text)
 
 
 def _object(what: str, status: int, text: bytes) -> JsonObject:

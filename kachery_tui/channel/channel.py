@@ -32,20 +32,20 @@ class Channel:
         on_change: Callable[[], None],
         on_grant: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_grant` is called when what the channel grants may read differently."""
+        """`on_grant` is called when what the channel grants, or why it does not, may read differently.
+
+        It is to have `PubSub.set_roles` called, by which that takes effect.
+        """
         self._preparing: asyncio.Task[None] | None = None
         self.config = config
         self.authority: Authority
         if config.authority:
-            self.authority = MemberAuthority(
-                config.authority, config.name, key, label, on_change=self._authority_changed
-            )
+            self.authority = MemberAuthority(config.authority, config.name, key, label, on_change=on_grant)
             self.bucket = Bucket(config.bucket, read_url=self.authority.read_url)
         else:
             s3 = S3(config.bucket)
             self.authority = OwnerAuthority(config, key.node_id, s3)
             self.bucket = Bucket(config.bucket, s3)
-        self._on_grant = on_grant
         self.pubsub = PubSub(
             config,
             self.authority,
@@ -60,10 +60,6 @@ class Channel:
         if connects:
             await self.pubsub.start()
         self._preparing = asyncio.create_task(self._prepare(), name=f"bucket of {self.config.name}")
-
-    def _authority_changed(self) -> None:
-        self._on_grant()
-        self.pubsub.look_again()
 
     async def _prepare(self) -> None:
         """Load what the first request would have to wait a second for."""

@@ -124,7 +124,7 @@ class MemberAuthority:
             fields["feedSignature"] = feed_key.sign(upload_claim(object_name, self._key.node_id))
         return self._absolute(self._text(await self.ask(Ask.UPLOAD, **fields), "url"))
 
-    async def read_url(self, _method: str, name: str) -> str:
+    async def read_url(self, name: str) -> str:
         """Where an object is read. Raises `KacheryError`."""
         standing = self._standing or await self.standing()
         if not standing.read_url:

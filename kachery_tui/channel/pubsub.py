@@ -139,10 +139,6 @@ class PubSub:
         await self._discard_client(STALE_CLOSE)
         await self._run()
 
-    def look_again(self) -> None:
-        """Look at once at what has to be done: something of it has changed."""
-        self._wake.set()
-
     async def set_roles(self, roles: Iterable[Role]) -> None:
         """Change the roles over the open connection: a new token, then streams attached and detached.
 

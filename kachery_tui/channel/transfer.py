@@ -18,14 +18,22 @@ from kachery_tui.channel.errors import NETWORK_ERRORS, MissingObject, Unexpected
 from kachery_tui.channel.job import Job
 from kachery_tui.channel.refusals import from_http
 from kachery_tui.channel.values import ObjectInfo
-from kachery_tui.channel.wire import Line, Wire, read_answer, send_head
+from kachery_tui.channel.wire import (
+    LONGEST_ERROR_BODY,
+    Line,
+    Wire,
+    drop,
+    exchange,
+    finish,
+    read_answer,
+    send_head,
+)
 from kachery_tui.errors import KacheryError, TryAgain
 
 PIECE: Final = 256 * 1024
 """Bytes a buffer holds: large enough that calls cost nothing beside the bytes, small enough for a core's cache."""
 LONGEST_WAIT: Final = 0.2
 """Seconds that received bytes may wait for a piece to fill, so that progress over a slow line is seen."""
-LONGEST_ERROR_BODY: Final = 16 * 1024
 _JSON_ERROR: Final = re.compile(r'"error": ?"([^"\\]{1,500})"')
 """How a channel's authority says what it refused."""
 
@@ -77,9 +85,9 @@ def head(job: Job, wire: Wire, url: str, what: str, name: str) -> ObjectInfo | N
     except MissingObject:
         info = None
     except BaseException:
-        _drop(line, response)
+        drop(line, response)
         raise
-    _finish(job, wire, line, response)
+    finish(job, wire, line, response)
     return info
 
 
@@ -102,9 +110,9 @@ def download(job: Job, wire: Wire, url: str, what: str, span: Span, sink: Sink) 
                 job, response, what, _length(response, what, span), span, sink, wire.stall_timeout
             )
     except BaseException:
-        _drop(line, response)
+        drop(line, response)
         raise
-    _finish(job, wire, line, response)
+    finish(job, wire, line, response)
     return received
 
 
@@ -120,12 +128,12 @@ def upload(
             response = _response(job, line, what, wire.stall_timeout)
             _refuse(line, response, what, url)
         except Broken:
-            _drop(line, response)
+            drop(line, response)
             continue
         except BaseException:
-            _drop(line, response)
+            drop(line, response)
             raise
-        _finish(job, wire, line, response)
+        finish(job, wire, line, response)
         return
     raise TryAgain(what, "the connection broke off")
 
@@ -134,38 +142,13 @@ def _ask(
     job: Job, wire: Wire, method: str, url: str, what: str, headers: Mapping[str, str]
 ) -> tuple[Line, Answer]:
     """Send a request without a body and read the answer's head, from where it leads on to if it does."""
-    line, answer = _ask_once(job, wire, method, url, what, headers)
+    line, answer = exchange(job, wire, method, url, what, headers)
     location = answer.headers.get("Location", "") if answer.status == 307 and wire.follows else ""
     if not location.startswith(("http://", "https://")):
         return line, answer
-    try:
-        answer.allow_body(LONGEST_ERROR_BODY)
-    except BaseException:
-        _drop(line, answer)
-        raise
-    _finish(job, wire, line, answer)
-    return _ask_once(job, wire, method, location, what, headers)
-
-
-def _ask_once(
-    job: Job, wire: Wire, method: str, url: str, what: str, headers: Mapping[str, str]
-) -> tuple[Line, Answer]:
-    """Send a request without a body and read the answer's head; once more if a kept connection was dead."""
-    for fresh in (False, True):
-        line, target = wire.open(job, what, url, fresh=fresh)
-        try:
-            send_head(line, method, target, headers)
-            return line, read_answer(line)
-        except NETWORK_ERRORS as error:
-            line.http.close()
-            job.check()
-            if line.reused and isinstance(error, ConnectionError):
-                continue
-            raise from_network(what, error, seconds=wire.stall_timeout) from error
-        except BaseException:
-            line.http.close()
-            raise
-    raise TryAgain(what, "the connection broke off")
+    answer.allow_body(LONGEST_ERROR_BODY)
+    finish(job, wire, line, answer)
+    return exchange(job, wire, method, location, what, headers)
 
 
 def _length(response: Answer, what: str, span: Span) -> int | None:
@@ -332,27 +315,6 @@ def _why_of_head(response: Answer) -> str:
 def _total(response: Answer) -> int | None:
     found = re.fullmatch(r"bytes \*/(\d{1,18})", response.headers.get("Content-Range", ""))
     return int(found[1]) if found else None
-
-
-def _finish(job: Job, wire: Wire, line: Line, response: Answer) -> None:
-    """Keep the connection if the answer was read to its end, else close it."""
-    try:
-        response.read(LONGEST_ERROR_BODY)
-        complete = response.isclosed() and not response.will_close
-    except NETWORK_ERRORS:
-        complete = False
-    job.release()
-    if complete:
-        wire.give(line)
-    else:
-        _drop(line, response)
-
-
-def _drop(line: Line, response: Answer | None) -> None:
-    """Close a connection. An answer after which the server closes has taken the socket over, so it is closed, too."""
-    line.http.close()
-    if response is not None:
-        response.close()
 
 
 def _time_of(header: str | None) -> float | None:

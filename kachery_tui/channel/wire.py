@@ -22,7 +22,7 @@ from kachery_tui.channel.job import Job
 from kachery_tui.channel.proxies import Proxy, proxy_for
 from kachery_tui.channel.refusals import from_proxy, from_tunnel
 from kachery_tui.channel.trust import tls_context
-from kachery_tui.errors import KacheryError, UsageError
+from kachery_tui.errors import KacheryError, TryAgain, UsageError
 
 STALL_TIMEOUT: Final = 30.0
 """Seconds without a single byte after which a transfer is given up."""
@@ -30,6 +30,8 @@ CONNECT_TIMEOUT: Final = 10.0
 IDLE_TIMEOUT: Final = 20.0
 """Seconds; S3 servers close an idle connection after 20 to 60 s, and reusing one just then costs a failed request."""
 KEPT_IDLE: Final = 16
+LONGEST_ERROR_BODY: Final = 16 * 1024
+"""Bytes of a refusal that are read, and of what is left of an answer so that its line can be kept."""
 USER_AGENT: Final = f"kachery-tui/{__version__}"
 
 Key = tuple[str, str, int]
@@ -207,6 +209,50 @@ def send_head(line: Line, method: str, target: str, headers: Mapping[str, str]) 
     for name, value in {**base, **line.proxy_headers, **headers}.items():
         line.http.putheader(name, value)
     line.http.endheaders()
+
+
+def exchange(
+    job: Job, wire: Wire, method: str, url: str, what: str, headers: Mapping[str, str], body: bytes = b""
+) -> tuple[Line, Answer]:
+    """Send a request and read the answer's head; once more if a kept connection was dead."""
+    for fresh in (False, True):
+        line, target = wire.open(job, what, url, fresh=fresh)
+        try:
+            send_head(line, method, target, headers)
+            if body:
+                line.http.sock.sendall(body)
+            return line, read_answer(line)
+        except NETWORK_ERRORS as error:
+            line.http.close()
+            job.check()
+            if line.reused and isinstance(error, ConnectionError):
+                continue
+            raise from_network(what, error, seconds=wire.stall_timeout) from error
+        except BaseException:
+            line.http.close()
+            raise
+    raise TryAgain(what, "the connection broke off")
+
+
+def finish(job: Job, wire: Wire, line: Line, answer: Answer) -> None:
+    """Keep the connection if the answer was read to its end, else close it."""
+    try:
+        answer.read(LONGEST_ERROR_BODY)
+        complete = answer.isclosed() and not answer.will_close
+    except NETWORK_ERRORS:
+        complete = False
+    job.release()
+    if complete:
+        wire.give(line)
+    else:
+        drop(line, answer)
+
+
+def drop(line: Line, answer: Answer | None) -> None:
+    """Close a connection. An answer after which the server closes has taken the socket over, so it is closed, too."""
+    line.http.close()
+    if answer is not None:
+        answer.close()
 
 
 def _split(what: str, url: str) -> SplitResult:

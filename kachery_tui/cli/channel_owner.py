@@ -13,6 +13,7 @@ from kachery_tui.cli.local_hub import default_data
 from kachery_tui.cli.output import emit, say
 from kachery_tui.errors import UsageError
 from kachery_tui.hub.identity import HubIdentity, load_identity
+from kachery_tui.protocol.hashes import is_node_id
 from kachery_tui.protocol.invitations import Invitation
 from kachery_tui.protocol.roles import Role
 from kachery_tui.words import count, duration, moment, size
@@ -154,7 +155,7 @@ def _find(register: Register, channel: str, text: str) -> Member | Applicant:
         raise UsageError(f"{text!r} may be several nodes", ", ".join(sorted(ids)), "Give more of the id")
     if found:
         return found[0]
-    if len(text) == 64 and set(text) <= set("0123456789abcdef"):
+    if is_node_id(text):
         return Applicant(text, "", frozenset(), time.time())
     raise UsageError(f"no node {text!r} is a member of {channel}, or waits to be one")
 

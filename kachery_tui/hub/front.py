@@ -1,6 +1,5 @@
 """What answers on a hub's port: the pub-sub service, by WebSocket, and the channels' authority, by HTTP."""
 
-import json
 import ssl
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -68,5 +67,5 @@ class Front:
         key = self._keys[channel].name
         self.pubsub.broker.set_generation(key, member.node_id, member.generation)
         roles = member.may
-        allowed = Capability.parse(json.dumps(capability(channel, roles))) if roles else None
+        allowed = Capability.of(capability(channel, roles)) if roles else None
         self.pubsub.restrict(key, member.node_id, allowed)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -105,16 +105,22 @@ class Hub:
         identity = identity.with_channels(options.channels)
         tls = await asyncio.to_thread(options.tls.context) if options.tls else None
         self.s3_port = await self._start_s3(identity, options.s3_port or identity.s3_port)
-        host = await asyncio.to_thread(self._advertised)
-        identity = replace(identity, s3_port=self.s3_port)
-        self.pubsub_port = await self._start_front(identity, host, options.port or identity.port, tls)
-        identity = replace(identity, url=f"{self._scheme}://{_bracketed(host)}:{self.pubsub_port}")
+        host = _bracketed(await asyncio.to_thread(self._advertised))
+        port = options.port or identity.port or free_port(options.host)
+        configs = [self._config(name, identity, host, port) for name in options.channels]
+        self.pubsub_port = await self._start_front(identity, configs, port, tls)
+        identity = replace(identity, url=f"{self._scheme}://{host}:{self.pubsub_port}")
         ports = {"port": self.pubsub_port, "s3_port": self.s3_port}
-        identity = await asyncio.to_thread(save_identity, options.data, identity, **ports)
-        self.channel_files = await asyncio.to_thread(self._write_channels, identity, host)
+        await asyncio.to_thread(save_identity, options.data, identity, **ports)
+        endpoint = f"{host}:{self.pubsub_port}"
+        self.channel_files = await asyncio.to_thread(_write_channels, configs, endpoint)
 
     async def _start_front(
-        self, identity: HubIdentity, host: str, port: int, tls: ssl.SSLContext | None
+        self,
+        identity: HubIdentity,
+        configs: Sequence[ChannelConfig],
+        port: int,
+        tls: ssl.SSLContext | None,
     ) -> int:
         try:
             from kachery_tui.hub.front import Front
@@ -132,10 +138,6 @@ class Hub:
                 self.options.data / IDENTITY_FILE,
             )
         options = self.options
-        port = port or free_port(options.host)
-        # A certificate is for the name under which the hub is known.
-        itself = f"{_bracketed(host if options.tls else reachable(options.host))}:{port}"
-        configs = [_config(name, identity, host, itself, options) for name in options.channels]
         self._front = await asyncio.to_thread(
             lambda: Front(
                 options.data,
@@ -186,18 +188,27 @@ class Hub:
 
     @property
     def _scheme(self) -> str:
-        return _scheme(self.options)
+        return "https" if self.options.tls else "http"
 
-    def _write_channels(self, identity: HubIdentity, host: str) -> dict[str, Path]:
-        import tomli_w
-
-        files: dict[str, Path] = {}
-        scheme = self._scheme
-        for name in self.options.channels:
-            file = self.options.data / "channels" / f"{name}.toml"
-            write_private(file, tomli_w.dumps(_channel(name, identity, host, scheme)).encode())
-            files[name] = file
-        return files
+    def _config(self, name: str, identity: HubIdentity, host: str, port: int) -> ChannelConfig:
+        """A channel with its keys, and with the address at which the hub itself reaches its pub-sub service."""
+        options = self.options
+        # A certificate is for the name under which the hub is known.
+        itself = host if options.tls else _bracketed(reachable(options.host))
+        return ChannelConfig(
+            options.data / "channels" / f"{name}.toml",
+            name,
+            frozenset({Role.REQUEST_FILES, Role.PROVIDE_FILES}),
+            PubSubConfig(identity.keys[name], f"{itself}:{port}", tls=options.tls is not None),
+            BucketConfig(
+                BUCKET,
+                endpoint=f"{self._scheme}://{host}:{self.s3_port}",
+                region=REGION,
+                access_key=identity.access_key,
+                secret_key=identity.secret_key,
+                path_style=True,
+            ),
+        )
 
 
 async def run_hub(options: HubOptions, *, ready: Callable[[list[Path]], None], stop: asyncio.Event) -> None:
@@ -221,45 +232,33 @@ def _check(options: HubOptions) -> None:
             )
 
 
-def _config(name: str, identity: HubIdentity, host: str, itself: str, options: HubOptions) -> ChannelConfig:
-    """A channel as its authority has it, which reaches the hub at `itself`."""
-    bucket = BucketConfig(
-        BUCKET,
-        endpoint=f"{_scheme(options)}://{_bracketed(host)}:{identity.s3_port}",
-        region=REGION,
-        access_key=identity.access_key,
-        secret_key=identity.secret_key,
-        path_style=True,
-    )
-    pubsub = PubSubConfig(identity.keys[name], itself, tls=options.tls is not None)
-    return ChannelConfig(options.data / "channels" / f"{name}.toml", name, frozenset(), pubsub, bucket)
-
-
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _scheme(options: HubOptions) -> str:
-    return "https" if options.tls else "http"
+def _write_channels(configs: Sequence[ChannelConfig], endpoint: str) -> dict[str, Path]:
+    """Write the files with which others join as owners, who reach the pub-sub service at `endpoint`."""
+    import tomli_w
+
+    for config in configs:
+        write_private(config.file, tomli_w.dumps(_file_of(config, endpoint)).encode())
+    return {config.name: config.file for config in configs}
 
 
-def _channel(name: str, identity: HubIdentity, host: str, scheme: str) -> dict[str, Any]:
+def _file_of(config: ChannelConfig, endpoint: str) -> dict[str, Any]:
+    bucket = config.bucket
     return {
-        "name": name,
+        "name": config.name,
         "roles": [Role.REQUEST_FILES.value, Role.PROVIDE_FILES.value],
         "granted": [role.value for role in Role],
-        "provide": "auto",
-        "pubsub": {
-            "key": identity.keys[name],
-            "endpoint": f"{_bracketed(host)}:{identity.port}",
-            "tls": scheme == "https",
-        },
+        "provide": config.provide.value,
+        "pubsub": {"key": config.pubsub.key, "endpoint": endpoint, "tls": config.pubsub.tls},
         "bucket": {
-            "name": BUCKET,
-            "endpoint": f"{scheme}://{_bracketed(host)}:{identity.s3_port}",
-            "region": REGION,
-            "access_key": identity.access_key,
-            "secret_key": identity.secret_key,
-            "path_style": True,
+            "name": bucket.name,
+            "endpoint": bucket.endpoint,
+            "region": bucket.region,
+            "access_key": bucket.access_key,
+            "secret_key": bucket.secret_key,
+            "path_style": bucket.path_style,
         },
     }

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from kachery_tui.node.activity import Direction, StreamActivity, Verdict
-from kachery_tui.node.limits import PeerLimit
 from kachery_tui.node.threads import in_thread
 from kachery_tui.node.turns import Turns
+from kachery_tui.peer_limits import PeerLimit
 from kachery_tui.protocol.canonical import canonical_json
 from kachery_tui.protocol.envelope import (
     Envelope,

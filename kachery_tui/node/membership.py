@@ -163,9 +163,8 @@ class Membership:
         for stream in Stream:
             send = partial(self._outbox.send_messages, stream)
             self._services.append(self._supervisor.serve(send, f"{self.name}: {stream} outbox"))
-        if self.config.authority:
-            follow = self.channel.authority.follow
-            self._services.append(self._supervisor.serve(follow, f"{self.name}: authority"))
+        follow = self.channel.authority.follow
+        self._services.append(self._supervisor.serve(follow, f"{self.name}: authority"))
         await self.channel.pubsub.set_roles(self.roles)
         await self.channel.start(connects=not self._connects_late)
         if self._connects_late:

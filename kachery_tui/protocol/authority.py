@@ -6,7 +6,7 @@ too: an authority that knows its own addresses takes nothing that another one go
 """
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -205,5 +205,4 @@ def roles_of(value: JsonValue) -> frozenset[Role]:
     """The roles in a list of names; names that are none are left out. Raises `ProtocolError` for what is no list."""
     if not isinstance(value, list) or len(value) > 100:
         raise ProtocolError("roles that are no list of names")
-    known: Iterable[Role] = Role
-    return frozenset(role for role in known if role.value in value)
+    return frozenset(role for role in Role if role.value in value)

@@ -52,7 +52,7 @@ def parse_invitation(text: str) -> Invitation:
         raise ProtocolError("an invitation whose address is none") from None
     if parts.scheme not in SCHEMES:
         raise ProtocolError("an invitation begins with kachery:// or, with TLS, kacherys://")
-    url = base_url(f"{SCHEMES[parts.scheme]}://{_place(parts.netloc, port)}")
+    url = f"{SCHEMES[parts.scheme]}://{_place(parts.netloc, port)}"
     *path, channel = [unquote(part) for part in parts.path.split("/")[1:]] or [""]
     if not is_channel_name(channel) or any(not is_channel_name(part) for part in path):
         raise ProtocolError("an invitation without a channel's name: kachery://HOST:PORT/CHANNEL#CODE")
@@ -64,16 +64,17 @@ def parse_invitation(text: str) -> Invitation:
 def base_url(text: str) -> str:
     """An authority's base URL as it is used, without a slash at its end. Raises `ProtocolError` for what is none."""
     text = text.rstrip("/")
+    refusal = ProtocolError(f"{text[:80]!r} is no http or https address")
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        raise ProtocolError(f"{text[:80]!r} is no http or https address") from None
+        raise refusal from None
     if parts.scheme not in SCHEMES.values() or parts.query or parts.fragment or "@" in parts.netloc:
-        raise ProtocolError(f"{text[:80]!r} is no http or https address")
+        raise refusal
     _place(parts.netloc, port)
     if any(not is_channel_name(part) for part in parts.path.split("/")[1:]):
-        raise ProtocolError(f"{text[:80]!r} is no http or https address")
+        raise refusal
     return text
 
 

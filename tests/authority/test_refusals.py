@@ -195,7 +195,7 @@ async def test_a_node_takes_part_although_its_clock_is_wrong(
 async def test_invitations_that_let_nobody_in(club: Club) -> None:
     eve, ben = await club.bare(frozenset()), await club.bare(frozenset())
     once = club.register.invite("lab", REQUEST, uses=1, seconds=60)
-    over = club.register.invite("lab", REQUEST, uses=1, seconds=0.01)
+    over = club.register.invite("lab", REQUEST, uses=1, seconds=1e-6)
     foreign = club.register.invite("other", REQUEST, uses=1, seconds=60)
     assert (await eve.ask(Ask.JOIN, code=once, label="eve"))[0] == 200
     for code in (once, over, foreign):

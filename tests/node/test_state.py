@@ -11,11 +11,11 @@ from kachery_tui.errors import KacheryError
 from kachery_tui.node.activity import RECENT_MESSAGES, Direction, StreamActivity, Verdict
 from kachery_tui.node.files.subject import FileSubject
 from kachery_tui.node.ledger import ENDED_ROWS, Ledger, Origin
-from kachery_tui.node.limits import PEERS_REMEMBERED, PeerLimit
 from kachery_tui.node.log import KEPT_LINES, LONGEST_LINE, LogRing
 from kachery_tui.node.rates import RateMeter
 from kachery_tui.node.steps import Side, Step
 from kachery_tui.node.supervisor import Supervisor
+from kachery_tui.peer_limits import PEERS_REMEMBERED, PeerLimit
 from kachery_tui.protocol.roles import Stream
 from kachery_tui.protocol.uris import FileUri
 

@@ -40,8 +40,13 @@ class Capability:
             value = None
         if not isinstance(value, dict) or not all(_are_operations(named) for named in value.values()):
             raise Fault(Code.INVALID_TOKEN, "a capability that is no map of lists of operations")
+        return cls.of(value)
+
+    @classmethod
+    def of(cls, operations_of: Mapping[str, list[str]]) -> "Capability":
+        """That of operations by channel name or pattern."""
         granted = []
-        for pattern, operations in value.items():
+        for pattern, operations in operations_of.items():
             modes = Flag.NONE
             for operation in operations:
                 modes |= _OPERATIONS.get(operation, Flag.NONE)

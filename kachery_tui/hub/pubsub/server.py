@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from aiohttp import ClientConnectionResetError, WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from kachery_tui.hub.pubsub.auth import Capability, Keys
 from kachery_tui.hub.pubsub.broker import Broker
@@ -120,7 +120,7 @@ class PubSubServer:
                     _log.info("closing a connection: %s", link.closing)
                     await socket.close(code=1000, message=link.closing[:100].encode())
                     return
-        except (ConnectionResetError, ClientConnectionResetError) as lost:
+        except ConnectionResetError as lost:
             _log.debug("a connection ended: %s", lost)
 
 

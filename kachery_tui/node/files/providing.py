@@ -19,11 +19,11 @@ from kachery_tui.node.files.subject import FileSubject
 from kachery_tui.node.files.uploading import Uploader
 from kachery_tui.node.files.wanted import Finder, Wanted
 from kachery_tui.node.ledger import Request, broken_off
-from kachery_tui.node.limits import PeerLimit
 from kachery_tui.node.membership import Membership
 from kachery_tui.node.parts import Parts
 from kachery_tui.node.steps import Side, Step
 from kachery_tui.node.threads import in_thread
+from kachery_tui.peer_limits import PeerLimit
 from kachery_tui.protocol.messages import (
     FileKey,
     UploadFileFailed,

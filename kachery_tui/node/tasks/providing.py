@@ -19,7 +19,6 @@ from typing import Final
 from kachery_tui.config import Provide
 from kachery_tui.errors import KacheryError, UsageError
 from kachery_tui.node.ledger import Origin, Request, broken_off
-from kachery_tui.node.limits import PeerLimit
 from kachery_tui.node.membership import Membership
 from kachery_tui.node.parts import Parts
 from kachery_tui.node.steps import Side, Step
@@ -29,6 +28,7 @@ from kachery_tui.node.tasks.results import BadResult, KeptResults, find_result, 
 from kachery_tui.node.tasks.runs import Asked, Ended, Place, Run, place_of
 from kachery_tui.node.tasks.speaking import Speaker
 from kachery_tui.node.tasks.subject import TaskSubject
+from kachery_tui.peer_limits import PeerLimit
 from kachery_tui.protocol.messages import TaskFunctionType, TaskStatus, UpdateTaskStatus
 from kachery_tui.protocol.roles import Role, Stream
 from kachery_tui.protocol.tasks import TAKEN_BACK

@@ -1,4 +1,4 @@
-"""How much any one peer may ask of this node: token buckets, one a peer."""
+"""How much any one peer may ask: token buckets, one a peer."""
 
 from collections import OrderedDict
 from typing import Final
@@ -10,12 +10,14 @@ PEERS_REMEMBERED: Final = 4_096
 class PeerLimit:
     """Lets each peer through at `rate` messages a second, with bursts of up to `burst` messages.
 
-    A message that weighs more than one is let through as well, and its peer then waits for longer.
+    A message that weighs more than one is let through as well, and its peer then waits for longer; one that weighs
+    nothing only tells. `remembered` buckets are kept.
     """
 
-    def __init__(self, rate: float, burst: float) -> None:
+    def __init__(self, rate: float, burst: float, *, remembered: int = PEERS_REMEMBERED) -> None:
         self._rate = rate
         self._burst = burst
+        self._remembered = remembered
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def allows(self, peer: str, now: float, weight: float = 1.0) -> bool:
@@ -24,6 +26,6 @@ class PeerLimit:
         level = min(self._burst, level + (now - at) * self._rate)
         allowed = level >= 1
         self._buckets[peer] = (level - weight if allowed else level, now)
-        if len(self._buckets) > PEERS_REMEMBERED:
+        if len(self._buckets) > self._remembered:
             self._buckets.popitem(last=False)
         return allowed
