@@ -48,6 +48,13 @@ class Club:
             await until_async(bare.is_member)
         return bare
 
+    async def taken_up(self) -> None:
+        """Wait until the service has read what the register says: it looks a few times a second."""
+        desk = self.hub._front._office._service._desks.need("lab")  # type: ignore[union-attr]
+        await until(
+            lambda: (desk.rules, desk.members) == (self.register.rules("lab"), self.register.members("lab"))
+        )
+
     @property
     def url(self) -> str:
         """Where the authority is."""

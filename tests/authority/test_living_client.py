@@ -63,7 +63,7 @@ async def run(folder: Path, url: str, key: str | None, program: str, *arguments:
 
 async def with_key(club: Club, *roles: Role) -> None:
     club.register.put_member("lab", key_id(KEY), roles, label="a key")
-    await asyncio.sleep(1)
+    await club.taken_up()
 
 
 async def test_what_one_machine_stores_another_loads(club: Club, tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """The requests of `kachery-daemon` 1.2 and `kachery-client` 1.2, word for word, as the hub answers them."""
 
-import asyncio
 import base64
 import hashlib
 import hmac
@@ -183,7 +182,7 @@ async def test_what_does_not_hold_is_refused(club: Club, daemon: Daemon) -> None
     assert (await daemon.post("/api/kacheryNode", {"body": body}))[0] == 400
     assert (await daemon.post("/api/resource", {"type": "getUploadUrls"}))[0] == 400
     club.register.remove_member("lab", daemon.key.node_id)
-    await asyncio.sleep(1)
+    await club.taken_up()
     assert (await daemon.bitwooder(certificate, "getAblyTokenRequest", capability={}))[0] == 403
     _, answer = await daemon.hub({"type": "getNodeConfig", "nodeId": daemon.key.node_id, "ownerId": "x"})
     assert answer["nodeConfig"]["channelMemberships"] == []

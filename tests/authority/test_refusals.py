@@ -213,7 +213,7 @@ async def test_who_was_thrown_out_comes_in_by_no_invitation(club: Club) -> None:
     code = club.register.invite("lab", ALL, uses=10, seconds=60)
     club.register.remove_member("lab", eve.key.node_id)
     assert club.register.use_code("lab", code, eve.key.node_id, "eve") is None
-    await asyncio.sleep(1)
+    await club.taken_up()
     for ask, fields in ((Ask.JOIN, {"code": code}), (Ask.APPLY, {"roles": ["request-files"]})):
         status, answer = await eve.ask(ask, label="eve", **fields)
         assert (status, answer["code"]) == (403, "no-member")
@@ -274,7 +274,7 @@ async def test_a_feeds_objects_are_its_owners(club: Club) -> None:
 async def test_a_quota_is_a_days(club: Club) -> None:
     eve = await club.bare(PROVIDE)
     club.register.set_quota("lab", eve.key.node_id, 100)
-    await asyncio.sleep(1)
+    await club.taken_up()
     assert (await eve.upload(NAME, 60))[0] == 200
     status, answer = await eve.upload(NAME, 60)
     assert (status, answer["code"]) == (429, "quota")
@@ -308,7 +308,7 @@ async def test_what_newcomers_get(club: Club) -> None:
         (Newcomers.REQUEST_FILES, 200, True, False),
     ):
         club.register.set_rules("lab", ChannelRules(newcomers))
-        await asyncio.sleep(1)
+        await club.taken_up()
         eve = await club.bare(frozenset())
         found, answer = await eve.ask(Ask.APPLY, roles=["request-files"], label="eve")
         assert found == status

@@ -126,28 +126,19 @@ async def test_a_renewed_token_of_somebody_else_ends_the_connection(hub: Hub) ->
 
 
 async def test_a_client_is_asked_for_a_new_token_in_time(hub: Hub) -> None:
-    tokens = Tokens(hub, EVERYTHING, lasts=2)
+    tokens = Tokens(hub, EVERYTHING, lasts=4)
     states: list[ConnectionState] = []
     async with sdk(hub, auth_callback=tokens) as client:
         client.connection.on(lambda change: states.append(change.current))
         await client.channels.get("lab-requestFiles").attach()
         tokens.lasts = 3600
-        await asyncio.sleep(2.5)
+        await until(lambda: tokens.given == 2)
         await client.channels.get("lab-requestFiles").publish("e", "still there")
-        assert tokens.given == 2
     assert ConnectionState.DISCONNECTED not in states
 
 
-async def test_an_expired_token_disconnects(hub: Hub) -> None:
-    async with bare(hub, f"accessToken={jwt(pubsub(hub).key, EVERYTHING, lasts=0.5)}") as socket:
-        await socket.get(4)
-        assert (await socket.get())["action"] == 17
-        disconnected = await socket.get()
-        assert (disconnected["action"], disconnected["error"]["code"]) == (6, 40142)
-
-
 async def test_the_sdk_gets_over_an_expired_token_and_misses_nothing(hub: Hub) -> None:
-    tokens = Tokens(hub, EVERYTHING, lasts=0.6)
+    tokens = Tokens(hub, EVERYTHING, lasts=1.5)
     got: list[str] = []
     states: list[ConnectionState] = []
 
@@ -155,7 +146,7 @@ async def test_the_sdk_gets_over_an_expired_token_and_misses_nothing(hub: Hub) -
         if tokens.given:
             # Asked for a new one in time, it is too late with it.
             tokens.lasts = 3600
-            await asyncio.sleep(0.8)
+            await asyncio.sleep(1.5)
         return await tokens()
 
     async with sdk(hub, auth_callback=slow) as client, sdk(hub) as speaker:

@@ -102,11 +102,12 @@ async def test_heartbeats_keep_an_idle_connection(tmp_path: Path) -> None:
     states: list[Any] = []
     async with (
         running_hub(tmp_path, limits=Limits(max_idle_interval=0.3)) as hub,
-        sdk(hub, realtime_request_timeout=500) as client,
+        sdk(hub, realtime_request_timeout=2_000) as client,
     ):
         client.connection.on(lambda change: states.append(change.current))
         await client.connection.once_async("connected")
-        await asyncio.sleep(1.5)
+        # The SDK waits for the interval and the time for a request.
+        await asyncio.sleep(3)
     assert ConnectionState.DISCONNECTED not in states
 
 
@@ -130,7 +131,7 @@ async def test_more_than_is_kept_is_not_taken_for_resumed(tmp_path: Path, limits
             messages = [{"data": str(number)}]
             await speaker.send(action=15, channel=NAME, msgSerial=number, messages=messages)
             await speaker.get(1)
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(1)
         async with bare(hub, f"resume={key}") as second:
             await second.get(4)
             await second.send(action=10, channel=NAME, channelSerial=serial, flags=1 << 5)
@@ -163,7 +164,7 @@ async def test_a_connection_that_is_gone_is_not_resumed_but_replaced(tmp_path: P
         async with bare(hub) as first:
             connected = await first.get(4)
             key = connected["connectionDetails"]["connectionKey"]
-        await asyncio.sleep(0.8)
+        await asyncio.sleep(1.5)
         for resumed in (key, "nonsense", f"{key}x"):
             async with bare(hub, f"resume={resumed}") as second:
                 again = await second.get(4)
