@@ -89,7 +89,8 @@ class BucketDoor:
                 # What came was not what was granted: nothing of it gets into the bucket.
                 if isinstance(error.__cause__, Refused):
                     raise error.__cause__ from None
-                _log.warning("an upload failed: %s", error)
+                # Its text may hold the signed URL, by which others could write.
+                _log.warning("an upload of %s failed: %s", grant.object, type(error).__name__)
                 raise Refused(RefusalCode.BUSY, "the bucket could not be reached") from None
             except TimeoutError:
                 raise Refused(RefusalCode.BUSY, "the upload stood still for too long") from None

@@ -247,7 +247,7 @@ class Register:
             database.executemany(
                 "UPDATE members SET seen = MAX(COALESCE(seen, 0), ?), uploaded = uploaded + ?"
                 " WHERE channel = ? AND node_id = ?",
-                [(line.at, line.size, channel, line.node_id) for line in lines],
+                [(line.at, line.counted, channel, line.node_id) for line in lines],
             )
             database.execute(
                 "DELETE FROM ledger WHERE number <= (SELECT MAX(number) FROM ledger) - ?", (MOST_LINES,)
@@ -263,12 +263,14 @@ class Register:
         return [LedgerLine(row[0], row[1], row[2], What(row[3]), row[4], row[5]) for row in rows]
 
     def uploaded_since(self, channel: str, node_id: str, since: float) -> int:
-        """Bytes for which a node was granted uploads since a Unix time."""
+        """Bytes for which a node was granted uploads since a Unix time, without those that never came."""
         rows = self._rows(
-            "SELECT COALESCE(SUM(size), 0) FROM ledger WHERE channel = ? AND node_id = ? AND what = ? AND at >= ?",
-            *(channel, node_id, What.UPLOAD.value, since),
+            "SELECT what, SUM(size) FROM ledger"
+            " WHERE channel = ? AND node_id = ? AND what IN (?, ?) AND at >= ? GROUP BY what",
+            *(channel, node_id, What.UPLOAD.value, What.NOT_UPLOADED.value, since),
         )
-        return int(rows[0][0])
+        sizes = dict(rows)
+        return int(sizes.get(What.UPLOAD.value, 0) - sizes.get(What.NOT_UPLOADED.value, 0))
 
     # Beneath
 

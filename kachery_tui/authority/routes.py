@@ -85,19 +85,21 @@ class AuthorityRoutes:
         grant = self._uploads.take(code)
         if grant is None:
             raise Refused(RefusalCode.ROLE, "this upload was not granted, or the grant has been used")
-        if request.content_length not in (None, grant.size):
-            raise Refused(
-                RefusalCode.MALFORMED, f"{request.content_length} bytes, and {grant.size} were granted"
-            )
-
+        body = _Body(request)
         is_good = partial(self._service.may_upload, grant)
-        if not is_good():
-            raise Refused(RefusalCode.ROLE, "the owner has taken the role away")
         try:
-            await self._door.receive(grant, _pieces(request), is_good)
-        except Refused as refused:
-            if refused.code is RefusalCode.BUSY:
+            if request.content_length not in (None, grant.size):
+                raise Refused(
+                    RefusalCode.MALFORMED, f"{request.content_length} bytes, and {grant.size} were granted"
+                )
+            if not is_good():
+                raise Refused(RefusalCode.ROLE, "the owner has taken the role away")
+            await self._door.receive(grant, body.pieces(), is_good)
+        except BaseException as error:
+            if isinstance(error, Refused) and error.code is RefusalCode.BUSY and not body.broke_off:
                 self._uploads.put_back(code, grant)
+            else:
+                self._service.give_back(grant, body.received)
             raise
         return json_answer({"success": True})
 
@@ -114,11 +116,25 @@ class AuthorityRoutes:
         return web.Response(status=307, headers={"Location": url, "Cache-Control": "no-store"})
 
 
-async def _pieces(request: web.Request) -> AsyncIterator[bytes]:
-    """An upload's bytes as they come. Raises `TimeoutError`."""
-    while True:
-        async with asyncio.timeout(LONGEST_STALL):
-            piece = await request.content.read(PIECE)
-        if not piece:
-            return
-        yield piece
+class _Body:
+    """An upload's bytes as they come."""
+
+    def __init__(self, request: web.Request) -> None:
+        self._content = request.content
+        self.received = 0
+        self.broke_off = False
+        """Whether the sender went away, or stood still for too long."""
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """One after the other. Raises what aiohttp raises, and `TimeoutError`."""
+        while True:
+            try:
+                async with asyncio.timeout(LONGEST_STALL):
+                    piece = await self._content.read(PIECE)
+            except BaseException:
+                self.broke_off = True
+                raise
+            if not piece:
+                return
+            self.received += len(piece)
+            yield piece

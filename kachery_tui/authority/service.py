@@ -223,14 +223,27 @@ class AuthorityService:
         desk.note(member_id, What.UPLOAD, name, size)
         return self._uploads.grant(Grant(channel, member_id, place, name, size, is_proven))
 
+    def give_back(self, grant: Grant, received: int = 0) -> None:
+        """Have those bytes of a grant count no longer that never came: the others have cost the owner something."""
+        now, left = time.time(), grant.size - received
+        # Those of another day do not count any more.
+        if left <= 0 or DailyBytes.day_start(grant.at) != DailyBytes.day_start(now):
+            return
+        self._desks.need(grant.channel).note(grant.node_id, What.NOT_UPLOADED, grant.object, left)
+        spent = self._today.spent(grant.channel, grant.node_id, now)
+        if spent is not None:
+            self._today.note(grant.channel, grant.node_id, max(0, spent - left))
+
     async def _spend(self, desk: Desk, member: Member, size: int) -> None:
+        for grant in self._uploads.unused():
+            self.give_back(grant)
         name, now = desk.config.name, time.time()
         quota = desk.quota_of(member)
         spent = self._today.spent(name, member.node_id, now)
         if spent is None:
             start = self._today.day_start(now)
             # What waits to be written is not in the register yet.
-            waiting = sum(line.size for line in desk.unwritten if line.node_id == member.node_id)
+            waiting = sum(line.counted for line in desk.unwritten if line.node_id == member.node_id)
             found = await asyncio.to_thread(self._register.uploaded_since, name, member.node_id, start)
             spent = self._today.spent(name, member.node_id, now)
             spent = found + waiting if spent is None else spent

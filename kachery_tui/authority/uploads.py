@@ -32,6 +32,8 @@ class Grant:
     is_proven: bool = True
     """Whether the node has shown that the object is its own to write; else what it holds has to show that."""
     until: float = field(default_factory=lambda: time.monotonic() + GRANT_SECONDS)
+    at: float = field(default_factory=time.time)
+    """When it was given (Unix seconds)."""
 
 
 def place_of(name: str) -> ObjectName:
@@ -56,23 +58,42 @@ class Uploads:
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
         self._waiting: OrderedDict[str, Grant] = OrderedDict()
+        self._unused: list[Grant] = []
 
     def grant(self, grant: Grant) -> str:
         """The path to PUT to."""
         code = secrets.token_urlsafe(18)
         self._waiting[code] = grant
         if len(self._waiting) > MOST_GRANTS:
-            self._waiting.popitem(last=False)
+            self._unused.append(self._waiting.popitem(last=False)[1])
         return f"/upload/{code}"
 
     def take(self, code: str) -> Grant | None:
         """The grant of a code, which is good no longer; None for one that is not good."""
         grant = self._waiting.pop(code, None)
-        return grant if grant is not None and grant.until > time.monotonic() else None
+        if grant is None or grant.until > time.monotonic():
+            return grant
+        self._unused.append(grant)
+        return None
 
     def put_back(self, code: str, grant: Grant) -> None:
         """Let a grant be used again, for nothing came of it."""
         self._waiting[code] = grant
+        self._waiting.move_to_end(code, last=False)
+
+    def unused(self) -> list[Grant]:
+        """The grants that nobody has used in time, each told of once."""
+        self._drop_late()
+        unused, self._unused = self._unused, []
+        return unused
+
+    def _drop_late(self) -> None:
+        now = time.monotonic()
+        while self._waiting:
+            code, grant = next(iter(self._waiting.items()))
+            if grant.until > now:
+                return
+            self._unused.append(self._waiting.pop(code))
 
     def read_url(self, channel: str, node_id: str) -> str:
         """The path behind which a member reads objects by their names."""

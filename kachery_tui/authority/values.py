@@ -28,6 +28,9 @@ class What(StrEnum):
     APPLIED = "applied"
     TOKEN = "token"  # noqa: S105 - a word of the ledger
     UPLOAD = "upload"
+    """A grant for so many bytes, which count from then on."""
+    NOT_UPLOADED = "not uploaded"
+    """So many bytes of such a grant never came, and count no longer."""
 
 
 def key_id(key: str) -> str:
@@ -53,7 +56,7 @@ class Member:
     """When it was thrown out; None for one that is a member."""
     seen: float | None = None
     uploaded: int = 0
-    """Bytes for which it was granted uploads, ever."""
+    """Bytes for which it was granted uploads, ever, without those that never came."""
 
     @property
     def may(self) -> frozenset[Role]:
@@ -98,6 +101,11 @@ class LedgerLine:
     what: What
     object: str = ""
     size: int = 0
+
+    @property
+    def counted(self) -> int:
+        """What the line adds to the bytes that its node has uploaded."""
+        return -self.size if self.what is What.NOT_UPLOADED else self.size
 
 
 @dataclass(frozen=True, slots=True)

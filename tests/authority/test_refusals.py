@@ -5,6 +5,7 @@ import hashlib
 import io
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from kachery_tui.protocol.authority import Ask, upload_claim
 from kachery_tui.protocol.keys import PrivateKey
 from kachery_tui.protocol.objects import file_object, subfeed_object, task_result_object
 from kachery_tui.protocol.roles import Role, Stream, pubsub_name
-from tests.authority.clubs import Bare, Club
+from tests.authority.clubs import Bare, Club, until_async
 from tests.hub.clients import sdk
+from tests.nodes import until
 
 DATA = b"bytes that are what they are called"
 SHA1 = hashlib.sha1(DATA).hexdigest()
@@ -280,6 +282,53 @@ async def test_a_quota_is_a_days(club: Club) -> None:
     assert (status, answer["code"]) == (429, "quota")
     assert "40 are left" in answer["error"]
     assert (await eve.upload(NAME, 40))[0] == 200
+
+
+async def test_what_never_came_counts_against_no_quota(club: Club) -> None:
+    """An upload that breaks off costs the bytes that came; a grant that nobody uses in time costs none."""
+    eve = await club.bare(PROVIDE)
+    club.register.set_quota("lab", eve.key.node_id, 1_000_000)
+    await club.taken_up()
+    data = b"x" * 900_000
+    name = file_object("lab", hashlib.sha1(data).hexdigest())
+
+    async def breaks_off() -> AsyncIterator[bytes]:
+        yield data[:300_000]
+        raise ConnectionError
+
+    with pytest.raises(aiohttp.ClientError):
+        await eve.put(await granted(eve, name, len(data)), breaks_off())
+
+    async def left() -> int:
+        status, answer = await eve.upload(NAME, 1_000_001)
+        assert status == 429
+        return int(answer["error"].partition("a day ")[2].partition(" are left")[0].replace(",", ""))
+
+    async def is_given_back() -> bool:
+        return await left() > 100_000
+
+    await until_async(is_given_back)
+    # How much of it came is the network's affair.
+    before = await left()
+    assert before >= 700_000
+    assert (await eve.put(await granted(eve, NAME, len(DATA)), b"short"))[0] == 400
+    assert await left() == before
+    assert (await eve.put(await granted(eve, NAME, len(DATA)), b"x" * len(DATA)))[0] == 400
+    assert await left() == before - len(DATA)
+    before -= len(DATA)
+
+    uploads = club.hub._front._office._service._uploads  # type: ignore[union-attr]
+    assert (await eve.upload(NAME, 500_000))[0] == 200
+    assert await left() == before - 500_000
+    for code, grant in uploads._waiting.items():
+        uploads._waiting[code] = replace(grant, until=time.monotonic() - 1)
+    assert await left() == before
+
+    def written() -> set[int]:
+        uploaded = club.register.members("lab")[eve.key.node_id].uploaded
+        return {club.register.uploaded_since("lab", eve.key.node_id, 0), uploaded}
+
+    await until(lambda: written() == {1_000_000 - before})
 
 
 async def test_one_who_asks_for_a_million_grants(club: Club, monkeypatch: pytest.MonkeyPatch) -> None:
