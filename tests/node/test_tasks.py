@@ -325,6 +325,7 @@ async def test_a_request_of_an_earlier_run_is_tried_again(tmp_path: Path, lab: P
         async with requesting(tmp_path / "ana", lab, claims=True) as ana:
             assert await result_of(ana, "add", a=1, b=1) == 2
         async with requesting(tmp_path / "ana", lab, claims=True) as ana:
+            await until(lambda: len(ana.ledger) == 1)
             (row,) = list(ana.ledger)
             assert (row.earlier, row.name) == (True, "add.1(a=1, b=1)")
             with pytest.raises(KacheryError, match="no longer kept"):
