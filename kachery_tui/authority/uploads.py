@@ -83,17 +83,11 @@ class Uploads:
 
     def unused(self) -> list[Grant]:
         """The grants that nobody has used in time, each told of once."""
-        self._drop_late()
+        now = time.monotonic()
+        while self._waiting and next(iter(self._waiting.values())).until <= now:
+            self._unused.append(self._waiting.popitem(last=False)[1])
         unused, self._unused = self._unused, []
         return unused
-
-    def _drop_late(self) -> None:
-        now = time.monotonic()
-        while self._waiting:
-            code, grant = next(iter(self._waiting.items()))
-            if grant.until > now:
-                return
-            self._unused.append(self._waiting.pop(code))
 
     def read_url(self, channel: str, node_id: str) -> str:
         """The path behind which a member reads objects by their names."""

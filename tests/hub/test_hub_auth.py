@@ -134,7 +134,17 @@ async def test_a_client_is_asked_for_a_new_token_in_time(hub: Hub) -> None:
         tokens.lasts = 3600
         await until(lambda: tokens.given == 2)
         await client.channels.get("lab-requestFiles").publish("e", "still there")
+        assert tokens.given == 2
     assert ConnectionState.DISCONNECTED not in states
+
+
+async def test_an_expired_token_disconnects(hub: Hub) -> None:
+    # Long enough that the two moments stay apart on a busy machine.
+    async with bare(hub, f"accessToken={jwt(pubsub(hub).key, EVERYTHING, lasts=4)}") as socket:
+        await socket.get(4)
+        assert (await socket.get())["action"] == 17
+        disconnected = await socket.get()
+        assert (disconnected["action"], disconnected["error"]["code"]) == (6, 40142)
 
 
 async def test_the_sdk_gets_over_an_expired_token_and_misses_nothing(hub: Hub) -> None:
