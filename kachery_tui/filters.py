@@ -12,13 +12,13 @@ Terms side by side must all hold. Letter case makes no difference.
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from kachery_tui.amounts import NUMBERS, SIZE_EXAMPLES, SIZES, SPAN_EXAMPLES, SPANS, read_amount
 from kachery_tui.errors import UsageError
 
 if TYPE_CHECKING:
@@ -97,25 +97,10 @@ _COMMA: Final = re.compile(r',(?=(?:[^"]*"[^"]*")*[^"]*$)')
 _URI: Final = re.compile(r"sha1://(?P<sha1>[0-9a-f]{1,40})\S*")
 """A pasted URI is looked for by its hash: the name in it is but a suggestion."""
 
-_AMOUNT: Final = re.compile(r"(?P<number>-?\d{1,15}(?:\.\d{1,9})?)\s*(?P<unit>[A-Za-z]*)")
-
-_SIZES: Final = {"": 1.0, "b": 1.0} | {
-    f"{prefix}{end}": 1000.0**power for power, prefix in enumerate("kmgtpe", 1) for end in ("", "b")
-}
-_AGES: Final = {
-    "": 1.0,
-    "s": 1.0,
-    "m": 60.0,
-    "min": 60.0,
-    "h": 3_600.0,
-    "d": 86_400.0,
-    "w": 604_800.0,
-    "y": 31_557_600.0,
-}
 _FLAGS: Final = {"yes": True, "true": True, "no": False, "false": False}
 _EXAMPLES: Final = {
-    FieldKind.SIZE: "10M or 1.5GB",
-    FieldKind.TIME: "90s, 5m, 2h or 3d",
+    FieldKind.SIZE: SIZE_EXAMPLES,
+    FieldKind.TIME: SPAN_EXAMPLES,
     FieldKind.NUMBER: "12 or 0.5",
     FieldKind.FLAG: "yes or no",
 }
@@ -181,12 +166,9 @@ def _value(name: str, kind: FieldKind, text: str) -> str | float | bool:
         if text.lower() in _FLAGS:
             return _FLAGS[text.lower()]
     else:
-        units = {FieldKind.SIZE: _SIZES, FieldKind.TIME: _AGES}.get(kind, {"": 1.0})
-        amount = _AMOUNT.fullmatch(text)
-        if amount is not None and amount["unit"].lower() in units:
-            value = float(amount["number"]) * units[amount["unit"].lower()]
-            if math.isfinite(value):
-                return value
+        amount = read_amount(text, {FieldKind.SIZE: SIZES, FieldKind.TIME: SPANS}.get(kind, NUMBERS))
+        if amount is not None:
+            return amount
     raise FilterError(f"{name} cannot be {text}", "", f"Write {_EXAMPLES[kind]}")
 
 

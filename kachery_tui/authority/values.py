@@ -7,6 +7,11 @@ from typing import Final
 
 from kachery_tui.protocol.roles import Role
 
+LONGEST_INVITATION: Final = 10 * 365 * 86_400.0
+"""Seconds that an invitation may be good for."""
+LARGEST_QUOTA: Final = 10**18
+"""Bytes a day, at the most, that a quota may be."""
+
 KEY_PREFIX: Final = "key-"
 """How the ids of members begin that are keys, and no nodes."""
 

@@ -1,20 +1,18 @@
 """`channel invite`, `members` and the like: what a channel's owner does, on the machine where its register is."""
 
-import secrets
 import time
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
-from kachery_tui.authority.register import REGISTER_FILE, Register
-from kachery_tui.authority.values import Applicant, Member, key_id
+from kachery_tui.authority.owner import Owner, RegisterView
+from kachery_tui.authority.register import REGISTER_FILE
+from kachery_tui.authority.values import Applicant, Member
 from kachery_tui.cli.local_hub import default_data
 from kachery_tui.cli.output import emit, say
 from kachery_tui.errors import UsageError
-from kachery_tui.hub.identity import HubIdentity, load_identity
+from kachery_tui.hub.identity import load_identity
 from kachery_tui.protocol.hashes import is_node_id
-from kachery_tui.protocol.invitations import Invitation
 from kachery_tui.protocol.roles import Role
 from kachery_tui.words import count, duration, moment, size
 
@@ -24,9 +22,8 @@ SHOWN_ID = 16
 
 def invite(args: Namespace) -> int:
     """Print an invitation."""
-    with _owner(args) as (identity, register):
-        code = register.invite(args.name, args.roles, uses=args.uses, seconds=args.expires, quota=args.quota)
-        link = str(Invitation(identity.url, args.name, code))
+    with _owner(args) as owner:
+        link = str(owner.invite(args.roles, uses=args.uses, seconds=args.expires, quota=args.quota))
     roles = sorted(args.roles)
     emit(link, {"invitation": link, "roles": roles, "uses": args.uses}, as_json=args.as_json)
     say(
@@ -39,75 +36,71 @@ def invite(args: Namespace) -> int:
 
 def key(args: Namespace) -> int:
     """Print a key by which clients that are no nodes read and upload files."""
-    made = f"kachery-{secrets.token_urlsafe(24)}"
-    with _owner(args) as (identity, register):
-        register.put_member(args.name, key_id(made), args.roles, label=args.label, quota=args.quota)
-    value = {"key": made, "roles": sorted(args.roles), "url": identity.url, "zone": args.name}
+    with _owner(args) as owner:
+        made = owner.make_key(args.roles, label=args.label, quota=args.quota)
+    value = {"key": made, "roles": sorted(args.roles), "url": owner.url, "zone": args.name}
     emit(made, value, as_json=args.as_json)
-    say(f"It is shown this once. For the Python client `kachery`: export KACHERY_BASE_URL={identity.url}")
+    say(f"It is shown this once. For the Python client `kachery`: export KACHERY_BASE_URL={owner.url}")
     say(f"  KACHERY_ZONE={args.name} KACHERY_API_KEY=that line")
     return 0
 
 
 def members(args: Namespace) -> int:
     """Print who is a member, and who waits to be one."""
-    with _owner(args) as (_, register):
-        found = list(register.members(args.name).values())
-        waiting = register.applicants(args.name)
-    for applicant in waiting:
+    with _owner(args) as owner:
+        found = owner.read()
+    for applicant in found.applicants:
         emit(_waits(applicant), _applicant_value(applicant), as_json=args.as_json)
-    for member in sorted(found, key=lambda one: (one.removed is not None, one.label, one.node_id)):
+    for member in found.members:
         if member.removed is None or args.all:
             emit(_line(member), _member_value(member), as_json=args.as_json)
-    if not found and not waiting:
+    if not found.members and not found.applicants:
         say(f"nobody is a member of {args.name} yet: kachery-tui channel invite {args.name}")
     return 0
 
 
 def grant(args: Namespace) -> int:
     """Change what a node may do; one that waits, or was thrown out, becomes a member."""
-    with _owner(args) as (_, register):
-        one = _find(register, args.name, args.node)
+    with _owner(args) as owner:
+        one = _find(owner.read(), args.name, args.node)
         roles = set(one.may if isinstance(one, Member) else ())
         if isinstance(one, Applicant) and not args.changes:
             roles |= one.roles
         for sign, role in args.changes:
             (roles.add if sign == "+" else roles.discard)(role)
-        member = register.put_member(args.name, one.node_id, roles, label=one.label, quota=args.quota)
+        member = owner.set_roles(one, roles, quota=args.quota)
     emit(_line(member), _member_value(member), as_json=args.as_json)
     return 0
 
 
 def remove(args: Namespace) -> int:
     """Throw a node out, or send one away who waits."""
-    with _owner(args) as (_, register):
-        one = _find(register, args.name, args.node)
-        if isinstance(one, Applicant):
-            register.decline(args.name, one.node_id)
-            say(f"{one.label or one.node_id} is told no")
-            return 0
-        if not register.remove_member(args.name, one.node_id):
-            raise UsageError(f"{one.label or one.node_id} is no member of {args.name} any more")
+    with _owner(args) as owner:
+        one = _find(owner.read(), args.name, args.node)
+        if not owner.remove(one):
+            raise UsageError(f"{one.label or one.node_id} is no member of {args.name}, nor waits to be one")
+    if isinstance(one, Applicant):
+        say(f"{one.label or one.node_id} is told no")
+        return 0
     say(f"{one.label or one.node_id} is no member of {args.name} any more; `channel grant` takes that back")
     return 0
 
 
 def newcomers(args: Namespace) -> int:
     """Change, or print, what somebody gets who comes without an invitation."""
-    with _owner(args) as (_, register):
-        rules = register.rules(args.name)
+    with _owner(args) as owner:
         if args.what is not None:
-            rules = replace(rules, newcomers=args.what)
-            register.set_rules(args.name, rules)
-    emit(rules.newcomers.value, {"newcomers": rules.newcomers.value}, as_json=args.as_json)
+            owner.set_newcomers(args.what)
+        found = owner.read().newcomers
+    emit(found.value, {"newcomers": found.value}, as_json=args.as_json)
     return 0
 
 
 def ledger(args: Namespace) -> int:
     """Print the newest grants, the newest last."""
-    with _owner(args) as (_, register):
-        labels = {member.node_id: member.label for member in register.members(args.name).values()}
-        lines = register.lines(args.name, limit=args.lines)
+    with _owner(args) as owner:
+        labels = {member.node_id: member.label for member in owner.read().members}
+        lines = owner.lines(limit=args.lines)
     for line in reversed(lines):
         who = labels.get(line.node_id) or line.node_id[:SHOWN_ID]
         what = f"{line.object}\t{size(line.size)}" if line.object else ""
@@ -123,8 +116,8 @@ def ledger(args: Namespace) -> int:
 
 
 @contextmanager
-def _owner(args: Namespace) -> Iterator[tuple[HubIdentity, Register]]:
-    """The hub whose data folder is meant, and its register. Raises `UsageError` where there is none."""
+def _owner(args: Namespace) -> Iterator[Owner]:
+    """The owner of the channel that is meant, at the register of its hub. Raises `UsageError` where there is none."""
     data = args.data if args.data is not None else default_data()
     identity = load_identity(data)
     if not (data / REGISTER_FILE).exists() or not identity.url:
@@ -137,16 +130,16 @@ def _owner(args: Namespace) -> Iterator[tuple[HubIdentity, Register]]:
         raise UsageError(
             f"the hub in {data} has no channel {args.name!r}", f"it has {', '.join(sorted(identity.keys))}"
         )
-    register = Register(data)
+    owner = Owner.at(data, args.name, identity.url)
     try:
-        yield identity, register
+        yield owner
     finally:
-        register.close()
+        owner.close()
 
 
-def _find(register: Register, channel: str, text: str) -> Member | Applicant:
+def _find(view: RegisterView, channel: str, text: str) -> Member | Applicant:
     """The node that a label, or the start of an id, names. Raises `UsageError`."""
-    everybody: list[Member | Applicant] = [*register.applicants(channel), *register.members(channel).values()]
+    everybody: list[Member | Applicant] = [*view.applicants, *view.members]
     found = [one for one in everybody if one.label == text] or [
         one for one in everybody if len(text) >= 4 and one.node_id.startswith(text.lower())
     ]

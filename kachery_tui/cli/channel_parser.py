@@ -1,17 +1,13 @@
 """The grammar of `channel`: of those who join, and of the owner."""
 
-import re
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from kachery_tui.authority.values import Newcomers
+from kachery_tui.amounts import SIZE_EXAMPLES, SIZES, SPAN_EXAMPLES, SPANS, read_amount
+from kachery_tui.authority.values import LARGEST_QUOTA, LONGEST_INVITATION, Newcomers
 from kachery_tui.protocol.roles import Role
-
-LONGEST_INVITATION: Final = 10 * 365 * 86_400.0
-_UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
-_BYTES: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 Command = Callable[..., ArgumentParser]
 
@@ -149,14 +145,14 @@ def _count(text: str) -> int:
 
 
 def _seconds(text: str) -> float:
-    found = re.fullmatch(r"([0-9]{1,9})([smhdw])", text)
-    if found is None or not 0 < (seconds := int(found[1]) * _UNITS[found[2]]) <= LONGEST_INVITATION:
-        raise ArgumentTypeError(f"{text!r} is no time: 30m, 12h, 7d or the like would do")
-    return float(seconds)
+    seconds = read_amount(text, SPANS)
+    if seconds is None or not 0 < seconds <= LONGEST_INVITATION:
+        raise ArgumentTypeError(f"{text!r} is no time: {SPAN_EXAMPLES} would do")
+    return seconds
 
 
 def _size(text: str) -> int:
-    found = re.fullmatch(r"([0-9]{1,15})([kmgt]?)b?", text.lower())
-    if found is None:
-        raise ArgumentTypeError(f"{text!r} is no size: 500M, 10G or the like would do")
-    return int(found[1]) * _BYTES[found[2]]
+    size = read_amount(text, SIZES)
+    if size is None or not 0 <= size <= LARGEST_QUOTA:
+        raise ArgumentTypeError(f"{text!r} is no size: {SIZE_EXAMPLES} would do")
+    return int(size)

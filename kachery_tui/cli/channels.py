@@ -84,6 +84,7 @@ def _uses(channel: ChannelConfig, variables: Mapping[str, str]) -> list[str]:
         *([f"reads     from {bucket.public_url}"] if bucket.public_url else []),
         f"provides  {'by itself what others ask for' if channel.provide is Provide.AUTO else 'what you say yes to'}",
         "owner     you hold this channel's keys: who has the file is its owner, and may do anything there",
+        *([f"members   in {channel.owner.register}, on the hub's machine"] if channel.owner else []),
     ]
 
 

@@ -14,6 +14,7 @@ from kachery_tui.config.values import (
     BucketConfig,
     ChannelConfig,
     LimitsConfig,
+    OwnerConfig,
     Provide,
     PubSubConfig,
 )
@@ -22,9 +23,10 @@ from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.invitations import base_url
 from kachery_tui.protocol.roles import Role, is_channel_name
 
-_KEYS: Final = ("name", "roles", "granted", "provide", "authority", "pubsub", "bucket", "limits")
-_KEYS_OF_OWNERS: Final = ("granted", "pubsub", "bucket")
+_KEYS: Final = ("name", "roles", "granted", "provide", "authority", "owner", "pubsub", "bucket", "limits")
+_KEYS_OF_OWNERS: Final = ("granted", "owner", "pubsub", "bucket")
 """What the file of a member does not say: its channel's authority does."""
+_OWNER_KEYS: Final = ("register", "url")
 _PUBSUB_KEYS: Final = ("key", "key_env", "endpoint", "tls")
 _BUCKET_KEYS: Final = (
     *("name", "endpoint", "region", "path_style", "public_url", "profile"),
@@ -137,6 +139,7 @@ def _channel(file: Path, table: Table) -> ChannelConfig:
         granted=_roles(table, "granted", [role.value for role in Role]),
         provide=Provide(provide or "auto"),
         authority=authority,
+        owner=_owner(table.table("owner", _OWNER_KEYS)) if table.has("owner") and not authority else None,
         pubsub=PubSubConfig("") if authority else _pubsub(table.table("pubsub", _PUBSUB_KEYS)),
         bucket=BucketConfig("") if authority else _bucket(table.table("bucket", _BUCKET_KEYS)),
         limits=_limits(table.table("limits", _LIMITS_KEYS)),
@@ -225,6 +228,18 @@ def _roles(table: Table, key: str, default: list[str]) -> frozenset[Role]:
         if name not in known:
             table.refuse(key, repr(name[:80]), nearest(name, known) or would_do)
     return frozenset(Role(name) for name in found if name in known)
+
+
+def _owner(table: Table) -> OwnerConfig:
+    register = table.needed("register", "The whole path of the hub's folder would do", _is_whole_path)
+    url = table.needed(
+        "url", 'The address of the channel\'s authority, "https://host", would do', _is_authority
+    )
+    return OwnerConfig(Path(register), url)
+
+
+def _is_whole_path(text: str) -> bool:
+    return Path(text).is_absolute() and "\0" not in text
 
 
 def _pubsub(table: Table) -> PubSubConfig:

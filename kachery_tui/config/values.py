@@ -126,6 +126,16 @@ class LimitsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnerConfig:
+    """Where a channel's owner has what he needs to manage it."""
+
+    register: Path
+    """The folder of the register of its members."""
+    url: str
+    """Where members reach the channel's authority."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelConfig:
     """`channels/<name>.toml`: one channel. `roles` are asked for, `granted` is what the channel's owner allows.
 
@@ -140,5 +150,7 @@ class ChannelConfig:
     bucket: BucketConfig
     granted: frozenset[Role] = frozenset(Role)
     authority: str | None = None
+    owner: OwnerConfig | None = None
+    """For the owner of a channel that has members: None for others, and where the channel has none but its owner."""
     provide: Provide = Provide.AUTO
     limits: LimitsConfig = field(default_factory=LimitsConfig)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from kachery_tui.config import BucketConfig, ChannelConfig, PubSubConfig
+from kachery_tui.config import BucketConfig, ChannelConfig, OwnerConfig, PubSubConfig
 from kachery_tui.config.reading import write_private
 from kachery_tui.errors import KacheryError, UsageError
 from kachery_tui.hub.bucket import BUCKET, REGION, S3Server
@@ -112,8 +112,10 @@ class Hub:
         identity = replace(identity, url=f"{self._scheme}://{host}:{self.pubsub_port}")
         ports = {"port": self.pubsub_port, "s3_port": self.s3_port}
         await asyncio.to_thread(save_identity, options.data, identity, **ports)
+        owner = OwnerConfig(options.data.absolute(), identity.url)
         endpoint = f"{host}:{self.pubsub_port}"
-        self.channel_files = await asyncio.to_thread(_write_channels, configs, endpoint)
+        owned = [replace(config, owner=owner) for config in configs]
+        self.channel_files = await asyncio.to_thread(_write_channels, owned, endpoint)
 
     async def _start_front(
         self,
@@ -246,12 +248,13 @@ def _write_channels(configs: Sequence[ChannelConfig], endpoint: str) -> dict[str
 
 
 def _file_of(config: ChannelConfig, endpoint: str) -> dict[str, Any]:
-    bucket = config.bucket
+    bucket, owner = config.bucket, config.owner
     return {
         "name": config.name,
         "roles": [Role.REQUEST_FILES.value, Role.PROVIDE_FILES.value],
         "granted": [role.value for role in Role],
         "provide": config.provide.value,
+        **({"owner": {"register": str(owner.register), "url": owner.url}} if owner else {}),
         "pubsub": {"key": config.pubsub.key, "endpoint": endpoint, "tls": config.pubsub.tls},
         "bucket": {
             "name": bucket.name,

@@ -1,0 +1,115 @@
+"""What a channel's owner does at the register, and can take back."""
+
+import secrets
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kachery_tui.authority.register import REGISTER_FILE, Register
+from kachery_tui.authority.values import Applicant, IssuedCode, LedgerLine, Member, Newcomers, key_id
+from kachery_tui.errors import KacheryError
+from kachery_tui.protocol.invitations import Invitation
+from kachery_tui.protocol.roles import Role
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterView:
+    """What the register holds of one channel, the ledger apart. Times inside are Unix seconds."""
+
+    members: tuple[Member, ...] = ()
+    """Those who were thrown out come last; else by label."""
+    applicants: tuple[Applicant, ...] = ()
+    """The oldest first."""
+    codes: tuple[IssuedCode, ...] = ()
+    """The newest first, used up ones included."""
+    newcomers: Newcomers = Newcomers.ASK
+
+
+class Owner:
+    """One channel at its owner's register. Every method blocks, may be called from any thread, and raises
+    `KacheryError` where the register cannot be used."""
+
+    def __init__(self, register: Register, channel: str, url: str) -> None:
+        self.channel = channel
+        self.url = url
+        self._register = register
+
+    @classmethod
+    def at(cls, folder: Path, channel: str, url: str) -> "Owner":
+        """The owner of a channel whose register is in `folder`. Where there is none, none is made."""
+        with suppress(OSError):
+            if (folder / REGISTER_FILE).is_file():
+                return cls(Register(folder), channel, url)
+        raise KacheryError(
+            f"the register of {channel} is not here",
+            f"there is none in {folder}",
+            "Members are managed on the machine of the channel's hub",
+        )
+
+    def close(self) -> None:
+        """Let go of the register."""
+        self._register.close()
+
+    @property
+    def version(self) -> int:
+        """Grows when another process has changed something."""
+        return self._register.version
+
+    def read(self) -> RegisterView:
+        """Everything that is known of the channel now."""
+        members = sorted(
+            self._register.members(self.channel).values(),
+            key=lambda one: (one.removed is not None, one.label.lower(), one.node_id),
+        )
+        return RegisterView(
+            tuple(members),
+            tuple(self._register.applicants(self.channel)),
+            tuple(self._register.codes(self.channel)),
+            self._register.rules(self.channel).newcomers,
+        )
+
+    def lines(self, node_id: str | None = None, *, limit: int = 1_000) -> list[LedgerLine]:
+        """The newest lines of the ledger, newest first: of one node, or of all."""
+        return self._register.lines(self.channel, limit=limit, node_id=node_id)
+
+    def invite(self, roles: Iterable[Role], *, uses: int, seconds: float, quota: int | None) -> Invitation:
+        """A new invitation; nothing keeps what its code is."""
+        code = self._register.invite(self.channel, roles, uses=uses, seconds=seconds, quota=quota)
+        return Invitation(self.url, self.channel, code)
+
+    def make_key(self, roles: Iterable[Role], *, label: str, quota: int | None) -> str:
+        """A new key for clients that are no nodes; nothing keeps what it is."""
+        made = f"kachery-{secrets.token_urlsafe(24)}"
+        self._register.put_member(self.channel, key_id(made), roles, label=label, quota=quota)
+        return made
+
+    def revoke(self, number: int) -> bool:
+        """Take an invitation back; whether there was one."""
+        return self._register.revoke(self.channel, number)
+
+    def set_newcomers(self, newcomers: Newcomers) -> None:
+        """Change what somebody gets who comes without an invitation."""
+        rules = self._register.rules(self.channel)
+        self._register.set_rules(self.channel, replace(rules, newcomers=newcomers))
+
+    def set_roles(
+        self, one: Member | Applicant, roles: Iterable[Role], *, quota: int | None = None
+    ) -> Member:
+        """Give a node these roles and no others; one who waits, or was thrown out, is a member from then on."""
+        return self._register.put_member(self.channel, one.node_id, roles, label=one.label, quota=quota)
+
+    def remove(self, one: Member | Applicant) -> bool:
+        """Throw a member out, or send one away who waits; whether there was one."""
+        if isinstance(one, Applicant):
+            return self._register.decline(self.channel, one.node_id)
+        return self._register.remove_member(self.channel, one.node_id)
+
+    def put_back(self, one: Member | Applicant) -> None:
+        """Make a node stand as it stood before it was let in, changed, or thrown out."""
+        if isinstance(one, Member) and one.removed is None:
+            self.set_roles(one, one.roles)
+            return
+        self._register.remove_member(self.channel, one.node_id)
+        if isinstance(one, Applicant):
+            self._register.apply(self.channel, one.node_id, one.label, one.roles)
