@@ -26,6 +26,15 @@ class RegisterView:
     newcomers: Newcomers = Newcomers.ASK
 
 
+@dataclass(frozen=True, slots=True)
+class NodeStanding:
+    """How a node stands: as a member that was or is, as one who waits, as both, or as neither."""
+
+    node_id: str
+    member: Member | None
+    applicant: Applicant | None
+
+
 class Owner:
     """One channel at its owner's register. Every method blocks, may be called from any thread, and raises
     `KacheryError` where the register cannot be used."""
@@ -88,6 +97,11 @@ class Owner:
         """Take an invitation back; whether there was one."""
         return self._register.revoke(self.channel, number)
 
+    def revoke_invitation(self, invitation: Invitation) -> bool:
+        """The same, by the invitation itself."""
+        found = self._register.code(self.channel, invitation.code)
+        return found is not None and self.revoke(found.number)
+
     def set_newcomers(self, newcomers: Newcomers) -> None:
         """Change what somebody gets who comes without an invitation."""
         rules = self._register.rules(self.channel)
@@ -105,11 +119,17 @@ class Owner:
             return self._register.decline(self.channel, one.node_id)
         return self._register.remove_member(self.channel, one.node_id)
 
-    def put_back(self, one: Member | Applicant) -> None:
-        """Make a node stand as it stood before it was let in, changed, or thrown out."""
-        if isinstance(one, Member) and one.removed is None:
-            self.set_roles(one, one.roles)
-            return
-        self._register.remove_member(self.channel, one.node_id)
-        if isinstance(one, Applicant):
-            self._register.apply(self.channel, one.node_id, one.label, one.roles)
+    def standing_of(self, node_id: str) -> "NodeStanding":
+        """How a node stands now, to be put back later."""
+        waiting = (one for one in self._register.applicants(self.channel) if one.node_id == node_id)
+        return NodeStanding(node_id, self._register.member(self.channel, node_id), next(waiting, None))
+
+    def put_back(self, before: "NodeStanding") -> None:
+        """Make a node stand as it stood before it was let in, changed, thrown out, or sent away."""
+        member, now = before.member, self._register.member(self.channel, before.node_id)
+        if member is None or member.removed is not None:
+            self._register.remove_member(self.channel, before.node_id)
+        elif now is None or now.may != member.may or now.removed is not None:
+            self.set_roles(member, member.roles)
+        if before.applicant is not None:
+            self._register.apply(self.channel, before.node_id, before.applicant.label, before.applicant.roles)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 from urllib.parse import quote, urlsplit
@@ -52,6 +53,8 @@ class MemberAuthority:
         self._ahead = 0
         self._standing: Standing | None = None
         self._trouble = ""
+        self._lost = asyncio.Event()
+        """Set as soon as this node turns out to have no role any more: what it is given back may come soon."""
 
     @property
     def granted(self) -> frozenset[Role]:
@@ -78,7 +81,10 @@ class MemberAuthority:
                 await self.standing()
             except KacheryError as error:
                 _log.info("channel %s: %s", self._channel, error)
-            await asyncio.sleep(ASK_EVERY if self.granted and not self._trouble else ASK_SOON)
+            self._lost.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ASK_EVERY if self.granted and not self._trouble else ASK_SOON):
+                    await self._lost.wait()
 
     async def close(self) -> None:
         """Close idle connections."""
@@ -174,6 +180,7 @@ class MemberAuthority:
         why = plain(said) if isinstance(said, str) and said else f"it answered {status}"
         if code == RefusalCode.NO_MEMBER:
             self._standing = Standing(is_member=False)
+            self._lost.set()
             self._on_change()
         if code in _PASSES or (status >= 500 and status != 501):
             return TryAgain(what, why)
@@ -190,6 +197,8 @@ class MemberAuthority:
                 f"the authority of channel {self._channel} cannot be understood", error.what
             ) from None
         if self._standing != before:
+            if not self.granted:
+                self._lost.set()
             self._on_change()
         return self._standing
 
@@ -207,6 +216,7 @@ class MemberAuthority:
     def _set_trouble(self, trouble: str) -> None:
         if trouble != self._trouble:
             self._trouble = trouble
+            self._lost.set()
             self._on_change()
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from kachery_tui.authority.values import Applicant, IssuedCode, Member
 from kachery_tui.node.activity import StreamMessage
 from kachery_tui.node.feeds.states import SubfeedState
 from kachery_tui.node.files.subject import FileSubject
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
     from kachery_tui.node.node import Node
     from kachery_tui.protocol.roles import Role, Stream
+
+
+RegisterEntry = Member | Applicant | IssuedCode
+"""A member that is or was, one who asks to be one, an invitation."""
 
 
 class PaneName(StrEnum):
@@ -57,8 +62,23 @@ class FeedMessage:
     number: int
 
 
+@dataclass(frozen=True, slots=True)
+class RegisterRow:
+    """A line of the register of a channel that this node's owner owns."""
+
+    channel: str
+    entry: RegisterEntry
+
+    @property
+    def key(self) -> tuple[str, str | int]:
+        """What names it while others come and go."""
+        entry = self.entry
+        return type(entry).__name__, entry.number if isinstance(entry, IssuedCode) else entry.node_id
+
+
 Item = (
     ChannelRow
+    | RegisterRow
     | Lane
     | StreamMessage
     | Request
@@ -134,7 +154,7 @@ def uri_of(node: Node, selection: Selection) -> FileUri | None:
 
 
 def uri_text(node: Node, selection: Selection) -> str:
-    """What a selection is called outside: the URI of a file or subfeed, a function's id, a call; empty if nothing is."""
+    """What a selection is called outside: a URI, the id of a function or a node, a call; empty if nothing is."""
     match selection:
         case Request():
             return str(selection.uri)
@@ -144,6 +164,8 @@ def uri_text(node: Node, selection: Selection) -> str:
             return str(subfeed.uri)
         case Offer():
             return selection.function_id
+        case RegisterRow(entry=Member() | Applicant() as one):
+            return one.node_id
         case StreamMessage(request=int(number)):
             return uri_text(node, node.ledger.get(number))
         case _:

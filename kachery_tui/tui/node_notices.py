@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from kachery_tui.node.steps import Step
 from kachery_tui.node.values import ConnectionState
 from kachery_tui.tui import present
+from kachery_tui.tui.describe.members import asks_words
 from kachery_tui.tui.notices import Notice, Notices
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from kachery_tui.node.node import Node
     from kachery_tui.node.values import Totals
+    from kachery_tui.tui.owners import Owners
 
 TOTALS_SECONDS: Final = 2.0
 """The least time between two looks at how full the storage is, however fast it changes."""
@@ -26,12 +28,21 @@ class NodeNotices:
     """Keeps the notices that follow from the node's state true. `ring` is called for each new question to the person."""
 
     def __init__(
-        self, node: Node, notices: Notices, ring: Callable[[], None], key_of: Callable[[str], str]
+        self,
+        node: Node,
+        owners: Owners,
+        notices: Notices,
+        *,
+        ring: Callable[[], None],
+        key_of: Callable[[str], str],
     ) -> None:
         self._node = node
+        self._owners = owners
         self._ring = ring
         self._key_of = key_of
         self._questions = 0
+        self._asking: dict[str, int] = {}
+        """How many ask to join each channel of this node's owner."""
         self._notices = notices
         self.totals: Totals | None = None
         """How full the storage is; None while that is not known yet."""
@@ -53,6 +64,7 @@ class NodeNotices:
         """Look at the node once."""
         if self._node.is_started:
             self._look_for_questions()
+            self._look_for_applicants()
             self._look_for_totals(now)
         self._look_for_lost_channels(now)
         self._look_for_defects()
@@ -82,6 +94,17 @@ class NodeNotices:
         what = f"! {who} {row.subject.wish} {row.name}{size}{more}"
         text = f"{what}; {provide} goes there: {provide} provides, {decline} declines"
         self._notices.keep("questions", Notice(text, grave=False))
+
+    def _look_for_applicants(self) -> None:
+        key = self._key_of("members")
+        asking = {name: view.applicants for name, view in self._owners.views.items()}
+        for name in {*asking, *self._asking}:
+            waiting = asking.get(name, ())
+            if len(waiting) > self._asking.get(name, 0):
+                self._ring()
+            text = asks_words(name, waiting, key) if waiting else ""
+            self._notices.keep(f"applicants of {name}", Notice(text, grave=False) if text else None)
+        self._asking = {name: len(waiting) for name, waiting in asking.items()}
 
     def _look_for_lost_channels(self, now: float) -> None:
         for name in self._channels - set(self._node.memberships):

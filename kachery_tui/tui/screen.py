@@ -73,15 +73,19 @@ class MainScreen(Desk):
         self.notice = ""
         self._keymap = keymap
         self._memory = memory
-        self._node_notices = NodeNotices(node, self.notices, ring=program.ring, key_of=keymap.key_of)
+        self._node_notices = NodeNotices(
+            node, self.owners, self.notices, ring=program.ring, key_of=keymap.key_of
+        )
         self._current = self._before = PaneName.REQUESTS
         self._zoomed = False
         self._channel = ""
         self._leaving = False
         self._last_act = ""
         self._acting = False
-        kinds = (ChannelsPane, StreamsPane, RequestsPane, CachePane, FeedsPane, TasksPane, LogPane)
-        self._panes: dict[PaneName, Pane] = {kind.NAME: kind(node, keymap.key_of) for kind in kinds}
+        self._channels = ChannelsPane(node, keymap.key_of, self.owners)
+        kinds = (StreamsPane, RequestsPane, CachePane, FeedsPane, TasksPane, LogPane)
+        panes = (self._channels, *(kind(node, keymap.key_of) for kind in kinds))
+        self._panes: dict[PaneName, Pane] = {pane.NAME: pane for pane in panes}
         for pane in self._panes.values():
             pane.take_up(memory.pane(pane.NAME))
 
@@ -161,8 +165,7 @@ class MainScreen(Desk):
     def look_at_channel(self, name: str) -> None:
         """Show this channel's streams and bucket."""
         self._channel = name
-        channels = self._panes[PaneName.CHANNELS]
-        channels.focus_target.choose(ChannelRow(name))
+        self._channels.matrix.choose(ChannelRow(name))
         self.look()
 
     def show_request(self, number: int) -> None:
@@ -264,7 +267,7 @@ class MainScreen(Desk):
 
     def _settle_channel(self) -> None:
         """The channel that is looked at: that of the last row chosen among the channels, else the first."""
-        chosen = self._panes[PaneName.CHANNELS].selection
+        chosen = self._channels.selection
         if isinstance(chosen, ChannelRow) and chosen.channel in self.node.memberships:
             self._channel = chosen.channel
         elif self._channel not in self.node.memberships:
@@ -283,6 +286,7 @@ class MainScreen(Desk):
     async def _start(self) -> None:
         try:
             await self.node.start()
+            self.node.supervisor.serve(self.owners.follow, "screen: follow registers")
         except KacheryError as error:
             _log.error("%s", error)
             self.notices.post_error(error)

@@ -13,6 +13,7 @@ from kachery_tui.errors import KacheryError
 from kachery_tui.tui.cells import plain, plain_lines
 from kachery_tui.tui.dialogs.text_view import TextView
 from kachery_tui.tui.notices import Notices
+from kachery_tui.tui.owners import Owners
 from kachery_tui.tui.undo import UndoStack
 
 if TYPE_CHECKING:
@@ -31,13 +32,15 @@ TAKING_BACK: Final = "taking back "
 
 
 class ServingScreen(Screen[None]):
-    """A screen over a node that serves acts. `jobs` are files on their way into storage, `notices` stay until read."""
+    """A screen over a node that serves acts. `jobs` are files on their way into storage, `notices` stay until read,
+    `owners` are the registers of its own channels."""
 
     def __init__(self, node: Node) -> None:
         super().__init__()
         self.node = node
         self.jobs: list[Job] = []
         self.undo = UndoStack()
+        self.owners = Owners(node)
         self.notices = Notices()
 
     @property

@@ -44,6 +44,8 @@ async def test_roles_that_change_are_in_force_within_a_second(club: Club) -> Non
     club.register.remove_member("lab", ana.node_id)
     await until(lambda: not ana.memberships["lab"].in_force, seconds=3)
     await until(lambda: "no member" in ana.memberships["lab"].connection.reason, seconds=10)
+    club.register.put_member("lab", ana.node_id, REQUEST)
+    await until(partial(has, ana, REQUEST), seconds=10)
 
 
 async def test_a_feed_travels_between_members(club: Club) -> None:

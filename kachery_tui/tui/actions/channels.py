@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from kachery_tui.authority.values import IssuedCode
 from kachery_tui.tui.actions.action import AVAILABLE, Action, Group
+from kachery_tui.tui.actions.members import ask_for_roles, has_to_be_let_in
 from kachery_tui.tui.describe.roles import channel_lines, meaning, role_lines, why_not
-from kachery_tui.tui.here import ChannelRow, Here, PaneName
+from kachery_tui.tui.here import ChannelRow, Here, PaneName, RegisterRow
 from kachery_tui.tui.undo import Undo
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ def open_row(desk: Desk, row: ChannelRow) -> None:
 
 def _role(desk: Desk, here: Here) -> None:
     row = here.selection
+    if isinstance(row, RegisterRow):
+        ask_for_roles(desk, row)
     if isinstance(row, ChannelRow) and row.role is not None:
         asked = row.role not in desk.node.memberships[row.channel].asked
         done = f"{'asking for' if asked else 'giving up'} {row.role} on {row.channel}"
@@ -61,6 +65,9 @@ async def _set_role(desk: Desk, channel: str, role: Role, done: str, *, asked: b
 
 def _role_unavailable(here: Here) -> str:
     row = here.selection
+    if isinstance(row, RegisterRow):
+        is_code = isinstance(row.entry, IssuedCode)
+        return "an invitation stays as it is: take it back, and make another" if is_code else AVAILABLE
     if not isinstance(row, ChannelRow):
         return f"choose a role in the channels pane ({here.key_of('pane-channels')})"
     return AVAILABLE if row.role else "choose a role, not the channel"
@@ -68,6 +75,8 @@ def _role_unavailable(here: Here) -> str:
 
 def _role_label(here: Here) -> str:
     row = here.selection
+    if isinstance(row, RegisterRow) and not isinstance(row.entry, IssuedCode):
+        return "Let in" if has_to_be_let_in(row.entry) else "Set its roles"
     if isinstance(row, ChannelRow) and row.role and row.channel in here.node.memberships:
         return "Give up role" if row.role in here.node.memberships[row.channel].asked else "Ask for role"
     return "Ask/give up role"
@@ -86,7 +95,7 @@ def _next_channel_unavailable(here: Here) -> str:
 
 ACTIONS: Final = (
     Action(
-        "role", "g", "Ask/give up role", "Ask for the role on this channel, or give it up", _role,
+        "role", "g", "Ask/give up role", "Ask for the role, or give it up; on a member, set its roles", _role,
         _role_unavailable, Group.CHANNELS, panes=frozenset({PaneName.CHANNELS}), changes=True, needs_node=True,
         label_here=_role_label, also="space",
     ),

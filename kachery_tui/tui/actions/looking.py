@@ -10,14 +10,14 @@ from kachery_tui.node.ledger import Request
 from kachery_tui.node.log import LogLine
 from kachery_tui.node.tasks.offers import Offer
 from kachery_tui.node.values import BucketFile, Entry, TrashedFile
-from kachery_tui.tui.actions import channels, feeds, streams, why
+from kachery_tui.tui.actions import channels, feeds, members, streams, why
 from kachery_tui.tui.actions.action import AVAILABLE, Action
 from kachery_tui.tui.actions.requests import open_request
 from kachery_tui.tui.cells import Cell
 from kachery_tui.tui.describe.files import bucket_lines, entry_lines, trashed_lines
 from kachery_tui.tui.describe.log import log_lines
 from kachery_tui.tui.dialogs.text_view import TextView
-from kachery_tui.tui.here import ChannelRow, FeedMessage, Here, Lane, uri_of, uri_text
+from kachery_tui.tui.here import ChannelRow, FeedMessage, Here, Lane, RegisterRow, uri_of, uri_text
 from kachery_tui.tui.panes.cache import CachePane
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ def _open(desk: Desk, here: Here) -> None:
     match here.selection:
         case ChannelRow() as row:
             channels.open_row(desk, row)
+        case RegisterRow() as entry_row:
+            members.open_entry(desk, entry_row)
         case Lane() | SubfeedState() | Offer():
             desk.pane.enter_messages()
         case Request() as row:

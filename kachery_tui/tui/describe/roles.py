@@ -10,10 +10,20 @@ from kachery_tui.tui import present
 from kachery_tui.tui.cells import BLANK, Cell, Line, Tone, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from kachery_tui.config import BucketConfig, PubSubConfig
     from kachery_tui.node.membership import Membership
+
+ROLE_WORDS: Final[Mapping[Role, str]] = {
+    Role.REQUEST_FILES: "get files that others have",
+    Role.PROVIDE_FILES: "send files that others ask for",
+    Role.REQUEST_FEEDS: "follow feeds of others",
+    Role.PROVIDE_FEEDS: "publish feeds of its own",
+    Role.REQUEST_TASKS: "have others compute",
+    Role.PROVIDE_TASKS: "compute for others",
+}
+"""What a role is good for."""
 
 _WORD: Final = 10
 """Cells of the word that heads a line."""
@@ -157,6 +167,8 @@ def channel_lines(membership: Membership) -> Iterator[Line]:
         yield _headed("pub-sub", _pubsub(config.pubsub))
         yield _headed("bucket", _bucket(config.bucket))
         yield _headed("owner", "you hold this channel's keys")
+    if config.owner:
+        yield _headed("members", f"in {config.owner.register}; they join at {config.owner.url}")
     limits = config.limits
     yield _headed(
         "waits",

@@ -4,21 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from kachery_tui.filters import NO_FILTER, matches
 from kachery_tui.node.values import ConnectionState
 from kachery_tui.protocol.roles import Role
 from kachery_tui.tui import present
-from kachery_tui.tui.cells import Cell, Line
+from kachery_tui.tui.cells import Cell, Line, Tone
+from kachery_tui.tui.describe.members import (
+    FIELDS,
+    entry_about,
+    entry_cells,
+    entry_facts,
+    members_words,
+    register_rows,
+)
 from kachery_tui.tui.describe.roles import channel_about, channel_cells, role_about, role_cells
-from kachery_tui.tui.here import ChannelRow, PaneName
+from kachery_tui.tui.here import ChannelRow, PaneName, RegisterRow
 from kachery_tui.tui.panes.pane import Pane
 from kachery_tui.tui.widgets.cell_line import CellLines
 from kachery_tui.tui.widgets.columns import Column
 from kachery_tui.tui.widgets.row_list import ListedRows, RowList
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from textual.app import ComposeResult
+
+    from kachery_tui.filters import FieldKind
+    from kachery_tui.node.node import Node
+    from kachery_tui.tui.owners import Owners
 
 COLUMNS: Final = (
     Column("channel, role", 14),
@@ -27,6 +40,17 @@ COLUMNS: Final = (
     Column("in force", 8),
     Column("↓ listens ↑ publish", 10, share=1),
 )
+
+MEMBER_COLUMNS: Final = (
+    Column("who", 14, share=1),
+    Column("may", 18, share=2, spills=True),
+    Column("seen", 8, right=True),
+    Column("uploaded", 8, right=True, drop=1),
+    Column("since", 7, right=True, drop=2),
+)
+
+NO_MEMBERS: Final = ("Nobody is a member yet.", "Invite makes a line by which somebody joins.")
+NOTHING_LEFT: Final = ("Nobody is like that.", "Esc shows all.")
 
 WIDE_FROM: Final = 72
 """Columns from which on streams are called by their whole names."""
@@ -42,7 +66,8 @@ ROOM_FOR_ABOUT: Final = 10
 
 
 class ChannelsPane(Pane):
-    """Every channel of this node, each with what was asked for, what is granted, and what is in force."""
+    """Every channel of this node, each with what was asked for, what is granted, and what is in force; or, in the place
+    of that, the members of the channel that is looked at, where this node's owner owns it."""
 
     NAME: ClassVar[PaneName] = PaneName.CHANNELS
 
@@ -52,14 +77,43 @@ class ChannelsPane(Pane):
     }
     """
 
-    def contents(self) -> ComposeResult:
-        """The matrix, and lines about the chosen row."""
-        yield RowList(
+    def __init__(self, node: Node, key_of: Callable[[str], str], owners: Owners) -> None:
+        super().__init__(node, key_of)
+        self.shows_members = False
+        self._owners = owners
+        self.matrix = RowList(
             COLUMNS,
             empty=("This node is on no channel.", "Join one:  J, or kachery-tui channel join"),
             id="matrix",
         )
+        self._members = RowList(MEMBER_COLUMNS, empty=NO_MEMBERS, id="members")
+
+    def contents(self) -> ComposeResult:
+        """Matrix and members, of which one shows, and lines about the chosen row."""
+        self._members.display = False
+        yield self.matrix
+        yield self._members
         yield CellLines(id="role")
+
+    def show_members(self, shown: bool) -> None:
+        """Show the members in the place of the matrix, or the matrix again."""
+        self.shows_members = shown
+        self.matrix.display, self._members.display = not shown, shown
+        self.filter = NO_FILTER
+        self.look_again()
+
+    def step_back(self) -> bool:
+        """From the members to the matrix, once the filter is let go of."""
+        if not self.shows_members or self.filter:
+            return False
+        self.show_members(False)
+        self.focus_target.focus()
+        return True
+
+    @property
+    def fields(self) -> Mapping[str, FieldKind]:
+        """Members can be filtered."""
+        return FIELDS if self.shows_members else {}
 
     def on_resize(self) -> None:
         """Leave the lines about the chosen row out where there is no room for them."""
@@ -68,8 +122,8 @@ class ChannelsPane(Pane):
 
     @property
     def focus_target(self) -> RowList:
-        """The matrix."""
-        return self.query_one("#matrix", RowList)
+        """The list that shows."""
+        return self._members if self.shows_members else self.matrix
 
     @property
     def about(self) -> CellLines:
@@ -77,13 +131,16 @@ class ChannelsPane(Pane):
         return self.query_one("#role", CellLines)
 
     @property
-    def selection(self) -> ChannelRow | None:
-        """The channel or role under the cursor."""
-        key = self.focus_target.cursor_key
-        return key if isinstance(key, ChannelRow) else None
+    def selection(self) -> ChannelRow | RegisterRow | None:
+        """What is under the cursor: a channel, a role on one, a member."""
+        chosen = self.focus_target.chosen
+        return chosen if isinstance(chosen, ChannelRow | RegisterRow) else None
 
     def stamp(self, now: float) -> Hashable:
-        """Memberships and their versions, what the streams' services say, and the cursor."""
+        """Memberships and their versions, what the streams' services say, and the cursor; or the register."""
+        if self.shows_members:
+            ages = int(now) if self.filter else present.quarter(now)
+            return self._owners.version, self.channel, self.focus_target.cursor_key, ages
         return (
             self.node.version,
             self.focus_target.cursor_key,
@@ -92,18 +149,49 @@ class ChannelsPane(Pane):
 
     def status(self, now: float) -> Line:
         """How many there are."""
+        if self.shows_members:
+            view = self._owners.views.get(self.channel)
+            words = members_words(view, now) if view else ()
+            back = (Cell("  Esc: this node's roles", Tone.MUTED),)
+            return (Cell(f"{self.channel}  "), *words, *back)
         joined = self.node.memberships.values()
         connected = sum(1 for one in joined if one.connection.state is ConnectionState.CONNECTED)
         return (Cell(f"{connected} of {present.count(len(joined), 'channel')} connected"),)
 
     def paint(self, now: float) -> None:
-        """Show the matrix and the lines about the chosen row."""
+        """Show matrix or members, and the lines about the chosen row."""
+        if self.shows_members:
+            self._paint_members(now)
+            return
         rows = [ChannelRow(name, role) for name in self.node.memberships for role in (None, *Role)]
-        # Two lines more than rows: the pane's title and the columns' titles. What is left over goes to the streams.
-        self.styles.max_height = max(len(rows), LEAST_ROWS) + 2 + ABOUT_HEIGHT
-        self.focus_target.show(ListedRows(rows, key=lambda row: row, cells=self._cells))
+        self._leave_room(len(rows))
+        self.matrix.show(ListedRows(rows, key=lambda row: row, cells=self._cells))
         row = self.selection
-        self.about.show((self._about(row),) if row else ())
+        self.about.show((self._about(row),) if isinstance(row, ChannelRow) else ())
+
+    def _leave_room(self, rows: int) -> None:
+        # Two lines more than rows: the pane's title and the columns' titles. What is left over goes to the streams.
+        self.styles.max_height = max(rows, LEAST_ROWS) + 2 + ABOUT_HEIGHT
+
+    def _paint_members(self, now: float) -> None:
+        view = self._owners.views.get(self.channel)
+        rows = register_rows(self.channel, view, now) if view else []
+        self._leave_room(len(rows))
+        kept = [row for row in rows if not self.filter or matches(self.filter, entry_facts(row.entry), now)]
+        self._members.empty = self._no_members(rows)
+        self._members.show(ListedRows(kept, key=lambda row: row.key, cells=lambda row: entry_cells(row, now)))
+        row = self.selection
+        self.about.show((entry_about(row, self.key_of, now),) if isinstance(row, RegisterRow) else ())
+
+    def _no_members(self, rows: Sequence[RegisterRow]) -> tuple[str, ...]:
+        """What stands where no member does."""
+        if rows:
+            return NOTHING_LEFT
+        if problem := self._owners.problems.get(self.channel):
+            return (f"The register of {self.channel} cannot be read:", problem)
+        if self.channel not in self._owners.wanted:
+            return (f"{self.channel} has another owner.", "Only the owner's node sees the members.")
+        return NO_MEMBERS
 
     def _cells(self, row: ChannelRow) -> Line:
         membership = self.node.memberships.get(row.channel)
