@@ -32,7 +32,6 @@ class NodeNotices:
         node: Node,
         owners: Owners,
         notices: Notices,
-        *,
         ring: Callable[[], None],
         key_of: Callable[[str], str],
     ) -> None:

@@ -73,19 +73,15 @@ class MainScreen(Desk):
         self.notice = ""
         self._keymap = keymap
         self._memory = memory
-        self._node_notices = NodeNotices(
-            node, self.owners, self.notices, ring=program.ring, key_of=keymap.key_of
-        )
+        self._node_notices = NodeNotices(node, self.owners, self.notices, program.ring, keymap.key_of)
         self._current = self._before = PaneName.REQUESTS
-        self._zoomed = False
+        self._zoomed = self._leaving = self._acting = False
         self._channel = ""
-        self._leaving = False
         self._last_act = ""
-        self._acting = False
-        self._channels = ChannelsPane(node, keymap.key_of, self.owners)
         kinds = (StreamsPane, RequestsPane, CachePane, FeedsPane, TasksPane, LogPane)
-        panes = (self._channels, *(kind(node, keymap.key_of) for kind in kinds))
-        self._panes: dict[PaneName, Pane] = {pane.NAME: pane for pane in panes}
+        self._channels = ChannelsPane(node, keymap.key_of, self.owners)
+        self._panes: dict[PaneName, Pane] = {PaneName.CHANNELS: self._channels}
+        self._panes |= {kind.NAME: kind(node, keymap.key_of) for kind in kinds}
         for pane in self._panes.values():
             pane.take_up(memory.pane(pane.NAME))
 

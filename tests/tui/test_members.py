@@ -31,7 +31,7 @@ async def test_roles_are_given_and_taken_by_key(club: Club, tmp_path: Path, size
     node = unstarted_node(tmp_path / "me", club.hub.channel_files["lab"])
     async with at_the_screen(node, size) as me:
         await me.press("m")
-        await me.reads("1 member", "ana", "request files · provide files", "Set its roles")
+        await me.reads("1 member", "ana", "request+provide files", "Set its roles")
         # The second of the six: provide-files.
         await me.press("g")
         await me.reads("Roles of ana on lab", "[x] provide-files", "[ ] request-feeds")
@@ -50,7 +50,7 @@ async def test_who_asks_is_told_of_let_in_and_sent_away(club: Club, tmp_path: Pa
     node = unstarted_node(tmp_path / "me", club.hub.channel_files["lab"])
     async with at_the_screen(node, NARROW) as me:
         await eve.ask(Ask.APPLY, label="eve\x1b[31m@lab", roles=["request-files", "provide-feeds"])
-        await me.reads("eve", "@lab asks to join lab as provide-feeds request-files; m goes there")
+        await me.reads("eve", "@lab asks to join lab, to request files · provide feeds; m goes")
         await me.press("m")
         await me.reads("1 asks to join", "asks to request files · provide feeds", "Let in", "Send away")
         await me.press("g")
@@ -122,7 +122,7 @@ async def test_an_invitation_is_made_used_and_taken_back(
         status, _ = await eve.ask(Ask.JOIN, code=invitation.code, label="eve")
         assert status == 200
         await me.press("m")
-        await me.reads("1 member", "1 invitation open", "for 1 node: all roles")
+        await me.reads("1 member", "1 invitation open", "1 node until", "all roles")
         await me.press("down", "d")
         await me.reads("Take invitation 1 back?")
         await me.press("y")

@@ -81,6 +81,10 @@ def _copy(desk: Desk, here: Here) -> None:
     desk.app.copy_to_clipboard("\n".join(uris))
 
 
+def _copy_label(here: Here) -> str:
+    return "Copy id" if isinstance(here.selection, RegisterRow | Offer) else "Copy URI"
+
+
 def _show_uri(desk: Desk, here: Here) -> None:
     uri = uri_text(here.node, here.selection)
     desk.app.push_screen(TextView("URI, to select by mouse", lambda: ((Cell(uri),),), copies=uri, bare=True))
@@ -92,7 +96,10 @@ ACTIONS: Final = (
         _open_unavailable, label_here=_open_label,
     ),
     *why.ACTIONS,
-    Action("copy", "y", "Copy URI", "Copy the URI to your terminal's clipboard", _copy, _uri_unavailable),
+    Action(
+        "copy", "y", "Copy URI", "Copy the URI to your terminal's clipboard", _copy, _uri_unavailable,
+        label_here=_copy_label,
+    ),
     Action(
         "show-uri", "Y", "Show URI", "Show the URI at full width, to select it by mouse", _show_uri,
         _uri_unavailable, footer=False,

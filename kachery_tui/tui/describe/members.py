@@ -75,16 +75,18 @@ def name_of(entry: RegisterEntry) -> str:
 
 
 def roles_words(roles: frozenset[Role]) -> str:
-    """Roles in few words: "request files, feeds · provide files"."""
+    """Roles in few words: "request files, feeds · provide files", "request+provide files"."""
     if roles == frozenset(Role):
         return "all roles"
-    sides = (("request", roles & REQUEST_ROLES), ("provide", roles - REQUEST_ROLES))
-    parts = [
-        f"{side} {', '.join(role.partition('-')[2] for role in Role if role in found)}"
-        for side, found in sides
-        if found
-    ]
-    return " · ".join(parts) or "no role"
+    request, provide = (
+        ", ".join(role.partition("-")[2] for role in Role if role in found)
+        for found in (roles & REQUEST_ROLES, roles - REQUEST_ROLES)
+    )
+    if request == provide:
+        return f"request+provide {request}" if request else "no role"
+    return " · ".join(
+        f"{side} {kinds}" for side, kinds in (("request", request), ("provide", provide)) if kinds
+    )
 
 
 def members_words(view: RegisterView, now: float) -> Line:
@@ -119,12 +121,13 @@ def entry_cells(row: RegisterRow, now: float) -> Line:
             asks = f"! asks to {roles_words(entry.roles)}"
             return Cell(name_of(entry), Tone.WARN), Cell(asks, Tone.WARN), BLANK, BLANK, BLANK
         case IssuedCode():
+            left = present.count(entry.uses - entry.used, "node")
             return (
                 Cell(name_of(entry), Tone.MUTED),
-                Cell(f"for {present.count(entry.uses - entry.used, 'node')}: {roles_words(entry.roles)}"),
+                Cell(f"{left} until {present.day(entry.expires, now)}: {roles_words(entry.roles)}"),
                 BLANK,
                 BLANK,
-                Cell(f"-{present.day(entry.expires, now)}", Tone.MUTED),
+                BLANK,
             )
 
 
@@ -169,7 +172,6 @@ def entry_about(row: RegisterRow, key_of: Callable[[str], str], now: float) -> L
 
 def entry_lines(entry: RegisterEntry, ledger: Sequence[LedgerLine]) -> Iterator[Line]:
     """All that is known of an entry, and its newest grants."""
-    yield (Cell(name_of(entry), Tone.STRONG),)
     if not isinstance(entry, IssuedCode):
         yield _headed("key" if entry.node_id.startswith(KEY_PREFIX) else "node", entry.node_id)
     yield _headed("asks for" if isinstance(entry, Applicant) else "may", roles_words(entry.roles))
@@ -203,7 +205,7 @@ def asks_words(channel: str, applicants: Sequence[Applicant], key: str) -> str:
     """That somebody asks to join, for a notice; `key` goes there."""
     first, *others = applicants
     more = f", and {present.count(len(others), 'other asks', 'others ask')}" if others else ""
-    return f"! {name_of(first)} asks to join {channel} as {' '.join(sorted(first.roles))}{more}; {key} goes there"
+    return f"! {name_of(first)} asks to join {channel}, to {roles_words(first.roles)}{more}; {key} goes there"
 
 
 def _headed(word: str, text: str, tone: Tone = Tone.NORMAL) -> Line:

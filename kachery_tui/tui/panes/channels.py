@@ -152,7 +152,7 @@ class ChannelsPane(Pane):
         if self.shows_members:
             view = self._owners.views.get(self.channel)
             words = members_words(view, now) if view else ()
-            back = (Cell("  Esc: this node's roles", Tone.MUTED),)
+            back = (Cell("  Esc: own roles", Tone.MUTED),)
             return (Cell(f"{self.channel}  "), *words, *back)
         joined = self.node.memberships.values()
         connected = sum(1 for one in joined if one.connection.state is ConnectionState.CONNECTED)
