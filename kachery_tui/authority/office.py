@@ -9,6 +9,7 @@ from kachery_tui.authority.bucket_door import BucketDoor
 from kachery_tui.authority.desks import OnMember
 from kachery_tui.authority.living_client import LivingClient
 from kachery_tui.authority.old_daemons import OldDaemons
+from kachery_tui.authority.page import Page
 from kachery_tui.authority.register import Register
 from kachery_tui.authority.routes import AuthorityRoutes
 from kachery_tui.authority.service import AuthorityService
@@ -43,6 +44,7 @@ class Office:
         living = LivingClient(self._service, self._door, self._askers)
         old = OldDaemons(self._service, secret)
         routes = AuthorityRoutes(self._service, uploads, self._door, living, old)
+        self.page = Page()
         self.routes: Sequence[web.RouteDef] = routes.routes()
 
     async def start(self) -> None:

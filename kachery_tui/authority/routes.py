@@ -39,6 +39,7 @@ class AuthorityRoutes:
         """What to serve."""
         read = "/read/{channel}/{node}/{seal}/{object:.+}"
         return [
+            web.get("/api/channels", self._refusing(self._channels)),
             web.get("/api/channel/{channel}", self._refusing(self._hello)),
             web.post("/api/channel/{channel}", self._refusing(self._answer)),
             web.post("/api/channel/{channel}/invitation", self._refusing(self._invitation)),
@@ -63,6 +64,9 @@ class AuthorityRoutes:
                 return json_error(503, error.what, code=RefusalCode.BUSY.value)
 
         return answer
+
+    async def _channels(self, _request: web.Request) -> web.Response:
+        return json_answer({"channels": self._service.channels()})
 
     async def _hello(self, request: web.Request) -> web.Response:
         return json_answer(self._service.hello(request.match_info["channel"]))

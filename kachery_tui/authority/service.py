@@ -86,6 +86,10 @@ class AuthorityService:
         desk = self._desks.need(channel)
         return {"channel": channel, "newcomers": desk.rules.newcomers.value, **self.moment()}
 
+    def channels(self) -> list[JsonValue]:
+        """The names of the channels, and what somebody gets there who has no invitation."""
+        return [{"name": one.config.name, "newcomers": one.rules.newcomers.value} for one in self._desks]
+
     def moment(self) -> JsonObject:
         """This run of the server, and its Unix time in milliseconds."""
         return {"server": self._checker.server, "time": int(time.time() * 1000)}

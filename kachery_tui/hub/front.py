@@ -60,7 +60,7 @@ class Front:
     async def _root(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await self.pubsub.connect(request)
-        raise web.HTTPNotFound
+        return await self._office.page.show(request)
 
     def _take_member(self, channel: str, member: Member) -> None:
         """Have the pub-sub service know what a member may do now, over the connections that are open."""

@@ -197,7 +197,7 @@ async def test_what_is_not_supported_is_said_so(hub: Hub) -> None:
 async def test_a_stranger_on_the_port_does_no_harm(hub: Hub) -> None:
     for opening in (
         b"\x00\xff" * 100 + b"\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET //[ HTTP/1.1\r\n\r\n",
     ):
         reader, writer = await asyncio.open_connection("127.0.0.1", hub.pubsub_port)
