@@ -1,5 +1,6 @@
 """An authority as a whole: register, bucket and service, put together."""
 
+import asyncio
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +51,10 @@ class Office:
     async def start(self) -> None:
         """Read the register. Raises `KacheryError`."""
         await self._service.start()
+
+    async def announce(self, url: str) -> None:
+        """Write down for the owner where members reach the channels. Raises `KacheryError`."""
+        await asyncio.to_thread(self._register.set_served, dict.fromkeys(self._service.names, url))
 
     async def close(self) -> None:
         """Write what waits, and let go of everything."""

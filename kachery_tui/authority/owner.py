@@ -2,13 +2,12 @@
 
 import secrets
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kachery_tui.authority.register import REGISTER_FILE, Register
 from kachery_tui.authority.values import Applicant, IssuedCode, LedgerLine, Member, Newcomers, key_id
-from kachery_tui.errors import KacheryError
+from kachery_tui.errors import UsageError
 from kachery_tui.protocol.invitations import Invitation
 from kachery_tui.protocol.roles import Role
 
@@ -45,16 +44,31 @@ class Owner:
         self._register = register
 
     @classmethod
-    def at(cls, folder: Path, channel: str, url: str) -> "Owner":
-        """The owner of a channel whose register is in `folder`. Where there is none, none is made."""
-        with suppress(OSError):
-            if (folder / REGISTER_FILE).is_file():
-                return cls(Register(folder), channel, url)
-        raise KacheryError(
-            f"the register of {channel} is not here",
-            f"there is none in {folder}",
-            "Members are managed on the machine of the channel's hub",
-        )
+    def at(cls, folder: Path, channel: str) -> "Owner":
+        """The owner of a channel whose register is in `folder`. Where there is none, none is made.
+
+        Raises `UsageError` where there is none, or none that has this channel.
+        """
+        try:
+            is_there = (folder / REGISTER_FILE).is_file()
+        except OSError:
+            is_there = False
+        if not is_there:
+            raise UsageError(
+                f"the register of {channel} is not here",
+                f"there is none in {folder}",
+                "Members are managed where the hub, or the authority, has its folder: --data DIR",
+            )
+        register = Register(folder)
+        try:
+            served = register.served()
+            if channel not in served:
+                has = f"it has {', '.join(served)}" if served else "it has none: start its hub once"
+                raise UsageError(f"the register in {folder} has no channel {channel!r}", has)
+        except BaseException:
+            register.close()
+            raise
+        return cls(register, channel, served[channel])
 
     def close(self) -> None:
         """Let go of the register."""

@@ -9,7 +9,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -32,9 +32,11 @@ MOST_APPLICANTS: Final = 1_000
 MOST_LINES: Final = 1_000_000
 """Lines of the ledger that are kept; the oldest go."""
 BUSY_SECONDS: Final = 10.0
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 
-_TABLES: Final = """
+_SERVED: Final = "CREATE TABLE served (channel TEXT PRIMARY KEY, url TEXT NOT NULL)"
+_TABLES: Final = f"""
+{_SERVED};
 CREATE TABLE rules (channel TEXT PRIMARY KEY, newcomers TEXT NOT NULL, quota INTEGER);
 CREATE TABLE members (
     channel TEXT NOT NULL, node_id TEXT NOT NULL, label TEXT NOT NULL, roles TEXT NOT NULL, since REAL NOT NULL,
@@ -81,6 +83,19 @@ class Register:
     def version(self) -> int:
         """Grows when another process has changed something."""
         return int(self._rows("PRAGMA data_version")[0][0])
+
+    # Channels
+
+    def served(self) -> dict[str, str]:
+        """The channels that whoever runs on this register serves, or served last, each with its authority's address."""
+        return dict(self._rows("SELECT channel, url FROM served ORDER BY channel"))
+
+    def set_served(self, urls: Mapping[str, str]) -> None:
+        """Write down which channels are served from now on, and where."""
+        if self.served() != dict(urls):
+            with self._change() as database:
+                database.execute("DELETE FROM served")
+                database.executemany("INSERT INTO served VALUES (?, ?)", list(urls.items()))
 
     # Rules
 
@@ -279,11 +294,11 @@ class Register:
             found = database.execute("PRAGMA user_version").fetchone()[0]
             if found == _FORMAT:
                 return
-            if found != 0:
+            if found not in (0, 1):
                 raise KacheryError(
                     f"the register {self.file} is of another version", f"format {found}", "Update kachery-tui"
                 )
-            for statement in _TABLES.split(";"):
+            for statement in _TABLES.split(";") if found == 0 else (_SERVED,):
                 database.execute(statement)
             database.execute(f"PRAGMA user_version = {_FORMAT}")
 

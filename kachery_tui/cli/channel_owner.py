@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from kachery_tui.authority.owner import Owner, RegisterView
-from kachery_tui.authority.register import REGISTER_FILE
 from kachery_tui.authority.values import Applicant, Member
 from kachery_tui.cli.local_hub import default_data
 from kachery_tui.cli.output import emit, say
 from kachery_tui.errors import UsageError
-from kachery_tui.hub.identity import load_identity
 from kachery_tui.protocol.hashes import is_node_id
 from kachery_tui.protocol.roles import Role
 from kachery_tui.words import count, duration, moment, size
@@ -118,19 +116,7 @@ def ledger(args: Namespace) -> int:
 @contextmanager
 def _owner(args: Namespace) -> Iterator[Owner]:
     """The owner of the channel that is meant, at the register of its hub. Raises `UsageError` where there is none."""
-    data = args.data if args.data is not None else default_data()
-    identity = load_identity(data)
-    if not (data / REGISTER_FILE).exists() or not identity.url:
-        raise UsageError(
-            f"there is no hub's register in {data}",
-            "",
-            "Give the hub's folder, --data DIR, on the machine where it runs; start it once: kachery-tui hub",
-        )
-    if args.name not in identity.keys:
-        raise UsageError(
-            f"the hub in {data} has no channel {args.name!r}", f"it has {', '.join(sorted(identity.keys))}"
-        )
-    owner = Owner.at(data, args.name, identity.url)
+    owner = Owner.at(args.data if args.data is not None else default_data(), args.name)
     try:
         yield owner
     finally:

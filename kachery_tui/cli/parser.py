@@ -323,6 +323,10 @@ def _add_services(commands: "Commands") -> None:
         help="a channel to offer (default: local); repeatable",
     )
     hub.add_argument(
+        "--public-url", metavar="URL", help="where a reverse proxy leads to the pub-sub port: https://HOST"
+    )
+    hub.add_argument("--public-s3-url", metavar="URL", help="where it leads to the bucket port")
+    hub.add_argument(
         "--tls-cert", type=Path, metavar="F", help="PEM file of a certificate for that host, with its chain"
     )
     hub.add_argument("--tls-key", type=Path, metavar="F", help="PEM file of its private key")

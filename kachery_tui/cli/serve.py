@@ -64,6 +64,8 @@ async def _hub(args: Namespace) -> None:
         "port": args.port,
         "s3_port": args.s3_port,
         "advertise": args.advertise,
+        "public_url": args.public_url,
+        "public_s3_url": args.public_s3_url,
         "tls": _certificate(args),
         "channels": tuple(args.channels) if args.channels else None,
     }

@@ -26,7 +26,7 @@ from kachery_tui.protocol.roles import Role, is_channel_name
 _KEYS: Final = ("name", "roles", "granted", "provide", "authority", "owner", "pubsub", "bucket", "limits")
 _KEYS_OF_OWNERS: Final = ("granted", "owner", "pubsub", "bucket")
 """What the file of a member does not say: its channel's authority does."""
-_OWNER_KEYS: Final = ("register", "url")
+_OWNER_KEYS: Final = ("register",)
 _PUBSUB_KEYS: Final = ("key", "key_env", "endpoint", "tls")
 _BUCKET_KEYS: Final = (
     *("name", "endpoint", "region", "path_style", "public_url", "profile"),
@@ -232,10 +232,7 @@ def _roles(table: Table, key: str, default: list[str]) -> frozenset[Role]:
 
 def _owner(table: Table) -> OwnerConfig:
     register = table.needed("register", "The whole path of the hub's folder would do", _is_whole_path)
-    url = table.needed(
-        "url", 'The address of the channel\'s authority, "https://host", would do', _is_authority
-    )
-    return OwnerConfig(Path(register), url)
+    return OwnerConfig(Path(register))
 
 
 def _is_whole_path(text: str) -> bool:

@@ -131,8 +131,6 @@ class OwnerConfig:
 
     register: Path
     """The folder of the register of its members."""
-    url: str
-    """Where members reach the channel's authority."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,10 @@ class Front:
         self.pubsub.start()
         return await self._web.start(host, port)
 
+    async def announce(self, url: str) -> None:
+        """Write down for the owner where members reach the channels. Raises `KacheryError`."""
+        await self._office.announce(url)
+
     async def stop(self) -> None:
         """Close every connection and the port."""
         await self._web.stop_listening()

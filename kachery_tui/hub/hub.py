@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from kachery_tui.config import BucketConfig, ChannelConfig, OwnerConfig, PubSubConfig
 from kachery_tui.config.reading import write_private
@@ -15,6 +16,8 @@ from kachery_tui.hub.bucket import BUCKET, REGION, S3Server
 from kachery_tui.hub.identity import IDENTITY_FILE, DataLock, HubIdentity, load_identity, save_identity
 from kachery_tui.hub.ports import check_port, free_port, is_loopback, machine_name, port_error, reachable
 from kachery_tui.hub.pubsub.limits import Limits
+from kachery_tui.protocol.errors import ProtocolError
+from kachery_tui.protocol.invitations import base_url
 from kachery_tui.protocol.roles import Role, is_channel_name
 
 if TYPE_CHECKING:
@@ -52,8 +55,9 @@ class Certificate:
 class HubOptions:
     """How to run a hub. Port 0 takes the one remembered in `data`, or a free one which is then remembered.
 
-    `advertise` is the host that goes into the channel files; without it, the machine's own name where `host` is
-    not loopback.
+    `advertise` is the host that goes into the channel files; without it, that of `public_url`, or the machine's own
+    name where `host` is not loopback. `public_url` and `public_s3_url` are where a reverse proxy is reached that leads
+    to the two ports.
     """
 
     data: Path
@@ -62,6 +66,8 @@ class HubOptions:
     s3_port: int = 9124
     channels: tuple[str, ...] = ("local",)
     advertise: str | None = None
+    public_url: str | None = None
+    public_s3_url: str | None = None
     tls: Certificate | None = None
     """What others know the hub by; what is said to it is encrypted then."""
     limits: Limits = field(default_factory=Limits)
@@ -109,13 +115,13 @@ class Hub:
         port = options.port or identity.port or free_port(options.host)
         configs = [self._config(name, identity, host, port) for name in options.channels]
         self.pubsub_port = await self._start_front(identity, configs, port, tls)
-        identity = replace(identity, url=f"{self._scheme}://{host}:{self.pubsub_port}")
+        assert self._front is not None, "it has just been made"
+        url = options.public_url or f"{self._scheme}://{host}:{self.pubsub_port}"
+        await self._front.announce(url)
         ports = {"port": self.pubsub_port, "s3_port": self.s3_port}
         await asyncio.to_thread(save_identity, options.data, identity, **ports)
-        owner = OwnerConfig(options.data.absolute(), identity.url)
-        endpoint = f"{host}:{self.pubsub_port}"
-        owned = [replace(config, owner=owner) for config in configs]
-        self.channel_files = await asyncio.to_thread(_write_channels, owned, endpoint)
+        owned = [_for_others(config, url, options.data.absolute()) for config in configs]
+        self.channel_files = await asyncio.to_thread(_write_channels, owned)
 
     async def _start_front(
         self,
@@ -148,8 +154,7 @@ class Hub:
                 shared_key=identity.shared_key,
                 limits=options.limits,
                 tls=tls,
-                # A name that somebody gave is the one that members use; a guessed one need not be.
-                hosts=[options.advertise] if options.advertise else (),
+                hosts=self._given_hosts,
             )
         )
         try:
@@ -174,11 +179,18 @@ class Hub:
         await self._s3.start(port or free_port(options.host))
         return self._s3.port
 
+    @property
+    def _given_hosts(self) -> list[str]:
+        """Names that somebody gave are those that members use; a guessed one need not be."""
+        public = urlsplit(self.options.public_url).hostname if self.options.public_url else None
+        return [host for host in (self.options.advertise, public) if host]
+
     def _advertised(self) -> str:
         options = self.options
+        given = next(iter(self._given_hosts), "")
         if is_loopback(options.host):
-            return options.advertise or options.host
-        host = options.advertise or machine_name()
+            return given or options.host
+        host = given or machine_name()
         if options.tls is None:
             _log.warning(
                 "the hub listens on %s and is not encrypted: whoever shares the network sees every message and every "
@@ -204,7 +216,7 @@ class Hub:
             PubSubConfig(identity.keys[name], f"{itself}:{port}", tls=options.tls is not None),
             BucketConfig(
                 BUCKET,
-                endpoint=f"{self._scheme}://{host}:{self.s3_port}",
+                endpoint=options.public_s3_url or f"{self._scheme}://{host}:{self.s3_port}",
                 region=REGION,
                 access_key=identity.access_key,
                 secret_key=identity.secret_key,
@@ -233,29 +245,59 @@ def _check(options: HubOptions) -> None:
                 "1 to 64 letters, digits, `_`, `.` or `-` would do, the first a letter or a digit",
             )
 
+    for option, url in (("--public-url", options.public_url), ("--public-s3-url", options.public_s3_url)):
+        check_public_url(option, url)
+    if options.public_url and not options.public_s3_url and is_loopback(options.host):
+        raise UsageError(
+            "members would not reach the bucket",
+            f"the hub listens on {options.host} alone",
+            "Have the proxy lead to that port, too, under another host name: --public-s3-url URL",
+        )
+
+
+def check_public_url(option: str, url: str | None) -> None:
+    """Raise `UsageError` for what is no address that a reverse proxy could have, host names alone."""
+    if url is None:
+        return
+    try:
+        good = base_url(url) == url and not urlsplit(url).path
+    except ProtocolError:
+        good = False
+    if not good:
+        raise UsageError(
+            f"{option} {url[:80]!r} is no address of a host", "", "https://hub.example.org would do"
+        )
+
+
+def _for_others(config: ChannelConfig, url: str, data: Path) -> ChannelConfig:
+    """A channel as those have it who reach its authority at `url`."""
+    parts = urlsplit(url)
+    pubsub = replace(config.pubsub, endpoint=parts.netloc, tls=parts.scheme == "https")
+    return replace(config, pubsub=pubsub, owner=OwnerConfig(data))
+
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _write_channels(configs: Sequence[ChannelConfig], endpoint: str) -> dict[str, Path]:
-    """Write the files with which others join as owners, who reach the pub-sub service at `endpoint`."""
+def _write_channels(configs: Sequence[ChannelConfig]) -> dict[str, Path]:
+    """Write the files with which others join as owners."""
     import tomli_w
 
     for config in configs:
-        write_private(config.file, tomli_w.dumps(_file_of(config, endpoint)).encode())
+        write_private(config.file, tomli_w.dumps(_file_of(config)).encode())
     return {config.name: config.file for config in configs}
 
 
-def _file_of(config: ChannelConfig, endpoint: str) -> dict[str, Any]:
+def _file_of(config: ChannelConfig) -> dict[str, Any]:
     bucket, owner = config.bucket, config.owner
     return {
         "name": config.name,
         "roles": [Role.REQUEST_FILES.value, Role.PROVIDE_FILES.value],
         "granted": [role.value for role in Role],
         "provide": config.provide.value,
-        **({"owner": {"register": str(owner.register), "url": owner.url}} if owner else {}),
-        "pubsub": {"key": config.pubsub.key, "endpoint": endpoint, "tls": config.pubsub.tls},
+        **({"owner": {"register": str(owner.register)}} if owner else {}),
+        "pubsub": {"key": config.pubsub.key, "endpoint": config.pubsub.endpoint, "tls": config.pubsub.tls},
         "bucket": {
             "name": bucket.name,
             "endpoint": bucket.endpoint,

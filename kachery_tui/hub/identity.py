@@ -29,8 +29,6 @@ class HubIdentity:
     """A key that is good for every channel. Hubs had one before each channel had its own; no new hub has it."""
     read_secret: str = field(default_factory=secrets.token_hex, repr=False)
     """What the addresses are made with at which members read."""
-    url: str = ""
-    """The address under which members reach the hub; empty before it ran once."""
     port: int = 0
     s3_port: int = 0
 
@@ -70,10 +68,11 @@ def load_identity(data: Path) -> HubIdentity:
         read_secret=table.secret("read_secret", would_do) or secrets.token_hex(),
         access_key=table.needed("access_key", would_do),
         secret_key=secret_key or "",
-        url=table.text("url", "", would_do) or "",
         port=table.integer("port", 0, 0, 65_535),
         s3_port=table.integer("s3_port", 0, 0, 65_535),
     )
+    # Hubs wrote their address here before the register had it.
+    table.has("url")
     table.close()
     table.settle()
     return identity
@@ -89,7 +88,6 @@ def save_identity(data: Path, identity: HubIdentity, *, port: int, s3_port: int)
         "access_key": kept.access_key,
         "secret_key": kept.secret_key,
         "read_secret": kept.read_secret,
-        "url": kept.url,
         "port": kept.port,
         "s3_port": kept.s3_port,
         "keys": dict(kept.keys),

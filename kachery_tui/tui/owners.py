@@ -94,7 +94,7 @@ class Owners:
         # Most nodes own no channel, and load nothing of this.
         from kachery_tui.authority.owner import Owner
 
-        owner = await in_thread(lambda: Owner.at(config.register, channel, config.url))
+        owner = await in_thread(lambda: Owner.at(config.register, channel))
         self._open[channel] = config, owner
         return owner
 

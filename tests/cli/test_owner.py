@@ -89,4 +89,4 @@ def test_what_is_no_invitation(tmp_path: Path, line: str, said: str) -> None:
 def test_without_a_hub_an_owner_is_told_so(tmp_path: Path) -> None:
     done = person(tmp_path, "eve").run("channel", "members", "lab", "--data", tmp_path / "none")
     assert done.code == 2
-    assert "no hub's register" in done.stderr
+    assert "the register of lab is not here" in done.stderr

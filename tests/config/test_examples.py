@@ -10,6 +10,7 @@ from kachery_tui.config import (
     ChannelConfig,
     ConfigError,
     LimitsConfig,
+    OwnerConfig,
     Provide,
     ScreenConfig,
     TaskConfig,
@@ -105,8 +106,7 @@ def test_ably_and_a_server_of_ones_own(examples: Path) -> None:
 
 def test_a_local_hub(examples: Path) -> None:
     channel = load(examples, "local-hub.toml")
-    assert channel.owner is not None
-    assert channel.owner.url == "http://127.0.0.1:9123"
+    assert channel.owner == OwnerConfig(Path("/home/ana/.local/share/kachery-tui/hub"))
     assert (channel.pubsub.endpoint, channel.pubsub.tls) == ("127.0.0.1:9123", False)
     assert channel.bucket.endpoint == "http://127.0.0.1:9124"
 

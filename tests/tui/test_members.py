@@ -22,7 +22,7 @@ FILES = frozenset({Role.REQUEST_FILES, Role.PROVIDE_FILES})
 
 def test_a_hubs_channel_file_says_where_its_register_is(club: Club) -> None:
     config = load_channel(club.hub.channel_files["lab"])
-    assert config.owner == OwnerConfig(club.folder / "hub", club.url)
+    assert config.owner == OwnerConfig(club.folder / "hub")
 
 
 @SIZES

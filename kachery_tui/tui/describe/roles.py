@@ -168,7 +168,7 @@ def channel_lines(membership: Membership) -> Iterator[Line]:
         yield _headed("bucket", _bucket(config.bucket))
         yield _headed("owner", "you hold this channel's keys")
     if config.owner:
-        yield _headed("members", f"in {config.owner.register}; they join at {config.owner.url}")
+        yield _headed("members", f"in {config.owner.register}")
     limits = config.limits
     yield _headed(
         "waits",
