@@ -42,6 +42,8 @@ WRONG_CODES_AT_ONCE: Final = 10.0
 """What one address may guess."""
 MOST_KNOWN: Final = 20_000
 """Nodes, or addresses, whose share is remembered; the one not heard of for longest goes first."""
+TOKEN_LIFETIME_ELSEWHERE: Final = 600.0
+"""Seconds. A pub-sub service that knows nothing of members takes a token until it ends, whatever the owner does."""
 LARGEST_OBJECT: Final = 5_000_000_000_000
 
 
@@ -183,7 +185,8 @@ class AuthorityService:
         desk = self._desks.need(channel)
         claims = {GENERATION_CLAIM: member.generation} if self._own_pubsub else {}
         desk.note(member.node_id, What.TOKEN)
-        return sign_token(desk.config, member.node_id, roles, lifetime=TOKEN_LIFETIME, claims=claims)
+        lifetime = TOKEN_LIFETIME if self._own_pubsub else TOKEN_LIFETIME_ELSEWHERE
+        return sign_token(desk.config, member.node_id, roles, lifetime=lifetime, claims=claims)
 
     async def _upload(self, desk: Desk, request: AuthorityRequest) -> str:
         place = place_of(request.object)

@@ -4,11 +4,13 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from kachery_tui.authority.owner import Owner, RegisterView
 from kachery_tui.authority.values import Applicant, Member
 from kachery_tui.cli.local_hub import default_data
 from kachery_tui.cli.output import emit, say
+from kachery_tui.config import config_folder, load_channels
 from kachery_tui.errors import UsageError
 from kachery_tui.protocol.hashes import is_node_id
 from kachery_tui.protocol.roles import Role
@@ -116,11 +118,19 @@ def ledger(args: Namespace) -> int:
 @contextmanager
 def _owner(args: Namespace) -> Iterator[Owner]:
     """The owner of the channel that is meant, at the register of its hub. Raises `UsageError` where there is none."""
-    owner = Owner.at(args.data if args.data is not None else default_data(), args.name)
+    owner = Owner.at(args.data if args.data is not None else _usual_data(args), args.name)
     try:
         yield owner
     finally:
         owner.close()
+
+
+def _usual_data(args: Namespace) -> Path:
+    """Where the channel's own file says that its register is, else where a hub keeps its things."""
+    for channel in load_channels(config_folder(args.config)).channels:
+        if channel.name == args.name and channel.owner is not None:
+            return channel.owner.register
+    return default_data()
 
 
 def _find(view: RegisterView, channel: str, text: str) -> Member | Applicant:

@@ -18,6 +18,13 @@ def default_data() -> Path:
     return user_data_path("kachery-tui") / "hub"
 
 
+def default_authority_data() -> Path:
+    """The same for an authority that runs alone."""
+    from platformdirs import user_data_path
+
+    return user_data_path("kachery-tui") / "authority"
+
+
 def hub_is_installed() -> bool:
     """Whether what a hub needs is there: rclone. The rest of the extra `hub` is what the Ably SDK needs, too."""
     if shutil.which("rclone") is not None:

@@ -307,10 +307,6 @@ def _add_services(commands: "Commands") -> None:
     hub.add_argument(
         "--data", type=Path, metavar="DIR", help="where it keeps keys, files, channels/NAME.toml"
     )
-    hub.add_argument("--host", metavar="H", help="address to listen on (default: 127.0.0.1)")
-    hub.add_argument(
-        "--advertise", metavar="H", help="the host that channel files name (default: this machine's)"
-    )
     hub.add_argument("--port", type=_port, metavar="P", help="pub-sub port (default: 9123; 0: any free one)")
     hub.add_argument(
         "--s3-port", type=_port, metavar="P", help="bucket port (default: 9124; 0: any free one)"
@@ -322,15 +318,27 @@ def _add_services(commands: "Commands") -> None:
         dest="channels",
         help="a channel to offer (default: local); repeatable",
     )
-    hub.add_argument(
-        "--public-url", metavar="URL", help="where a reverse proxy leads to the pub-sub port: https://HOST"
+    hub.add_argument("--public-s3-url", metavar="URL", help="where the proxy leads to the bucket port")
+    authority = _command(
+        commands,
+        "authority",
+        "serve:authority",
+        "let others into channels of yours on Ably and S3, whose keys stay here",
+        data=True,
     )
-    hub.add_argument("--public-s3-url", metavar="URL", help="where it leads to the bucket port")
-    hub.add_argument(
-        "--tls-cert", type=Path, metavar="F", help="PEM file of a certificate for that host, with its chain"
+    authority.add_argument(
+        "channels",
+        nargs="*",
+        metavar="NAME|FILE",
+        help="channels that you joined, or their files (default: all that were joined by keys)",
     )
-    hub.add_argument("--tls-key", type=Path, metavar="F", help="PEM file of its private key")
-    for service in (node, hub):
+    authority.add_argument("--data", type=Path, metavar="DIR", help="where it keeps the register of members")
+    authority.add_argument(
+        "--port", type=_port, metavar="P", help="port to listen on (default: 9125; 0: any free one)"
+    )
+    for service in (hub, authority):
+        _add_address(service)
+    for service in (node, hub, authority):
         service.add_argument("--exit-with-stdin", action="store_true", help=SUPPRESS)
     demo = _command(
         commands,
@@ -340,6 +348,20 @@ def _add_services(commands: "Commands") -> None:
         parents=[_of_the_screen()],
     )
     demo.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="files that the peers provide")
+
+
+def _add_address(service: ArgumentParser) -> None:
+    service.add_argument("--host", metavar="H", help="address to listen on (default: 127.0.0.1)")
+    service.add_argument(
+        "--advertise", metavar="H", help="the host's name for others (default: this machine's)"
+    )
+    service.add_argument(
+        "--public-url", metavar="URL", help="where a reverse proxy leads to the port: https://HOST"
+    )
+    service.add_argument(
+        "--tls-cert", type=Path, metavar="F", help="PEM file of a certificate for that host, with its chain"
+    )
+    service.add_argument("--tls-key", type=Path, metavar="F", help="PEM file of its private key")
 
 
 def _no_role(word: str) -> str:

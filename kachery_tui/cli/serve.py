@@ -1,4 +1,4 @@
-"""`node` and `hub`: services without a screen, until somebody ends them."""
+"""`node`, `hub` and `authority`: services without a screen, until somebody ends them."""
 
 import asyncio
 import logging
@@ -6,11 +6,12 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kachery_tui.cli.local_hub import default_data
+from kachery_tui.cli.local_hub import default_authority_data, default_data
 from kachery_tui.cli.logs import log_to_stderr
 from kachery_tui.cli.output import emit, say
 from kachery_tui.cli.place import Place, find_place
 from kachery_tui.cli.service import stop_on_signals, stop_with_stdin
+from kachery_tui.config import config_folder, load_channels
 from kachery_tui.errors import UsageError
 
 if TYPE_CHECKING:
@@ -79,6 +80,50 @@ async def _hub(args: Namespace) -> None:
         say("Invite others, who get no key: kachery-tui channel invite NAME")
 
     await run_hub(options, ready=ready, stop=stop)
+
+
+def authority(args: Namespace) -> int:
+    """Run the authority of channels whose services are elsewhere, and print where it answers."""
+    log_to_stderr(debug=args.debug)
+    asyncio.run(_authority(args))
+    return 0
+
+
+async def _authority(args: Namespace) -> None:
+    from kachery_tui.hub import Address
+    from kachery_tui.hub.standalone import (
+        DEFAULT_PORT,
+        AuthorityOptions,
+        StandaloneAuthority,
+        run_authority,
+    )
+
+    stop = _stop_event(args)
+    data = (args.data if args.data is not None else default_authority_data()).absolute()
+    address = Address(args.host or "127.0.0.1", args.advertise, args.public_url, _certificate(args))
+    port = DEFAULT_PORT if args.port is None else args.port
+    options = AuthorityOptions(data, _owned_files(args), port, address)
+
+    def ready(running: StandaloneAuthority) -> None:
+        names = [channel.name for channel in running.channels]
+        emit(running.url, {"url": running.url, "channels": names}, as_json=args.as_json)
+        say(f"The authority of {', '.join(names)} runs until Ctrl-C; invite: kachery-tui channel invite NAME")
+        for channel in running.channels:
+            if channel.owner is None:
+                say(
+                    f"To see its members on your screen, and find them without --data, add to {channel.file}:"
+                )
+                say(f'  [owner]\n  register = "{data}"')
+
+    await run_authority(options, ready=ready, stop=stop)
+
+
+def _owned_files(args: Namespace) -> list[Path]:
+    """The channel files that are named, by path or by the name of a joined channel; without any, those with keys."""
+    joined = {channel.name: channel for channel in load_channels(config_folder(args.config)).channels}
+    if not args.channels:
+        return [channel.file for channel in joined.values() if not channel.authority]
+    return [joined[name].file if name in joined else Path(name) for name in args.channels]
 
 
 def _certificate(args: Namespace) -> "Certificate | None":

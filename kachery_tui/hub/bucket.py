@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from kachery_tui.errors import KacheryError
-from kachery_tui.hub.ports import reachable
+from kachery_tui.hub.ports import PortTaken, reachable
 
 _log = logging.getLogger(__name__)
 
@@ -156,7 +156,10 @@ class S3Server:
             if child is None or child.returncode is not None:
                 if self._reading is not None:
                     await self._reading
-                raise KacheryError("the S3 server did not start", self._last_words or "rclone ended at once")
+                failed = "the S3 server did not start"
+                if "address already in use" in self._last_words:
+                    raise PortTaken(self.port, failed, self._last_words)
+                raise KacheryError(failed, self._last_words or "rclone ended at once")
             if await self._answers():
                 return
             await asyncio.sleep(0.05)

@@ -12,12 +12,11 @@ from urllib.parse import urlsplit
 from kachery_tui.config import BucketConfig, ChannelConfig, OwnerConfig, PubSubConfig
 from kachery_tui.config.reading import write_private
 from kachery_tui.errors import KacheryError, UsageError
+from kachery_tui.hub.addresses import Address, Certificate, bracketed, check_public_url
 from kachery_tui.hub.bucket import BUCKET, REGION, S3Server
 from kachery_tui.hub.identity import IDENTITY_FILE, DataLock, HubIdentity, load_identity, save_identity
-from kachery_tui.hub.ports import check_port, free_port, is_loopback, machine_name, port_error, reachable
+from kachery_tui.hub.ports import PortTaken, check_port, free_port, is_loopback, port_error, reachable
 from kachery_tui.hub.pubsub.limits import Limits
-from kachery_tui.protocol.errors import ProtocolError
-from kachery_tui.protocol.invitations import base_url
 from kachery_tui.protocol.roles import Role, is_channel_name
 
 if TYPE_CHECKING:
@@ -28,27 +27,8 @@ _log = logging.getLogger(__name__)
 _NEEDED: Final = ("msgpack",)
 """Of the extra `hub`; the other package in it is a program."""
 
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """Two PEM files: a certificate with those that vouch for it, and its private key. They may be one."""
-
-    chain: Path
-    key: Path
-
-    def context(self) -> ssl.SSLContext:
-        """For a server. Raises `UsageError` where the files do not hold."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        try:
-            context.load_cert_chain(self.chain, self.key)
-        except OSError as error:
-            reason = "they do not hold" if isinstance(error, ssl.SSLError) else error.strerror or str(error)
-            raise UsageError(
-                "the hub cannot use its certificate",
-                f"{self.chain}, {self.key}: {reason}",
-                "Give a certificate with its chain and its private key, both PEM: --tls-cert F --tls-key F",
-            ) from None
-        return context
+PORT_CHOICES: Final = 4
+"""How often other ports are chosen where one was taken meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +52,11 @@ class HubOptions:
     """What others know the hub by; what is said to it is encrypted then."""
     limits: Limits = field(default_factory=Limits)
 
+    @property
+    def address(self) -> Address:
+        """Where it listens, and under which names it is known."""
+        return Address(self.host, self.advertise, self.public_url, self.tls)
+
 
 class Hub:
     """A pub-sub service and a bucket, and the channel files with which nodes join."""
@@ -90,33 +75,50 @@ class Hub:
         _check(self.options)
         await asyncio.to_thread(self._lock.take)
         try:
-            await self._start()
+            await self._start_on_free_ports()
         except BaseException:
             await self.stop()
             raise
 
     async def stop(self) -> None:
         """End both servers; what is in the data folder stays."""
+        await self._stop_servers()
+        self._lock.release()
+
+    async def _stop_servers(self) -> None:
         if self._front is not None:
             await self._front.stop()
             self._front = None
         if self._s3 is not None:
             await self._s3.stop()
             self._s3 = None
-        self._lock.release()
 
-    async def _start(self) -> None:
+    async def _start_on_free_ports(self) -> None:
+        """Start. Of ports that are chosen here, somebody else may get one first: then others are chosen."""
         options = self.options
         identity = await asyncio.to_thread(load_identity, options.data)
+        fixed = {options.port, options.s3_port, identity.port, identity.s3_port}
+        for left in reversed(range(PORT_CHOICES)):
+            try:
+                await self._start(identity)
+            except PortTaken as error:
+                if not left or error.port in fixed:
+                    raise
+                await self._stop_servers()
+            else:
+                return
+
+    async def _start(self, identity: HubIdentity) -> None:
+        options = self.options
         identity = identity.with_channels(options.channels)
         tls = await asyncio.to_thread(options.tls.context) if options.tls else None
         self.s3_port = await self._start_s3(identity, options.s3_port or identity.s3_port)
-        host = _bracketed(await asyncio.to_thread(self._advertised))
+        host = await asyncio.to_thread(options.address.advertised)
         port = options.port or identity.port or free_port(options.host)
         configs = [self._config(name, identity, host, port) for name in options.channels]
         self.pubsub_port = await self._start_front(identity, configs, port, tls)
         assert self._front is not None, "it has just been made"
-        url = options.public_url or f"{self._scheme}://{host}:{self.pubsub_port}"
+        url = options.address.url(host, self.pubsub_port)
         await self._front.announce(url)
         ports = {"port": self.pubsub_port, "s3_port": self.s3_port}
         await asyncio.to_thread(save_identity, options.data, identity, **ports)
@@ -154,7 +156,7 @@ class Hub:
                 shared_key=identity.shared_key,
                 limits=options.limits,
                 tls=tls,
-                hosts=self._given_hosts,
+                hosts=options.address.given_hosts,
             )
         )
         try:
@@ -179,36 +181,11 @@ class Hub:
         await self._s3.start(port or free_port(options.host))
         return self._s3.port
 
-    @property
-    def _given_hosts(self) -> list[str]:
-        """Names that somebody gave are those that members use; a guessed one need not be."""
-        public = urlsplit(self.options.public_url).hostname if self.options.public_url else None
-        return [host for host in (self.options.advertise, public) if host]
-
-    def _advertised(self) -> str:
-        options = self.options
-        given = next(iter(self._given_hosts), "")
-        if is_loopback(options.host):
-            return given or options.host
-        host = given or machine_name()
-        if options.tls is None:
-            _log.warning(
-                "the hub listens on %s and is not encrypted: whoever shares the network sees every message and every "
-                "file that passes, and can use what members are granted; channel files name it %s",
-                options.host,
-                host,
-            )
-        return host
-
-    @property
-    def _scheme(self) -> str:
-        return "https" if self.options.tls else "http"
-
     def _config(self, name: str, identity: HubIdentity, host: str, port: int) -> ChannelConfig:
         """A channel with its keys, and with the address at which the hub itself reaches its pub-sub service."""
         options = self.options
         # A certificate is for the name under which the hub is known.
-        itself = host if options.tls else _bracketed(reachable(options.host))
+        itself = host if options.tls else bracketed(reachable(options.host))
         return ChannelConfig(
             options.data / "channels" / f"{name}.toml",
             name,
@@ -216,7 +193,7 @@ class Hub:
             PubSubConfig(identity.keys[name], f"{itself}:{port}", tls=options.tls is not None),
             BucketConfig(
                 BUCKET,
-                endpoint=options.public_s3_url or f"{self._scheme}://{host}:{self.s3_port}",
+                endpoint=options.public_s3_url or f"{options.address.scheme}://{host}:{self.s3_port}",
                 region=REGION,
                 access_key=identity.access_key,
                 secret_key=identity.secret_key,
@@ -244,9 +221,8 @@ def _check(options: HubOptions) -> None:
                 "",
                 "1 to 64 letters, digits, `_`, `.` or `-` would do, the first a letter or a digit",
             )
-
-    for option, url in (("--public-url", options.public_url), ("--public-s3-url", options.public_s3_url)):
-        check_public_url(option, url)
+    options.address.check()
+    check_public_url("--public-s3-url", options.public_s3_url)
     if options.public_url and not options.public_s3_url and is_loopback(options.host):
         raise UsageError(
             "members would not reach the bucket",
@@ -255,29 +231,11 @@ def _check(options: HubOptions) -> None:
         )
 
 
-def check_public_url(option: str, url: str | None) -> None:
-    """Raise `UsageError` for what is no address that a reverse proxy could have, host names alone."""
-    if url is None:
-        return
-    try:
-        good = base_url(url) == url and not urlsplit(url).path
-    except ProtocolError:
-        good = False
-    if not good:
-        raise UsageError(
-            f"{option} {url[:80]!r} is no address of a host", "", "https://hub.example.org would do"
-        )
-
-
 def _for_others(config: ChannelConfig, url: str, data: Path) -> ChannelConfig:
     """A channel as those have it who reach its authority at `url`."""
     parts = urlsplit(url)
     pubsub = replace(config.pubsub, endpoint=parts.netloc, tls=parts.scheme == "https")
     return replace(config, pubsub=pubsub, owner=OwnerConfig(data))
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def _write_channels(configs: Sequence[ChannelConfig]) -> dict[str, Path]:

@@ -97,7 +97,7 @@ def save_identity(data: Path, identity: HubIdentity, *, port: int, s3_port: int)
 
 
 class DataLock:
-    """Sees to it that a data folder has one hub at a time."""
+    """Sees to it that a data folder has one hub, or one authority, at a time."""
 
     def __init__(self, data: Path) -> None:
         self._file = data / _LOCK
@@ -110,7 +110,7 @@ class DataLock:
             descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise KacheryError(
-                f"cannot use {self._file.parent} for a hub's data",
+                f"cannot keep data in {self._file.parent}",
                 error.strerror or str(error),
                 "Give another folder: --data DIR",
             ) from None
@@ -120,7 +120,7 @@ class DataLock:
         ):
             os.close(descriptor)
             raise UsageError(
-                f"another hub runs on {self._file.parent}",
+                f"another hub, or authority, runs on {self._file.parent}",
                 f"process {holder or 'unknown'}",
                 "Stop it, or give another folder: --data DIR",
             )

@@ -35,9 +35,18 @@ def check_port(host: str, port: int, option: str) -> None:
         raise port_error(host, port, option, problem)
 
 
-def port_error(host: str, port: int, option: str, problem: OSError) -> KacheryError:
+class PortTaken(KacheryError):
+    """A `port` cannot be had."""
+
+    def __init__(self, port: int, what: str, why: str, do: str = "") -> None:
+        super().__init__(what, why, do)
+        self.port = port
+
+
+def port_error(host: str, port: int, option: str, problem: OSError) -> PortTaken:
     """What to say when a port cannot be had."""
-    return KacheryError(
+    return PortTaken(
+        port,
         f"cannot listen on {host}, port {port}",
         problem.strerror or str(problem),
         f"Stop what uses it, or give another: {option} PORT ({option} 0 takes a free one)",

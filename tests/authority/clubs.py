@@ -30,11 +30,14 @@ def has(node: Node, roles: frozenset[Role]) -> bool:
 class Club:
     """A hub with one channel, its owner's register, and nodes as members."""
 
-    def __init__(self, folder: Path, hub: Hub, stack: AsyncExitStack, *, scheme: str = "http") -> None:
+    def __init__(
+        self, folder: Path, hub: Hub, stack: AsyncExitStack, *, url: str = "", data: str = "hub"
+    ) -> None:
+        """`url` is where members reach the authority, if that is not the hub's own port; `data` has its register."""
         self.folder = folder
         self.hub = hub
-        self._scheme = scheme
-        self.register = Register(folder / "hub")
+        self.url = url or f"http://127.0.0.1:{hub.pubsub_port}"
+        self.register = Register(folder / data)
         stack.callback(self.register.close)
         self._stack = stack
 
@@ -54,11 +57,6 @@ class Club:
         await until(
             lambda: (desk.rules, desk.members) == (self.register.rules("lab"), self.register.members("lab"))
         )
-
-    @property
-    def url(self) -> str:
-        """Where the authority is."""
-        return f"{self._scheme}://127.0.0.1:{self.hub.pubsub_port}"
 
     async def member(
         self,

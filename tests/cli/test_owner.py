@@ -1,11 +1,15 @@
 """An owner and members at the command line: invited, let in, changed, thrown out."""
 
+import json
 import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import Shell, wait_until
+from tests.cli.commands import Shell, finish, read_line, wait_until
 from tests.cli.test_network import running_node, store
 
 
@@ -90,3 +94,36 @@ def test_without_a_hub_an_owner_is_told_so(tmp_path: Path) -> None:
     done = person(tmp_path, "eve").run("channel", "members", "lab", "--data", tmp_path / "none")
     assert done.code == 2
     assert "the register of lab is not here" in done.stderr
+
+
+@contextmanager
+def running_process(shell: Shell, *arguments: str | Path) -> Iterator[subprocess.Popen[bytes]]:
+    process = shell.start(*arguments)
+    try:
+        yield process
+    finally:
+        code, said = finish(process)
+    assert code == 0, said
+
+
+def test_an_authority_alone_is_found_by_its_channels_file(hub: Path, owner: Shell, tmp_path: Path) -> None:
+    data = tmp_path / "members"
+    owner.ok("init", "--label", "owner")
+    joined = Path(owner.ok("channel", "join", hub).line)
+    # The file of a hub names that one's register; those of Ably and S3 name none.
+    text = re.sub(r"\[owner\]\n.*\n", "", joined.read_text())
+    joined.write_text(text)
+    with running_process(owner, "authority", "--data", data, "--port", "0", "--json") as running:
+        said = json.loads(read_line(running))
+        assert said["channels"] == ["lab"]
+        line = owner.ok("channel", "invite", "lab", "--roles", "all", "--data", data).line
+        assert line.startswith(said["url"].replace("http", "kachery") + "/lab#")
+        joined.write_text(f'{text}\n[owner]\nregister = "{data}"\n')
+        ana, ben = person(tmp_path, "ana"), person(tmp_path, "ben")
+        assert ana.run_apart("channel", "join", line).code == 0
+        line = owner.ok("channel", "invite", "lab").line
+        assert ben.run_apart("channel", "join", line).code == 0
+        with running_node(ana):
+            uri = store(ana, "a.bin", b"by Ably and S3")
+            assert Path(ben.ok("load", uri).line).read_bytes() == b"by Ably and S3"
+        assert "ana" in owner.ok("channel", "members", "lab").stdout

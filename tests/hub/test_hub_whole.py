@@ -66,11 +66,25 @@ async def test_stopping_does_not_wait_for_clients(tmp_path: Path) -> None:
 
 async def test_a_folder_has_one_hub(tmp_path: Path) -> None:
     async with running_hub(tmp_path):
-        with pytest.raises(UsageError, match=f"another hub runs on .*process {os.getpid()}"):
+        with pytest.raises(UsageError, match=f"another hub, or authority, runs on .*process {os.getpid()}"):
             async with running_hub(tmp_path):
                 pass
     async with running_hub(tmp_path):
         pass
+
+
+async def test_a_port_that_another_took_after_it_was_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        choices = [port, ports.free_port("127.0.0.1"), port, *(ports.free_port("127.0.0.1") for _ in "12")]
+        monkeypatch.setattr("kachery_tui.hub.hub.free_port", lambda _: choices.pop(0))
+        monkeypatch.setattr("kachery_tui.hub.hub.check_port", lambda *_: None)
+        # First the bucket's is taken, then the pub-sub service's.
+        async with running_hub(tmp_path) as hub:
+            assert port not in (hub.s3_port, hub.pubsub_port)
+        assert not choices
 
 
 @pytest.mark.parametrize("option", ["port", "s3_port"])
@@ -89,7 +103,7 @@ async def test_a_port_in_use_is_said(tmp_path: Path, option: str) -> None:
 
 async def test_a_folder_that_cannot_be_one_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(KacheryError, match=r"cannot use .*file.*--data"):
+    with pytest.raises(KacheryError, match=r"cannot keep data in .*file.*--data"):
         async with running_hub(tmp_path / "file"):
             pass
 
