@@ -19,7 +19,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _SPACE: Final = " \t\r\n\v\f"
 """What may stand around a URI in a text, and is none of it. Other spaces (U+3000) are letters of a name."""
 
-_ZONED: Final = re.compile(r"kachery:(?P<zone>[^:/]{1,100}):sha1:(?P<hash>[^:]*)(?::(?P<label>.*))?")
+_ZONED: Final = re.compile(r"kachery:(?P<zone>[^:/]{0,100}):sha1:(?P<hash>[^:]*)(?::(?P<label>.*))?")
 
 _HASH_NAME: Final = re.compile(r"~([0-9a-f]{40})")
 
@@ -28,7 +28,7 @@ _HASH_NAME: Final = re.compile(r"~([0-9a-f]{40})")
 class FileUri:
     """A file by its hash: `sha1://<40 hex>[/name][?manifest=<40 hex>]`. The name is for people only.
 
-    What the living client writes is read, too: `kachery:<zone>:sha1:<40 hex>[:<name>]`, and `sha1://<40 hex>?label=…`.
+    What the living client writes is read, too: `kachery:[<zone>]:sha1:<40 hex>[:<name>]`, `sha1://<40 hex>?label=…`.
     """
 
     sha1: str

@@ -15,10 +15,11 @@ from kachery_tui.protocol.manifest import CHUNK_SIZE, Manifest, needs_manifest
 from kachery_tui.protocol.messages import FileKey
 from kachery_tui.protocol.uris import FileUri
 from kachery_tui.storage.atomic import TempFile, write_all, write_file
+from kachery_tui.storage.foreign_links import find_link
 from kachery_tui.storage.hashing import Digest, copy_and_hash, hash_bytes, hash_file, hash_range
 from kachery_tui.storage.index import Index
 from kachery_tui.storage.layout import Layout
-from kachery_tui.storage.links import Link, read_link
+from kachery_tui.storage.links import Link
 from kachery_tui.storage.problems import disk_full, explain, explained
 from kachery_tui.storage.source import Source
 from kachery_tui.storage.values import ByteSource, Found, Progress, Stored
@@ -51,7 +52,7 @@ class FileStore:
         else:
             if stat.S_ISREG(status.st_mode):
                 return Found(sha1, place, status.st_size, "file")
-        link = read_link(self._layout.link(sha1))
+        link = find_link(self._layout, sha1)
         if link is None:
             return None
         holds = link.holds()
@@ -94,7 +95,7 @@ class FileStore:
         found = self.find(sha1)
         if found is None or found.kind == "file":
             return True
-        link = read_link(self._layout.link(sha1))
+        link = find_link(self._layout, sha1)
         return link is not None and self._index.is_vouched(sha1, Looks.of_link(link))
 
     def read_bytes(self, sha1: str, max_bytes: int) -> bytes | None:
@@ -116,7 +117,7 @@ class FileStore:
         entry = self._index.get(sha1)
         manifest_sha1 = entry.manifest_sha1 if entry else None
         if manifest_sha1 is None:
-            link = read_link(self._layout.link(sha1))
+            link = find_link(self._layout, sha1)
             manifest_sha1 = link.manifest_sha1 if link else None
         if manifest_sha1 is None:
             return None
@@ -152,7 +153,7 @@ class FileStore:
     def _looks(self, found: Found) -> Looks | None:
         if found.kind == "file":
             return Looks.of_file(found.path)
-        link = read_link(self._layout.link(found.sha1))
+        link = find_link(self._layout, found.sha1)
         return Looks.of_link(link) if link is not None else None
 
     # -- putting there --------------------------------------------------------------------------------------

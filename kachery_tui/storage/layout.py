@@ -28,6 +28,11 @@ class Layout:
         return self.folder / "sha1"
 
     @property
+    def foreign_links(self) -> Path:
+        """Where the Python client `kachery` 2 keeps its links."""
+        return self.folder / "linked_files" / "sha1"
+
+    @property
     def trash(self) -> Path:
         """Where the size limit and people put files that may go."""
         return self.folder / "sha1-trash"
@@ -74,6 +79,10 @@ class Layout:
     def link(self, sha1: str) -> Path:
         """The place of a file's link."""
         return self.files / (pathify(checked(sha1)) + ".link")
+
+    def foreign_link(self, sha1: str) -> Path:
+        """The place of a link that the Python client made."""
+        return self.foreign_links / pathify(checked(sha1))
 
     def trashed_file(self, sha1: str) -> Path:
         """The place of a file's bytes in the trash."""

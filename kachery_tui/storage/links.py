@@ -5,13 +5,14 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from kachery_tui.protocol.canonical import parse_json
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.hashes import is_sha1
 
 # A path has at most a few thousand bytes; nothing that is larger was written by a node.
-_MAX_BYTES = 65536
+MAX_LINK_BYTES: Final = 65_536
 # No file has more bytes, nor has one a time so far off; SQLite takes no larger integer.
 _MOST = 2**63
 # The time is a float of seconds, which near today is exact to about a quarter of a microsecond.
@@ -61,20 +62,26 @@ def read_link(place: Path) -> Link | None:
     """
     try:
         with place.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
+            data = file.read(MAX_LINK_BYTES + 1)
     except OSError:
         return None
     try:
         # Paths that are not UTF-8 went in as they are.
-        value = parse_json(data.decode("utf-8", "surrogateescape"), max_bytes=_MAX_BYTES)
+        value = parse_json(data.decode("utf-8", "surrogateescape"), max_bytes=MAX_LINK_BYTES)
     except (ProtocolError, UnicodeError):
         return None
     if not isinstance(value, dict):
         return None
-    path, manifest, status = value.get("path"), value.get("manifestSha1"), value.get("stat")
-    if not isinstance(path, str) or not Path(path).is_absolute() or not isinstance(status, dict):
+    status = value.get("stat")
+    if not isinstance(status, dict):
         return None
-    size, mtime = status.get("size"), status.get("mtime")
+    return make_link(value.get("path"), value.get("manifestSha1"), status.get("size"), status.get("mtime"))
+
+
+def make_link(path: object, manifest: object, size: object, mtime: object) -> Link | None:
+    """A link of what somebody wrote down; None where that cannot be one."""
+    if not isinstance(path, str) or "\0" in path or not Path(path).is_absolute():
+        return None
     if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < _MOST:
         return None
     if isinstance(mtime, bool) or not isinstance(mtime, int | float) or not -_MOST < mtime < _MOST:

@@ -10,12 +10,14 @@ import re
 import stat
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from kachery_tui.errors import UsageError
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.manifest import Manifest, needs_manifest
+from kachery_tui.storage.foreign_links import adopt, foreign_links
 from kachery_tui.storage.index import Index
 from kachery_tui.storage.layout import Layout
 from kachery_tui.storage.links import read_link
@@ -75,6 +77,7 @@ class Scan:
         """Go through the whole folder; what was found before `stop` is in the index, too."""
         complete = True
         try:
+            self._adopt()
             self._links()
             self._top()
             self._flush()
@@ -203,6 +206,14 @@ class Scan:
             kind,
             link.manifest_sha1,
         )
+
+    def _adopt(self) -> None:
+        """Make links of what the Python client has linked, which the pass then finds."""
+        for sha1 in foreign_links(self._layout):
+            self._tick()
+            # In a folder that only reads, they are found where they are.
+            with suppress(OSError, UsageError):
+                adopt(self._layout, sha1)
 
     def _links(self) -> None:
         """A link's target changes without a trace in the folder, so every link is looked at."""

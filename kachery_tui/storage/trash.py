@@ -10,6 +10,7 @@ from typing import Final
 from kachery_tui.errors import UsageError
 from kachery_tui.protocol.hashes import is_sha1
 from kachery_tui.storage.atomic import move
+from kachery_tui.storage.foreign_links import adopt, find_link, forget
 from kachery_tui.storage.index import Index
 from kachery_tui.storage.layout import Layout
 from kachery_tui.storage.links import read_link
@@ -30,6 +31,8 @@ class Trash:
     def move_there(self, sha1: str) -> None:
         """Move a file and its link, whichever are there, to the trash; UsageError if neither is."""
         with explained(f"cannot move {sha1} to the trash"):
+            adopt(self._layout, sha1)
+            forget(self._layout, sha1)
             size = self._move(self._layout.file(sha1), self._layout.trashed_file(sha1))
             link = self._move(self._layout.link(sha1), self._layout.trashed_link(sha1))
         if size is None and link is None:
@@ -45,7 +48,7 @@ class Trash:
             size = self._move(self._layout.file(sha1), self._layout.trashed_file(sha1))
         if size is not None:
             self._index.add_trash(size)
-        link = read_link(self._layout.link(sha1))
+        link = find_link(self._layout, sha1)
         if link is not None and link.holds():
             self._index.record(sha1, link.size, "link", manifest_sha1=link.manifest_sha1)
         else:
@@ -59,6 +62,7 @@ class Trash:
         with explained(f"cannot put the damaged {sha1} aside"):
             if found.kind == "link":
                 self._layout.link(sha1).unlink(missing_ok=True)
+                forget(self._layout, sha1)
                 self._index.forget(sha1)
                 return None
             place = self._layout.trashed_file(sha1)

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import pytest
 
 from kachery_tui.authority.values import key_id
 from kachery_tui.protocol.roles import Role
+from kachery_tui.protocol.uris import FileUri
+from kachery_tui.storage.storage import Storage
 from tests.authority.clubs import Club
 from tests.nodes import put_file
 
@@ -124,3 +127,32 @@ async def test_what_a_key_does_not_grant(club: Club, tmp_path: Path) -> None:
         async with session.post(f"{club.url}/api/initiateFileUpload", json=body, headers=headers) as answer:
             assert answer.status == 400
             assert "work token" in (await answer.json())["error"]
+
+
+SHARE = """
+import json, os, sys, kachery
+with open("local.bin", "wb") as file:
+    file.write(b"kept here")
+uri = kachery.store_file_local("local.bin", label="local.bin")
+assert open(kachery.load_file(sys.argv[1]), "rb").read() == b"linked here"
+print(uri)
+"""
+
+
+async def test_its_folder_can_be_the_storage_folder(club: Club, tmp_path: Path) -> None:
+    folder = tmp_path / "machine"
+    linked = put_file(tmp_path, "linked.bin", b"linked here")
+    sha1 = hashlib.sha1(b"linked here", usedforsecurity=False).hexdigest()
+    status = linked.stat()
+    record = folder / "kachery" / "linked_files" / "sha1" / sha1[:2] / sha1[2:4] / sha1[4:6] / sha1
+    record.parent.mkdir(parents=True)
+    value = {"path": str(linked), "size": status.st_size, "mtime": status.st_mtime, "sha1": sha1}
+    record.write_text(json.dumps(value))
+    code, out, err = await run(folder, club.url, None, SHARE, f"sha1://{sha1}?label=linked.bin")
+    assert code == 0, err
+    storage = Storage.open(folder / "kachery")
+    for uri, data in ((out.strip(), b"kept here"), (f"sha1://{sha1}", b"linked here")):
+        found = storage.find_right(FileUri.parse(uri).sha1)
+        assert found is not None
+        assert found.path.read_bytes() == data
+    storage.close()

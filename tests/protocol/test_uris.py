@@ -108,6 +108,8 @@ def test_parts_of_a_file_uri() -> None:
     [
         (f"kachery:lab:sha1:{SHA1}", FileUri(SHA1)),
         (f"kachery:lab:sha1:{SHA1}:a%20b%2Fc.txt", FileUri(SHA1, "a b/c.txt")),
+        # What `store_file_local` gives: no zone has it.
+        (f"kachery::sha1:{SHA1}:a.txt", FileUri(SHA1, "a.txt")),
         (f"kachery:default:sha1:{SHA1}:a:b", FileUri(SHA1, "a:b")),
         (f"sha1://{SHA1}?label=a%20b.txt", FileUri(SHA1, "a b.txt")),
         (f"sha1://{SHA1}?label=", FileUri(SHA1)),
@@ -120,7 +122,7 @@ def test_what_the_living_client_writes(text: str, read: FileUri) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["kachery://host:1/lab#code", "kachery:lab:md5:x", f"kachery::sha1:{SHA1}", "kachery:"]
+    "text", ["kachery://host:1/lab#code", "kachery:lab:md5:x", f"kachery:a/b:sha1:{SHA1}", "kachery:"]
 )
 def test_what_begins_like_that_and_is_no_file(text: str) -> None:
     assert not names_data(text)
