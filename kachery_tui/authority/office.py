@@ -33,11 +33,14 @@ class Office:
         own_pubsub: bool,
         on_member: OnMember,
         hosts: Collection[str] = (),
+        bucket_folder: Path | None = None,
     ) -> None:
-        """Raises `KacheryError` where the register cannot be used. Blocks."""
+        """`bucket_folder` is the bucket of all channels, where that is a folder of this machine.
+
+        Raises `KacheryError` where the register cannot be used. Blocks."""
         uploads = Uploads(secret)
         self._register = Register(folder)
-        self._door = BucketDoor(channels)
+        self._door = BucketDoor(channels, bucket_folder)
         self._askers = askers(channels, secret)
         self._service = AuthorityService(
             self._register, channels, uploads, own_pubsub=own_pubsub, on_member=on_member, hosts=hosts

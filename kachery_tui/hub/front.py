@@ -24,6 +24,7 @@ class Front:
         folder: Path,
         channels: Sequence[ChannelConfig],
         *,
+        bucket_folder: Path,
         secret: bytes,
         shared_key: str | None,
         limits: Limits,
@@ -40,7 +41,13 @@ class Front:
         shared = [Key.parse(shared_key)] if shared_key else []
         self.pubsub = PubSubServer(Keys([*self._keys.values(), *shared]), limits)
         self._office = Office(
-            folder, channels, secret=secret, own_pubsub=True, on_member=self._take_member, hosts=hosts
+            folder,
+            channels,
+            secret=secret,
+            own_pubsub=True,
+            on_member=self._take_member,
+            hosts=hosts,
+            bucket_folder=bucket_folder,
         )
         self._web = WebServer([web.get("/", self._root), *self._office.routes], tls=tls)
 

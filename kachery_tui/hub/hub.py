@@ -152,6 +152,7 @@ class Hub:
             lambda: Front(
                 options.data,
                 configs,
+                bucket_folder=options.data / "objects" / BUCKET,
                 secret=identity.read_secret.encode(),
                 shared_key=identity.shared_key,
                 limits=options.limits,

@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 from ably import AblyException
 
+from kachery_tui.authority.bucket_door import LARGEST_DIRECT
 from kachery_tui.authority.register import Register
 from kachery_tui.authority.values import ChannelRules, Newcomers, What
 from kachery_tui.protocol.authority import Ask, upload_claim
@@ -69,9 +70,12 @@ async def test_an_empty_file_and_one_of_many_pieces(club: Club) -> None:
 
 async def test_what_leads_to_the_bucket_leads_to_one_object_only(club: Club) -> None:
     eve = await club.bare(ALL)
-    await eve.put(await granted(eve, NAME, len(DATA)), DATA)
+    data = DATA * (LARGEST_DIRECT // len(DATA) + 1)
+    sha1 = hashlib.sha1(data).hexdigest()
+    name = file_object("lab", sha1)
+    await eve.put(await granted(eve, name, len(data)), data)
     _, answer = await eve.ask(Ask.STANDING)
-    address = f"{eve.url}{answer['standing']['readUrl']}/{NAME}"
+    address = f"{eve.url}{answer['standing']['readUrl']}/{name}"
     async with eve.session.get(address, allow_redirects=False) as found:
         assert found.status == 307
         signed = found.headers["Location"]
@@ -89,8 +93,28 @@ async def test_what_leads_to_the_bucket_leads_to_one_object_only(club: Club) -> 
     ):
         async with eve.session.request(method, url, data=b"x") as refused:
             assert 400 <= refused.status < 500, (method, url)
-            assert SHA1.encode() not in await refused.read()
-    assert await eve.read(NAME) == (200, DATA)
+            assert sha1.encode() not in await refused.read()
+    assert await eve.read(name) == (200, data)
+
+
+async def test_what_is_small_is_answered_as_the_bucket_would(club: Club) -> None:
+    eve = await club.bare(ALL)
+    await eve.put(await granted(eve, NAME, len(DATA)), DATA)
+    _, answer = await eve.ask(Ask.STANDING)
+    address = f"{eve.url}{answer['standing']['readUrl']}/{NAME}"
+    url = await club.hub._front._office._door.read_url("lab", "HEAD", NAME)  # type: ignore[union-attr]
+    async with (
+        eve.session.head(address, allow_redirects=False) as here,
+        eve.session.head(url) as there,
+    ):
+        assert here.status == there.status == 200
+        for header in ("ETag", "Content-Length"):
+            assert here.headers[header] == there.headers[header]
+    async with eve.session.get(address, headers={"Range": "bytes=3-5"}) as part:
+        assert await part.read() == DATA[3:6]
+    for method in ("HEAD", "GET"):
+        async with eve.session.request(method, address.replace(SHA1[-4:], "0000")) as missing:
+            assert missing.status == 404
 
 
 @pytest.mark.parametrize(
