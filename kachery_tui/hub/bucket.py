@@ -7,6 +7,7 @@ import shutil
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -51,8 +52,8 @@ class S3Server:
     """For the child's own settings and cache, so that it neither reads nor touches the user's."""
 
     host: str
-    access_key: str
-    secret_key: str = field(repr=False)
+    keys: Sequence[str] = field(repr=False)
+    """Each an access key and a secret key, with a colon between them."""
     port: int = 0
     certificate: tuple[Path, Path] | None = None
     """PEM files of a certificate with its chain, and of its key; without, it speaks in the clear."""
@@ -107,7 +108,7 @@ class S3Server:
         host = f"[{self.host}]" if ":" in self.host else self.host
         environment = {name: value for name, value in os.environ.items() if not name.startswith("RCLONE_")}
         # The command line is for everybody to see, the environment is not.
-        environment["RCLONE_AUTH_KEY"] = f'"{self.access_key},{self.secret_key}"'
+        environment["RCLONE_AUTH_KEY"] = ",".join(f'"{key.replace(":", ",")}"' for key in self.keys)
         self._child = await asyncio.create_subprocess_exec(
             program,
             # Whoever reads an object checks its hash; rclone need not hash everything that it sends as well.

@@ -142,9 +142,10 @@ class Hub:
                 "",
                 "Install it: pip install 'kachery-tui[hub]'",
             ) from None
-        if identity.shared_key:
+        if identity.shared_key or identity.shared_bucket_key:
             _log.warning(
-                "%s holds a key that is good for every channel: remove `key` there once nobody's channel file has it",
+                "%s holds keys that are good for every channel: remove `key`, `access_key` and `secret_key` there once "
+                "nobody's channel file has them",
                 self.options.data / IDENTITY_FILE,
             )
         options = self.options
@@ -175,8 +176,7 @@ class Hub:
             options.data / "objects",
             options.data / "rclone",
             options.host,
-            identity.access_key,
-            identity.secret_key,
+            identity.all_bucket_keys,
             certificate=(options.tls.chain, options.tls.key) if options.tls else None,
         )
         await self._s3.start(port or free_port(options.host))
@@ -186,6 +186,7 @@ class Hub:
         """A channel with its keys, and with the address at which the hub itself reaches its pub-sub service."""
         options = self.options
         # A certificate is for the name under which the hub is known.
+        access_key, _, secret_key = identity.bucket_keys[name].partition(":")
         itself = host if options.tls else bracketed(reachable(options.host))
         return ChannelConfig(
             options.data / "channels" / f"{name}.toml",
@@ -196,8 +197,8 @@ class Hub:
                 BUCKET,
                 endpoint=options.public_s3_url or f"{options.address.scheme}://{host}:{self.s3_port}",
                 region=REGION,
-                access_key=identity.access_key,
-                secret_key=identity.secret_key,
+                access_key=access_key,
+                secret_key=secret_key,
                 path_style=True,
             ),
         )

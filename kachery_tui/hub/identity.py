@@ -14,6 +14,7 @@ from kachery_tui.file_locks import is_running, lacks_locks, try_lock
 
 IDENTITY_FILE: Final = "hub.toml"
 _LOCK: Final = "hub.lock"
+_BUCKET_KEY: Final = re.compile(r"[A-Z0-9]{3,64}:[0-9a-f]{16,128}", re.ASCII)
 _KEY: Final = re.compile(r"[\w-]+\.[\w-]+:[!-~]+", re.ASCII)
 
 
@@ -21,12 +22,14 @@ _KEY: Final = re.compile(r"[\w-]+\.[\w-]+:[!-~]+", re.ASCII)
 class HubIdentity:
     """Keys and ports of a hub. A port that is 0 has not been chosen yet."""
 
-    access_key: str
-    secret_key: str = field(repr=False)
     keys: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
     """The pub-sub key of each channel, by the channel's name."""
+    bucket_keys: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
+    """The bucket's access key and secret key of each channel, with a colon between them."""
     shared_key: str | None = field(default=None, repr=False)
-    """A key that is good for every channel. Hubs had one before each channel had its own; no new hub has it."""
+    """A pub-sub key that is good for every channel. Hubs had one before each channel had its own; no new hub has it."""
+    shared_bucket_key: str | None = field(default=None, repr=False)
+    """The same for the bucket."""
     read_secret: str = field(default_factory=secrets.token_hex, repr=False)
     """What the addresses are made with at which members read."""
     port: int = 0
@@ -34,17 +37,33 @@ class HubIdentity:
 
     @classmethod
     def new(cls) -> "HubIdentity":
-        """Fresh keys."""
-        return cls(access_key=f"HUB{secrets.token_hex(12).upper()}", secret_key=secrets.token_hex(24))
+        """One without channels, and so without keys."""
+        return cls()
 
     def with_channels(self, names: Iterable[str]) -> "HubIdentity":
         """The same, with a fresh key for each channel that has none."""
-        missing = {name: _new_key() for name in names if name not in self.keys}
-        return replace(self, keys={**self.keys, **missing})
+        names = list(names)
+        keys = {name: _new_key() for name in names if name not in self.keys}
+        bucket_keys = {name: _new_bucket_key() for name in names if name not in self.bucket_keys}
+        return replace(self, keys={**self.keys, **keys}, bucket_keys={**self.bucket_keys, **bucket_keys})
+
+    @property
+    def all_bucket_keys(self) -> list[str]:
+        """What the bucket's server is to take."""
+        shared = [self.shared_bucket_key] if self.shared_bucket_key else []
+        return [*self.bucket_keys.values(), *shared]
 
 
 def _new_key() -> str:
     return f"hub{secrets.token_hex(4)}.{secrets.token_hex(4)}:{secrets.token_hex(24)}"
+
+
+def _new_bucket_key() -> str:
+    return f"HUB{secrets.token_hex(12).upper()}:{secrets.token_hex(24)}"
+
+
+def _is_bucket_key(text: str) -> bool:
+    return _BUCKET_KEY.fullmatch(text) is not None
 
 
 def _is_key(text: str) -> bool:
@@ -59,15 +78,16 @@ def load_identity(data: Path) -> HubIdentity:
     table = Table(file, read_toml(file))
     would_do = "What the hub wrote there would do; without the file it makes new keys"
     shared_key = table.secret("key", would_do, _is_key)
-    secret_key = table.secret("secret_key", would_do)
-    if secret_key is None:
-        table.refuse("secret_key", "nothing", would_do)
+    access_key, secret_key = table.text("access_key", None, would_do), table.secret("secret_key", would_do)
+    pair = f"{access_key}:{secret_key}" if access_key or secret_key else None
+    if pair is not None and not _is_bucket_key(pair):
+        table.refuse("access_key", "what is half of a pair, or no key", would_do)
     identity = HubIdentity(
         keys=table.mapping("keys", would_do, _is_key, secret=True),
+        bucket_keys=table.mapping("bucket_keys", would_do, _is_bucket_key, secret=True),
         shared_key=shared_key,
+        shared_bucket_key=pair,
         read_secret=table.secret("read_secret", would_do) or secrets.token_hex(),
-        access_key=table.needed("access_key", would_do),
-        secret_key=secret_key or "",
         port=table.integer("port", 0, 0, 65_535),
         s3_port=table.integer("s3_port", 0, 0, 65_535),
     )
@@ -83,14 +103,15 @@ def save_identity(data: Path, identity: HubIdentity, *, port: int, s3_port: int)
     import tomli_w
 
     kept = replace(identity, port=port, s3_port=s3_port)
+    access_key, _, secret_key = (kept.shared_bucket_key or "").partition(":")
     values: dict[str, Any] = {
         **({"key": kept.shared_key} if kept.shared_key else {}),
-        "access_key": kept.access_key,
-        "secret_key": kept.secret_key,
+        **({"access_key": access_key, "secret_key": secret_key} if access_key else {}),
         "read_secret": kept.read_secret,
         "port": kept.port,
         "s3_port": kept.s3_port,
         "keys": dict(kept.keys),
+        "bucket_keys": dict(kept.bucket_keys),
     }
     write_private(data / IDENTITY_FILE, tomli_w.dumps(values).encode())
     return kept

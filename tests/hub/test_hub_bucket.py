@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -198,3 +199,41 @@ async def test_an_rclone_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(KacheryError, match="no such luck"):
         async with running_hub(tmp_path / "hub"):
             pass
+
+
+async def test_each_channel_has_keys_of_its_own(tmp_path: Path) -> None:
+    async with running_hub(tmp_path, channels=("lab", "other")) as hub:
+        both = [load_channel(hub.channel_files[name]).bucket for name in ("lab", "other")]
+        assert len({one.access_key for one in both}) == len({one.secret_key for one in both}) == 2
+        for one in both:
+            async with s3(one) as client:
+                await client.put_object(Bucket="kachery", Key=OBJECT, Body=b"by its own key")
+    # Those of one can be made worthless: the others stay as they are.
+    file = tmp_path / "hub.toml"
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join(line for line in lines if str(both[1].access_key) not in line) + "\n")
+    async with running_hub(tmp_path, channels=("lab", "other")) as hub:
+        async with s3(both[0]) as client:
+            await client.head_object(Bucket="kachery", Key=OBJECT)
+        async with s3(both[1]) as client:
+            with pytest.raises(ClientError):
+                await client.head_object(Bucket="kachery", Key=OBJECT)
+        assert load_channel(hub.channel_files["other"]).bucket.access_key != both[1].access_key
+
+
+async def test_a_key_that_was_good_for_every_channel_stays_good(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "hub.toml"
+    pair = f'access_key = "HUB{"A" * 24}"\nsecret_key = "{"0f" * 24}"\n'
+    file.write_text(f'url = "http://127.0.0.1:9123"\n{pair}')
+    file.chmod(0o600)
+    async with running_hub(tmp_path) as hub:
+        of = load_channel(hub.channel_files["lab"]).bucket
+        shared = replace(of, access_key="HUB" + "A" * 24, secret_key="0f" * 24)
+        assert of.access_key != shared.access_key
+        for one in (of, shared):
+            async with s3(one) as client:
+                await client.put_object(Bucket="kachery", Key=OBJECT, Body=b"old and new")
+        assert "good for every channel" in caplog.text
+        assert pair in file.read_text()
