@@ -42,8 +42,8 @@ COLUMNS: Final = (
 )
 
 MEMBER_COLUMNS: Final = (
-    Column("who", 14, share=1),
-    Column("may", 18, share=2, spills=True),
+    Column("who", 13, share=1),
+    Column("may", 22, share=5, spills=True),
     Column("seen", 8, right=True),
     Column("uploaded", 8, right=True, drop=1),
     Column("since", 7, right=True, drop=2),
