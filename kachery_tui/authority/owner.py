@@ -1,6 +1,8 @@
 """What a channel's owner does at the register, and can take back."""
 
+import os
 import secrets
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,16 +52,22 @@ class Owner:
         Raises `UsageError` where there is none, or none that has this channel.
         """
         try:
-            is_there = (folder / REGISTER_FILE).is_file()
+            found = (folder / REGISTER_FILE).stat()
         except OSError:
-            is_there = False
-        if not is_there:
+            found = None
+        if found is None or not stat.S_ISREG(found.st_mode):
             raise UsageError(
                 f"the register of {channel} is not here",
                 f"there is none in {folder}",
                 "Members are managed where the hub, or the authority, has its folder: --data DIR",
             )
-        register = Register(folder)
+        if found.st_uid != os.getuid() or found.st_mode & 0o022:
+            raise UsageError(
+                f"the register in {folder} is not yours alone",
+                "others own it, or may write to it",
+                "chmod 600 it",
+            )
+        register = Register(folder, make=False)
         try:
             served = register.served()
             if channel not in served:
@@ -82,7 +90,7 @@ class Owner:
     def read(self) -> RegisterView:
         """Everything that is known of the channel now."""
         members = sorted(
-            self._register.members(self.channel).values(),
+            (one for one in self._register.members(self.channel).values() if one.removed != 0),
             key=lambda one: (one.removed is not None, one.label.lower(), one.node_id),
         )
         return RegisterView(
@@ -141,7 +149,9 @@ class Owner:
     def put_back(self, before: "NodeStanding") -> None:
         """Make a node stand as it stood before it was let in, changed, thrown out, or sent away."""
         member, now = before.member, self._register.member(self.channel, before.node_id)
-        if member is None or member.removed is not None:
+        if member is None or (member.removed is not None and not member.is_banned):
+            self._register.withdraw_member(self.channel, before.node_id)
+        elif member.is_banned:
             self._register.remove_member(self.channel, before.node_id)
         elif now is None or now.may != member.may or now.removed is not None:
             self.set_roles(member, member.roles)

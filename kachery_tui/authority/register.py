@@ -58,16 +58,20 @@ CREATE INDEX ledger_of ON ledger (channel, node_id, what, at);
 class Register:
     """One owner's register, in a folder of his own."""
 
-    def __init__(self, folder: Path) -> None:
-        """Raises `KacheryError` where the file cannot be used."""
+    def __init__(self, folder: Path, *, make: bool = True) -> None:
+        """`make` one where there is none. Raises `KacheryError` where the file cannot be used."""
         self.file = folder / REGISTER_FILE
         self._lock = threading.Lock()
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self.file.touch(mode=0o600)
+            if make:
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self.file.touch(mode=0o600)
             self._database = sqlite3.connect(
                 self.file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
+            if not make and self.version_of_format == 0:
+                self._database.close()
+                raise KacheryError(f"{self.file} is no register")
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
             self._create()
@@ -83,6 +87,11 @@ class Register:
     def version(self) -> int:
         """Grows when another process has changed something."""
         return int(self._rows("PRAGMA data_version")[0][0])
+
+    @property
+    def version_of_format(self) -> int:
+        """Of the tables in the file; 0 where there are none of this program's."""
+        return int(self._rows("PRAGMA user_version")[0][0])
 
     # Channels
 
@@ -143,6 +152,14 @@ class Register:
                 (time.time(), channel, node_id),
             )
             return done.rowcount > 0
+
+    def withdraw_member(self, channel: str, node_id: str) -> None:
+        """Take back that a node was let in: it is no member, and may become one as anybody may."""
+        with self._change() as database:
+            database.execute(
+                "UPDATE members SET removed = 0, generation = generation + 1 WHERE channel = ? AND node_id = ?",
+                (channel, node_id),
+            )
 
     def set_quota(self, channel: str, node_id: str, quota: int | None) -> None:
         """Change how many bytes a member may upload in a day."""
@@ -243,9 +260,9 @@ class Register:
             row = database.execute(
                 "SELECT roles, removed FROM members WHERE channel = ? AND node_id = ?", (channel, node_id)
             ).fetchone()
-            if row is not None and row[1] is not None:
+            if row is not None and row[1]:
                 return None
-            before = _roles(row[0]) if row else frozenset()
+            before = _roles(row[0]) if row and row[1] is None else frozenset()
             database.execute("UPDATE codes SET used = used + 1 WHERE number = ?", (issued.number,))
             self._put(database, channel, node_id, issued.roles | before, label, issued.quota)
         return self.member(channel, node_id)

@@ -150,9 +150,9 @@ class AuthorityService:
 
     async def _apply(self, desk: Desk, request: AuthorityRequest) -> None:
         name, newcomers = desk.config.name, desk.rules.newcomers
-        member = desk.members.get(request.node_id)
         wanted = request.roles
         _refuse_removed(desk, request.node_id)
+        member = desk.member(request.node_id)
         if newcomers is Newcomers.NOTHING and member is None:
             raise Refused(RefusalCode.NO_MEMBER, "nobody comes into this channel without an invitation")
         if newcomers is Newcomers.REQUEST_FILES and member is None:
@@ -347,5 +347,6 @@ class AuthorityService:
 
 def _refuse_removed(desk: Desk, node_id: str) -> None:
     """Raise `Refused` for a node that was thrown out: it comes in by its owner's word alone."""
-    if node_id in desk.members:
+    found = desk.members.get(node_id)
+    if found is not None and found.is_banned:
         desk.need_member(node_id)

@@ -58,10 +58,15 @@ class Member:
     quota: int | None = None
     generation: int = 1
     removed: float | None = None
-    """When it was thrown out; None for one that is a member."""
+    """When it was thrown out; None for one that is a member, 0 for one that was let in by mistake, and is as before."""
     seen: float | None = None
     uploaded: int = 0
     """Bytes for which it was granted uploads, ever, without those that never came."""
+
+    @property
+    def is_banned(self) -> bool:
+        """Whether it was thrown out: then it comes in by the owner's word alone."""
+        return bool(self.removed)
 
     @property
     def may(self) -> frozenset[Role]:

@@ -136,16 +136,20 @@ def _usual_data(args: Namespace) -> Path:
 def _find(view: RegisterView, channel: str, text: str) -> Member | Applicant:
     """The node that a label, or the start of an id, names. Raises `UsageError`."""
     everybody: list[Member | Applicant] = [*view.applicants, *view.members]
-    found = [one for one in everybody if one.label == text] or [
-        one for one in everybody if len(text) >= 4 and one.node_id.startswith(text.lower())
+    if is_node_id(text.lower()):
+        # Whatever others call themselves: an id is nobody's label.
+        known = (one for one in everybody if one.node_id == text.lower())
+        return next(known, Applicant(text.lower(), "", frozenset(), time.time()))
+    found = [
+        one
+        for one in everybody
+        if one.label == text or (len(text) >= 4 and one.node_id.startswith(text.lower()))
     ]
     ids = {one.node_id for one in found}
     if len(ids) > 1:
         raise UsageError(f"{text!r} may be several nodes", ", ".join(sorted(ids)), "Give more of the id")
     if found:
         return found[0]
-    if is_node_id(text):
-        return Applicant(text, "", frozenset(), time.time())
     raise UsageError(f"no node {text!r} is a member of {channel}, or waits to be one")
 
 

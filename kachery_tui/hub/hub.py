@@ -176,7 +176,7 @@ class Hub:
             options.data / "objects",
             options.data / "rclone",
             options.host,
-            identity.all_bucket_keys,
+            identity.bucket_keys_of(options.channels),
             certificate=(options.tls.chain, options.tls.key) if options.tls else None,
         )
         await self._s3.start(port or free_port(options.host))

@@ -47,11 +47,10 @@ class HubIdentity:
         bucket_keys = {name: _new_bucket_key() for name in names if name not in self.bucket_keys}
         return replace(self, keys={**self.keys, **keys}, bucket_keys={**self.bucket_keys, **bucket_keys})
 
-    @property
-    def all_bucket_keys(self) -> list[str]:
-        """What the bucket's server is to take."""
+    def bucket_keys_of(self, channels: Iterable[str]) -> list[str]:
+        """What the bucket's server is to take while these channels are served."""
         shared = [self.shared_bucket_key] if self.shared_bucket_key else []
-        return [*self.bucket_keys.values(), *shared]
+        return [*(self.bucket_keys[name] for name in channels), *shared]
 
 
 def _new_key() -> str:

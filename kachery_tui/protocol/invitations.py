@@ -70,7 +70,9 @@ def base_url(text: str) -> str:
         port = parts.port
     except ValueError:
         raise refusal from None
-    if parts.scheme not in SCHEMES.values() or parts.query or parts.fragment or "@" in parts.netloc:
+    # What reading it passes over (spaces, line ends, capitals) others would not.
+    is_plain = text == f"{parts.scheme}://{parts.netloc}{parts.path}"
+    if parts.scheme not in SCHEMES.values() or not is_plain or "@" in parts.netloc:
         raise refusal
     _place(parts.netloc, port)
     if any(not is_channel_name(part) for part in parts.path.split("/")[1:]):

@@ -4,15 +4,18 @@ Found at once where they stand; a scan makes links of this program's form of the
 """
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
-from kachery_tui.protocol.canonical import parse_json
-from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.hashes import is_sha1
 from kachery_tui.storage.atomic import write_file
 from kachery_tui.storage.layout import Layout
-from kachery_tui.storage.links import MAX_LINK_BYTES, Link, make_link, read_link
+from kachery_tui.storage.links import Link, make_link, read_link, read_record
+
+_BYTE: Final = re.compile(r"[0-9a-f]{2}")
 
 
 def find_link(layout: Layout, sha1: str) -> Link | None:
@@ -22,21 +25,31 @@ def find_link(layout: Layout, sha1: str) -> Link | None:
 
 def read_foreign_link(place: Path, sha1: str) -> Link | None:
     """What the record at `place` says of a file; None where there is none, or it is not of its form."""
-    try:
-        with place.open("rb") as file:
-            data = file.read(MAX_LINK_BYTES + 1)
-        value = parse_json(data.decode("utf-8", "surrogateescape"), max_bytes=MAX_LINK_BYTES)
-    except (OSError, ProtocolError, UnicodeError):
-        return None
-    if not isinstance(value, dict) or value.get("sha1") != sha1:
+    value = read_record(place)
+    if value is None or value.get("sha1") != sha1:
         return None
     return make_link(value.get("path"), None, value.get("size"), value.get("mtime"))
 
 
-def foreign_links(layout: Layout) -> Iterator[str]:
-    """The hashes of all records, those included that are void."""
-    for _, _, names in os.walk(layout.foreign_links):
-        yield from (name for name in names if is_sha1(name))
+def foreign_links(layout: Layout, tick: Callable[[], None]) -> Iterator[str]:
+    """The hashes of all records, those included that are void. `tick` is called for each folder and name on the way."""
+    yield from _below(str(layout.foreign_links), 3, tick)
+
+
+def _below(folder: str, levels: int, tick: Callable[[], None]) -> Iterator[str]:
+    """Nothing behind a symbolic link: that may lead anywhere."""
+    try:
+        if Path(folder).is_symlink():
+            return
+        names = os.listdir(folder)  # noqa: PTH208 -- names alone
+    except OSError:
+        return
+    for name in names:
+        tick()
+        if levels and _BYTE.fullmatch(name):
+            yield from _below(f"{folder}/{name}", levels - 1, tick)
+        elif not levels and is_sha1(name):
+            yield name
 
 
 def adopt(layout: Layout, sha1: str) -> None:
@@ -49,5 +62,6 @@ def adopt(layout: Layout, sha1: str) -> None:
 
 
 def forget(layout: Layout, sha1: str) -> None:
-    """Remove a record, so that no link is made of it again. Raises `OSError`."""
-    layout.foreign_link(sha1).unlink(missing_ok=True)
+    """Remove a record, so that no link is made of it again; one that cannot be removed is let be."""
+    with suppress(OSError):
+        layout.foreign_link(sha1).unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from kachery_tui.protocol.canonical import parse_json
+from kachery_tui.protocol.canonical import JsonValue, parse_json
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.hashes import is_sha1
 
@@ -60,22 +60,28 @@ def read_link(place: Path) -> Link | None:
 
     Members that are not known are passed over: the old daemon writes some of its own.
     """
-    try:
-        with place.open("rb") as file:
-            data = file.read(MAX_LINK_BYTES + 1)
-    except OSError:
-        return None
-    try:
-        # Paths that are not UTF-8 went in as they are.
-        value = parse_json(data.decode("utf-8", "surrogateescape"), max_bytes=MAX_LINK_BYTES)
-    except (ProtocolError, UnicodeError):
-        return None
-    if not isinstance(value, dict):
+    value = read_record(place)
+    if value is None:
         return None
     status = value.get("stat")
     if not isinstance(status, dict):
         return None
     return make_link(value.get("path"), value.get("manifestSha1"), status.get("size"), status.get("mtime"))
+
+
+def read_record(place: Path) -> dict[str, JsonValue] | None:
+    """The JSON object in a small file; None where there is none. What is no file is not waited for."""
+    try:
+        descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return None
+            data = file.read(MAX_LINK_BYTES + 1)
+        # Paths that are not UTF-8 went in as they are.
+        value = parse_json(data.decode("utf-8", "surrogateescape"), max_bytes=MAX_LINK_BYTES)
+    except (OSError, ProtocolError, UnicodeError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def make_link(path: object, manifest: object, size: object, mtime: object) -> Link | None:

@@ -209,8 +209,7 @@ class Scan:
 
     def _adopt(self) -> None:
         """Make links of what the Python client has linked, which the pass then finds."""
-        for sha1 in foreign_links(self._layout):
-            self._tick()
+        for sha1 in foreign_links(self._layout, self._tick):
             # In a folder that only reads, they are found where they are.
             with suppress(OSError, UsageError):
                 adopt(self._layout, sha1)

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import io
 import time
+import tomllib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -411,9 +412,10 @@ async def test_secrets_are_in_no_error_and_no_log(club: Club, caplog: pytest.Log
         await eve.ask(Ask.JOIN, code=code, label="eve"),
         await eve.ask(Ask.TOKEN, roles=["provide-files"]),
     ]
-    identity = (club.folder / "hub" / "hub.toml").read_text()
-    secrets = [line.partition('"')[2].rstrip('"') for line in identity.splitlines() if "secret" in line]
-    assert len(secrets) == 2
+    identity = tomllib.loads((club.folder / "hub" / "hub.toml").read_text())
+    keys = [*identity["keys"].values(), *identity["bucket_keys"].values()]
+    secrets = [identity["read_secret"], *(key.partition(":")[2] for key in keys)]
+    assert len(secrets) == 5
     text = str(answers) + caplog.text.replace(str(answers), "")
     for secret in (*secrets, code):
         assert secret not in text

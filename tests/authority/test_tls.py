@@ -99,6 +99,10 @@ async def test_a_hub_behind_a_reverse_proxy(
     [
         ({"public_url": "https://hub.example.org"}, "would not reach the bucket"),
         ({"public_url": "hub.example.org"}, "is no address of a host"),
+        ({"public_url": "HTTPS://hub.example.org"}, "is no address of a host"),
+        ({"public_url": " https://hub.example.org"}, "is no address of a host"),
+        ({"public_url": "https://hub\n.example.org"}, "is no address of a host"),
+        ({"public_url": "https://hub.example.org?"}, "is no address of a host"),
         ({"public_url": "https://hub.example.org/lab"}, "is no address of a host"),
         ({"public_s3_url": "https://user@hub.example.org"}, "is no address of a host"),
     ],

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from kachery_tui.authority.register import Register
+from kachery_tui.protocol.roles import Role
 from tests.cli.commands import Shell, finish, read_line, wait_until
 from tests.cli.test_network import running_node, store
 
@@ -127,3 +129,21 @@ def test_an_authority_alone_is_found_by_its_channels_file(hub: Path, owner: Shel
             uri = store(ana, "a.bin", b"by Ably and S3")
             assert Path(ben.ok("load", uri).line).read_bytes() == b"by Ably and S3"
         assert "ana" in owner.ok("channel", "members", "lab").stdout
+
+
+def test_nobody_is_taken_for_another_by_his_label(owner: Shell, hub: Path) -> None:
+    register = Register(hub.parent.parent)
+    bob, eve = "b" * 64, "e" * 64
+    register.put_member("lab", bob, {Role.REQUEST_FILES}, label="bob")
+    register.apply("lab", eve, bob, {Role.REQUEST_FILES})
+    register.close()
+    done = owner.ok("channel", "grant", "lab", bob, "+provide-files", "--data", "data", "--json")
+    assert [one["nodeId"] for one in done.values] == [bob]
+    done = owner.ok("channel", "grant", "lab", "c" * 64, "+provide-files", "--data", "data", "--json")
+    assert [one["nodeId"] for one in done.values] == ["c" * 64]
+    register = Register(hub.parent.parent)
+    register.apply("lab", eve, bob[:16], {Role.REQUEST_FILES})
+    register.close()
+    done = owner.run("channel", "grant", "lab", bob[:16], "+provide-files", "--data", "data")
+    assert done.code == 2
+    assert "may be several nodes" in done.stderr

@@ -208,6 +208,10 @@ async def test_each_channel_has_keys_of_its_own(tmp_path: Path) -> None:
         for one in both:
             async with s3(one) as client:
                 await client.put_object(Bucket="kachery", Key=OBJECT, Body=b"by its own key")
+    # A channel that is offered no more takes its key along.
+    async with running_hub(tmp_path, channels=("lab",)), s3(both[1]) as client:
+        with pytest.raises(ClientError):
+            await client.head_object(Bucket="kachery", Key=OBJECT)
     # Those of one can be made worthless: the others stay as they are.
     file = tmp_path / "hub.toml"
     lines = file.read_text().splitlines()

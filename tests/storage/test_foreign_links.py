@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from kachery_tui.errors import UsageError
+from kachery_tui.storage.layout import Layout
+from kachery_tui.storage.scan import Scan
 from kachery_tui.storage.storage import Storage
 
 DATA = b"linked by the Python client"
@@ -118,3 +120,39 @@ def test_its_unfinished_files_are_none(storage: Storage, target: Path) -> None:
     assert storage.index.get(SHA1) is None
     with pytest.raises(UsageError):
         storage.trash(SHA1)
+
+
+@pytest.mark.parametrize("place", ["foreign_link", "link"])
+def test_what_is_no_file_is_not_waited_for(storage: Storage, place: str) -> None:
+    pipe: Path = getattr(Layout(storage.folder), place)(SHA1)
+    pipe.parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(pipe)
+    assert storage.find(SHA1) is None
+    assert storage.scan(threading.Event()).complete
+
+
+def test_a_folder_in_a_records_place_is_no_hindrance(storage: Storage) -> None:
+    storage.store_bytes(DATA, "stored", "test")
+    Layout(storage.folder).foreign_link(SHA1).mkdir(parents=True)
+    storage.trash(SHA1)
+    assert storage.find(SHA1) is None
+
+
+def test_a_scan_that_is_told_to_stop_does_so_among_them(storage: Storage) -> None:
+    leaf = Layout(storage.folder).foreign_links / "ab" / "cd" / "ef"
+    leaf.mkdir(parents=True)
+    for number in range(3_000):
+        (leaf / f"no record {number}").touch()
+    stop = threading.Event()
+    stop.set()
+    scan = Scan(Layout(storage.folder), storage.index, frozenset(), stop)
+    scan._stretch_began -= 1
+    assert not scan.scan().complete
+
+
+def test_what_a_symbolic_link_leads_to_is_not_walked(storage: Storage, target: Path, tmp_path: Path) -> None:
+    record(tmp_path, target)
+    (storage.folder / "linked_files").mkdir()
+    (storage.folder / "linked_files" / "sha1").symlink_to(tmp_path / "linked_files" / "sha1")
+    storage.scan(threading.Event())
+    assert storage.index.get(SHA1) is None

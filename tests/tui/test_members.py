@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from kachery_tui.authority.owner import Owner
 from kachery_tui.config import OwnerConfig, load_channel
+from kachery_tui.errors import KacheryError
 from kachery_tui.protocol.authority import Ask
 from kachery_tui.protocol.invitations import parse_invitation
 from kachery_tui.protocol.roles import Role
 from kachery_tui.tui.actions.members import read_terms
-from tests.authority.clubs import Club
+from tests.authority.clubs import Club, until_async
 from tests.authority.conftest import club
 from tests.nodes import until
 from tests.tui.screens import NARROW, WIDE, at_the_screen, unstarted_node
@@ -70,6 +72,47 @@ async def test_who_asks_is_told_of_let_in_and_sent_away(club: Club, tmp_path: Pa
         await bob.ask(Ask.APPLY, label="bob", roles=["request-files"])
         await me.reads("2 ask to join")
         assert "and 1 other asks" in me.main.notices.line
+
+
+async def test_who_was_let_in_by_mistake_is_not_banned(club: Club, tmp_path: Path) -> None:
+    eve = await club.bare(frozenset())
+    node = unstarted_node(tmp_path / "me", club.hub.channel_files["lab"])
+    async with at_the_screen(node, NARROW) as me:
+        await eve.ask(Ask.APPLY, label="eve", roles=["request-files"])
+        await me.press("m")
+        await me.reads("1 asks to join")
+        await me.press("g")
+        await me.reads("Let eve into lab")
+        await me.press("enter")
+        await until_async(eve.is_member)
+        await me.press("U")
+        await me.reads("1 asks to join", "0 members")
+        await club.taken_up()
+        assert not await eve.is_member()
+        await me.press("d")
+        await me.reads("is told no", "Nobody is a member yet.")
+        code = club.register.invite("lab", {Role.REQUEST_FEEDS}, uses=1, seconds=60)
+        assert (await eve.ask(Ask.JOIN, code=code, label="eve"))[0] == 200
+        assert club.register.members("lab")[eve.key.node_id].may == {Role.REQUEST_FEEDS}
+
+
+@pytest.mark.parametrize("mode", [0o622, 0o602, None])
+async def test_a_register_of_others_is_not_read(club: Club, tmp_path: Path, mode: int | None) -> None:
+    file = club.folder / "hub" / "register.sqlite"
+    if mode is None:
+        # One that is none: nothing is written to it.
+        data = b""
+        folder = tmp_path / "other"
+        folder.mkdir()
+        file = folder / "register.sqlite"
+        file.write_bytes(data)
+        file.chmod(0o600)
+    else:
+        file.chmod(mode)
+    with pytest.raises(KacheryError, match="is no register" if mode is None else "is not yours alone"):
+        Owner.at(file.parent, "lab")
+    if mode is None:
+        assert file.read_bytes() == b""
 
 
 async def test_thrown_out_asked_first_and_let_in_again(club: Club, tmp_path: Path) -> None:
