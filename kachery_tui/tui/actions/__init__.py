@@ -51,4 +51,5 @@ BY_ID: Final[Mapping[str, Action]] = {action.id: action for action in ACTIONS}
 
 def available(here: Here) -> list[Action]:
     """The actions that the footer offers here and now."""
-    return [action for action in ACTIONS if action.footer and not action.reason(here)]
+    offered = (action for action in ACTIONS if action.footer and here.pane in action.footer_panes)
+    return [action for action in offered if not action.reason(here)]

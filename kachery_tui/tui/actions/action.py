@@ -38,9 +38,10 @@ class Action:
 
     `key` is what is pressed unless the person has remapped it: a printable character as it is, else Textual's name of
     the key; none where only the palette offers it. `about` says in a sentence what it does. `unavailable` gives the
-    reason why it cannot be done here and now, or nothing. `footer` says whether the footer may offer it, `changes`
-    whether it changes anything but the screen, which read-only mode refuses, `needs_node` whether it must wait for
-    the node to have started. `also` is a second key, as long as the first was not remapped.
+    reason why it cannot be done here and now, or nothing. `footer` says whether the footer may offer it, and
+    `footer_panes` in which panes. `changes` says whether it changes anything but the screen, which read-only mode
+    refuses, `needs_node` whether it must wait for the node to have started. `also` is a second key, as long as the
+    first was not remapped.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Action:
     group: Group = Group.LOOKING
     panes: frozenset[PaneName] = EVERYWHERE
     footer: bool = True
+    footer_panes: frozenset[PaneName] = EVERYWHERE
     changes: bool = False
     needs_node: bool = False
     label_here: Callable[[Here], str] | None = None

@@ -336,7 +336,7 @@ ACTIONS: Final = (
     Action(
         "members", "m", "Members", "Show who is in a channel of your own, and who asks to be; again, your roles",
         _show_members, _members_unavailable, Group.CHANNELS, panes=EVERYWHERE, needs_node=True,
-        label_here=_members_label,
+        footer_panes=_CHANNELS, label_here=_members_label,
     ),
     Action(
         "invite", "I", "Invite", "Make a line by which somebody joins a channel of your own", _invite,
