@@ -5,6 +5,7 @@ presses the keys that the tour suggests, and saves what the screen shows as SVG 
 """
 
 import asyncio
+import os
 import shutil
 import sys
 import tempfile
@@ -158,7 +159,8 @@ async def shoot(size: tuple[int, int]) -> None:
 
 
 def main() -> None:
-    """Take all pictures."""
+    """Take all pictures, in the colours of a terminal that has all."""
+    os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
     for size in SIZES:
         asyncio.run(shoot(size))
     sys.stdout.write("".join(f"{path}\n" for path in sorted(FOLDER.glob("*.svg"))))
