@@ -45,10 +45,10 @@ class Desk:
     def need_member(self, node_id: str) -> Member:
         """The same. Raises `Refused` where it is none."""
         found = self.members.get(node_id)
-        if found is None or (found.removed is not None and not found.is_banned):
-            raise Refused(RefusalCode.NO_MEMBER, "this node is no member of the channel")
-        if found.is_banned:
+        if found is not None and found.is_banned:
             raise Refused(RefusalCode.NO_MEMBER, "the owner has taken this node from the channel")
+        if found is None or found.removed is not None:
+            raise Refused(RefusalCode.NO_MEMBER, "this node is no member of the channel")
         return found
 
     def quota_of(self, member: Member) -> int | None:

@@ -37,7 +37,8 @@ class Office:
     ) -> None:
         """`bucket_folder` is the bucket of all channels, where that is a folder of this machine.
 
-        Raises `KacheryError` where the register cannot be used. Blocks."""
+        Raises `KacheryError` where the register cannot be used. Blocks.
+        """
         uploads = Uploads(secret)
         self._register = Register(folder)
         self._door = BucketDoor(channels, bucket_folder)

@@ -149,11 +149,12 @@ class Owner:
     def put_back(self, before: "NodeStanding") -> None:
         """Make a node stand as it stood before it was let in, changed, thrown out, or sent away."""
         member, now = before.member, self._register.member(self.channel, before.node_id)
-        if member is None or (member.removed is not None and not member.is_banned):
-            self._register.withdraw_member(self.channel, before.node_id)
-        elif member.is_banned:
+        if member is not None and member.removed is None:
+            if now is None or now.may != member.may or now.removed is not None:
+                self.set_roles(member, member.roles)
+        elif member is not None and member.is_banned:
             self._register.remove_member(self.channel, before.node_id)
-        elif now is None or now.may != member.may or now.removed is not None:
-            self.set_roles(member, member.roles)
+        else:
+            self._register.withdraw_member(self.channel, before.node_id)
         if before.applicant is not None:
             self._register.apply(self.channel, before.node_id, before.applicant.label, before.applicant.roles)

@@ -5,12 +5,26 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from kachery_tui.amounts import SIZES, SPANS, read_amount
 from kachery_tui.protocol.roles import Role
 
 LONGEST_INVITATION: Final = 10 * 365 * 86_400.0
 """Seconds that an invitation may be good for."""
 LARGEST_QUOTA: Final = 10**18
 """Bytes a day, at the most, that a quota may be."""
+
+
+def read_lifetime(text: str) -> float | None:
+    """Seconds for which an invitation is good, as people write them; None for what none can be."""
+    seconds = read_amount(text, SPANS)
+    return seconds if seconds is not None and 0 < seconds <= LONGEST_INVITATION else None
+
+
+def read_quota(text: str) -> int | None:
+    """Bytes a day, as people write them; None for what no quota can be."""
+    size = read_amount(text, SIZES)
+    return int(size) if size is not None and 0 <= size <= LARGEST_QUOTA else None
+
 
 KEY_PREFIX: Final = "key-"
 """How the ids of members begin that are keys, and no nodes."""

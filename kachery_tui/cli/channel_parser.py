@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kachery_tui.amounts import SIZE_EXAMPLES, SIZES, SPAN_EXAMPLES, SPANS, read_amount
-from kachery_tui.authority.values import LARGEST_QUOTA, LONGEST_INVITATION, Newcomers
+from kachery_tui.amounts import SIZE_EXAMPLES, SPAN_EXAMPLES
+from kachery_tui.authority.values import Newcomers, read_lifetime, read_quota
 from kachery_tui.protocol.roles import Role
 
 Command = Callable[..., ArgumentParser]
@@ -145,14 +145,14 @@ def _count(text: str) -> int:
 
 
 def _seconds(text: str) -> float:
-    seconds = read_amount(text, SPANS)
-    if seconds is None or not 0 < seconds <= LONGEST_INVITATION:
+    seconds = read_lifetime(text)
+    if seconds is None:
         raise ArgumentTypeError(f"{text!r} is no time: {SPAN_EXAMPLES} would do")
     return seconds
 
 
 def _size(text: str) -> int:
-    size = read_amount(text, SIZES)
-    if size is None or not 0 <= size <= LARGEST_QUOTA:
+    size = read_quota(text)
+    if size is None:
         raise ArgumentTypeError(f"{text!r} is no size: {SIZE_EXAMPLES} would do")
-    return int(size)
+    return size

@@ -18,8 +18,9 @@ from kachery_tui.node.node import Node
 from kachery_tui.protocol.authority import Ask, seal_request
 from kachery_tui.protocol.keys import PrivateKey
 from kachery_tui.protocol.roles import Role
+from kachery_tui.protocol.uris import FileUri
 from tests.hubs import Hub
-from tests.nodes import running_node, until
+from tests.nodes import put_file, running_node, until
 
 
 def has(node: Node, roles: frozenset[Role]) -> bool:
@@ -71,6 +72,19 @@ class Club:
         self.register.put_member("lab", node.node_id, granted, label=name)
         await until(partial(has, node, granted))
         return node
+
+
+async def travels(folder: Path, provider: Node, asker: Node, data: bytes) -> None:
+    """Have a file that only one node has come to the other."""
+    uri = (await provider.store(put_file(folder, "a.bin", data))).uri
+    await arrives(asker, uri, data)
+
+
+async def arrives(asker: Node, uri: FileUri, data: bytes) -> None:
+    """Have a node get a file."""
+    path = await asker.files.request(uri).outcome()
+    assert path is not None
+    assert path.read_bytes() == data
 
 
 class Bare:

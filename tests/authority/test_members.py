@@ -8,7 +8,7 @@ import pytest
 
 from kachery_tui.errors import NotAllowed
 from kachery_tui.protocol.roles import Role
-from tests.authority.clubs import Club, has
+from tests.authority.clubs import Club, has, travels
 from tests.hubs import running_hub
 from tests.node.task_nodes import python, result_of
 from tests.nodes import put_file, until
@@ -22,10 +22,7 @@ WRITE_FEEDS = frozenset({Role.PROVIDE_FEEDS})
 async def test_a_file_travels_between_members(club: Club, tmp_path: Path) -> None:
     ben = await club.member("ben", PROVIDE)
     ana = await club.member("ana", REQUEST)
-    uri = (await ben.store(put_file(tmp_path, "a.bin", b"between members"))).uri
-    path = await ana.files.request(uri).outcome()
-    assert path is not None
-    assert path.read_bytes() == b"between members"
+    await travels(tmp_path, ben, ana, b"between members")
     files = [file.read_text() for file in (tmp_path / "ana" / "channels").iterdir()]
     assert not any("key" in text for text in files)
 

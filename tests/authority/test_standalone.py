@@ -15,7 +15,7 @@ from kachery_tui.hub.ports import free_port
 from kachery_tui.hub.standalone import SECRET_FILE, AuthorityOptions, StandaloneAuthority
 from kachery_tui.protocol.authority import Ask
 from kachery_tui.protocol.roles import Role
-from tests.authority.clubs import Club, has
+from tests.authority.clubs import Club, arrives, has, travels
 from tests.hubs import Hub, running_hub
 from tests.nodes import put_file, until
 
@@ -53,10 +53,7 @@ async def test_files_and_feeds_travel_between_members(
         assert club.register.served() == {"lab": running.url}
         ben = await club.member("ben", frozenset(Role))
         ana = await club.member("ana", frozenset(Role))
-        uri = (await ben.store(put_file(tmp_path, "a.bin", b"its own bucket"))).uri
-        path = await ana.files.request(uri).outcome()
-        assert path is not None
-        assert path.read_bytes() == b"its own bucket"
+        await travels(tmp_path, ben, ana, b"its own bucket")
         feed = await ben.feeds.create("log")
         await ben.feeds.append(feed, [{"n": 0}])
         row = await ana.feeds.follow(str(feed))
@@ -98,9 +95,7 @@ async def test_a_restart_keeps_members_and_where_they_read(
         assert has(ana, FILES)
         uri = (await ben.store(put_file(tmp_path, "a.bin", b"after the restart"))).uri
         await stack.enter_async_context(running_authority(options))
-        path = await ana.files.request(uri).outcome()
-        assert path is not None
-        assert path.read_bytes() == b"after the restart"
+        await arrives(ana, uri, b"after the restart")
         await until(partial(has, ana, FILES))
 
 

@@ -13,10 +13,10 @@ from kachery_tui.errors import UsageError
 from kachery_tui.hub import Certificate
 from kachery_tui.hub.ports import free_port
 from kachery_tui.protocol.roles import Role
-from tests.authority.clubs import Club
+from tests.authority.clubs import Club, travels
 from tests.channel.test_channel_tls import certificate
 from tests.hubs import running_hub
-from tests.nodes import put_file, running_node, until
+from tests.nodes import running_node, until
 
 __all__ = ["certificate"]
 
@@ -31,10 +31,7 @@ async def test_a_file_travels_between_members_of_a_hub_with_tls(
         club = Club(tmp_path, hub, stack, url=f"https://127.0.0.1:{hub.pubsub_port}")
         ben = await club.member("ben", frozenset({Role.PROVIDE_FILES}))
         ana = await club.member("ana", frozenset({Role.REQUEST_FILES}))
-        uri = (await ben.store(put_file(tmp_path, "a.bin", b"sealed"))).uri
-        path = await ana.files.request(uri).outcome()
-        assert path is not None
-        assert path.read_bytes() == b"sealed"
+        await travels(tmp_path, ben, ana, b"sealed")
         channel = load_channel(hub.channel_files["lab"])
         assert channel.pubsub.tls
         assert (channel.bucket.endpoint or "").startswith("https://")
@@ -84,10 +81,7 @@ async def test_a_hub_behind_a_reverse_proxy(
         assert club.register.served() == {"lab": url}
         ben = await club.member("ben", frozenset({Role.PROVIDE_FILES}))
         ana = await club.member("ana", frozenset({Role.REQUEST_FILES}))
-        uri = (await ben.store(put_file(tmp_path, "a.bin", b"through the proxy"))).uri
-        path = await ana.files.request(uri).outcome()
-        assert path is not None
-        assert path.read_bytes() == b"through the proxy"
+        await travels(tmp_path, ben, ana, b"through the proxy")
         channel = load_channel(hub.channel_files["lab"])
         assert channel.pubsub.tls
         assert channel.pubsub.endpoint == url.removeprefix("https://")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from kachery_tui.amounts import SIZE_EXAMPLES, SIZES, SPAN_EXAMPLES, SPANS, read_amount
-from kachery_tui.authority.values import LARGEST_QUOTA, LONGEST_INVITATION, Applicant, IssuedCode, Member
+from kachery_tui.amounts import SIZE_EXAMPLES, SPAN_EXAMPLES
+from kachery_tui.authority.values import Applicant, IssuedCode, Member, read_lifetime, read_quota
 from kachery_tui.errors import UsageError
 from kachery_tui.protocol.roles import Role
 from kachery_tui.tui import present
@@ -270,13 +270,13 @@ def read_terms(text: str) -> tuple[int, float, int | None]:
     uses, span, size, *more = [*text.split(), "", "", ""]
     if not uses.isascii() or not uses.isdigit() or not 0 < int(uses[:9]) <= MOST_USES:
         raise UsageError(f"first, how many it lets in: 1 to {MOST_USES:,}")
-    seconds = read_amount(span, SPANS)
-    if seconds is None or not 0 < seconds <= LONGEST_INVITATION:
+    seconds = read_lifetime(span)
+    if seconds is None:
         raise UsageError(f"then how long it is good: {SPAN_EXAMPLES}")
-    quota = read_amount(size, SIZES) if size else None
-    if any(more) or (size and (quota is None or not 0 <= quota <= LARGEST_QUOTA)):
+    quota = read_quota(size) if size else None
+    if any(more) or (size and quota is None):
         raise UsageError(f"last, if at all, what each may upload a day: {SIZE_EXAMPLES}")
-    return int(uses), seconds, None if quota is None else int(quota)
+    return int(uses), seconds, quota
 
 
 def _terms_problem(text: str) -> str:
