@@ -186,10 +186,31 @@ def _repair(sdk: Any, client: Any) -> None:
     manager.check_connection = lambda: True
 
     def pending(transport: Any) -> None:
+        _send_again(transport)
         # The attempt's task is made right after this event.
         asyncio.get_running_loop().call_soon(_watch, sdk, manager, transport, manager.connect_base_task)
 
     manager.on("transport.pending", pending)
+
+
+def _send_again(transport: Any) -> None:
+    """Let a message that awaits its acknowledgement wait on when the socket closes under it.
+
+    The SDK keeps it and sends it again over the next connection, and yet raises: whoever then tries again publishes
+    it twice.
+    """
+    send = transport.send
+
+    async def kept(message: dict[str, Any]) -> None:
+        from websockets import ConnectionClosed  # the SDK has imported it by now
+
+        try:
+            await send(message)
+        except (ConnectionClosed, OSError):
+            if "msgSerial" not in message:
+                raise
+
+    transport.send = kept
 
 
 def _watch(sdk: Any, manager: Any, transport: Any, attempt: "asyncio.Task[Any] | None") -> None:

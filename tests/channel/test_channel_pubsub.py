@@ -8,6 +8,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from websockets.protocol import State
 
 from kachery_tui.channel import pubsub
 from kachery_tui.channel.authority import OwnerAuthority
@@ -304,6 +305,19 @@ async def test_a_connection_that_the_sdk_only_believes_in_is_begun_anew(
         transport, manager.transport = manager.transport, None
         await one.until(lambda: one.is_settled() and one.connection_id != before)
         await transport.dispose()
+
+
+async def test_what_is_published_into_a_closing_socket_is_published_once(config: ChannelConfig) -> None:
+    async with party(config, 1, FILES) as one, party(config, 2, FILES) as other:
+        transport = one.pubsub._client.connection.connection_manager.transport
+        transport.websocket.transport.abort()
+        while transport.websocket.state is not State.CLOSED:
+            await asyncio.sleep(0)
+        assert one.pubsub.connection.state is ConnectionState.CONNECTED, "nobody has noticed yet"
+        await one.pubsub.publish(Stream.REQUEST_FILES, b"into the gap")
+        await one.pubsub.publish(Stream.REQUEST_FILES, b"after it")
+        await other.until(lambda: len(other.heard) >= 2)
+        assert [data for _, data, _ in other.heard] == [b"into the gap", b"after it"]
 
 
 async def test_of_tasks_that_nobody_waits_for_only_the_sdks_are_left_out_of_the_log(
