@@ -52,9 +52,13 @@ async def running_node(
     wait: bool = True,
     claims: bool = False,
     tasks: Sequence[TaskConfig] = (),
+    prepare: Callable[[Node], None] | None = None,
     **changes: Any,
 ) -> AsyncIterator[Node]:
-    """A started node on `folder`; with `wait`, its roles are in force. `claims` makes it the folder's one node."""
+    """A started node on `folder`; with `wait`, its roles are in force. `claims` makes it the folder's one node.
+
+    `prepare` is called with it before it starts.
+    """
     if channel_file is not None:
         join_by_file(folder, channel_file, roles=[role.value for role in roles], **changes)
     loaded = load_channels(folder)
@@ -64,6 +68,8 @@ async def running_node(
         storage.claim()
     config = NodeConfig(folder, label or folder.name, tasks=tuple(tasks))
     node = Node(config, storage, loaded.channels, provide=provides)
+    if prepare is not None:
+        prepare(node)
     await node.start()
     try:
         if wait:

@@ -13,14 +13,15 @@ from kachery_tui.node.steps import Side, drawing
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "kachery_tui"
 PROTOCOL = PACKAGE / "protocol" / "PROTOCOL.md"
+API = PACKAGE / "service" / "API.md"
 GUIDES = (ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md")
 
 NOT_OURS = {"mypy", "lint-imports", "Namespace"}
 """Tools, and what comes with Python."""
 
 
-def sections() -> set[str]:
-    return {line.removeprefix("## ") for line in PROTOCOL.read_text().splitlines() if line.startswith("## ")}
+def sections(page: Path = PROTOCOL) -> set[str]:
+    return {line.removeprefix("## ") for line in page.read_text().splitlines() if line.startswith("## ")}
 
 
 def citations() -> Iterator[tuple[str, str]]:
@@ -41,10 +42,18 @@ def test_sections_that_are_cited_are_there() -> None:
     assert [(name, one) for name, one in cited if one not in there] == []
 
 
+def test_sections_of_the_calls_that_are_cited_are_there() -> None:
+    cited = {
+        one for path in PACKAGE.rglob("*.py") for one in re.findall(r"API\.md § (\w+)", path.read_text())
+    }
+    assert cited
+    assert cited <= sections(API)
+
+
 def test_no_page_is_cited_that_is_not_there() -> None:
     for path in PACKAGE.rglob("*.py"):
         for name in re.findall(r"\b[A-Z]+\.md\b", path.read_text()):
-            assert name == "PROTOCOL.md", path
+            assert name in ("PROTOCOL.md", "API.md"), path
         assert not re.search(r"\bPROTOCOL\b(?!\.md § )", path.read_text().replace("PROTOCOL.md names", "")), (
             path
         )

@@ -4,6 +4,7 @@ from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
 
+from kachery_tui.cli.node_work import has_reread_channels
 from kachery_tui.cli.output import emit, is_confirmed, say
 from kachery_tui.cli.setup import describe_roles
 from kachery_tui.config import (
@@ -48,7 +49,8 @@ def join(args: Namespace) -> int:
     say(f"joined {channel.name}: {_describe(channel)}")
     if not channel.roles:
         say(f"Ask for roles: kachery-tui channel roles {channel.name} +request-files")
-    say("A node that is running with this configuration joins within a few seconds.")
+    if has_reread_channels(args):
+        say("The running node has joined.")
     return 0
 
 
@@ -109,6 +111,7 @@ def leave(args: Namespace) -> int:
         raise KacheryError(f"cannot remove {channel.file}", error.strerror or str(error)) from None
     emit(str(channel.file), _value(channel), as_json=args.as_json)
     say(f"left {channel.name}; its file is removed")
+    has_reread_channels(args)
     return 0
 
 
@@ -121,6 +124,7 @@ def roles(args: Namespace) -> int:
     if asked != channel.roles:
         save_roles(channel.file, frozenset(asked))
         channel = load_channel(channel.file)
+        has_reread_channels(args)
     for role in Role:
         if role in channel.roles - channel.granted:
             say(f"{role} is asked for, but {channel.name} does not grant it")

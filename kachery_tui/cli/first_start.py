@@ -23,6 +23,7 @@ from kachery_tui.config import (
 from kachery_tui.config.node import LONGEST_LABEL, default_label, is_label
 from kachery_tui.errors import UsageError
 from kachery_tui.node.node import Node
+from kachery_tui.service.serving import serve_calls
 from kachery_tui.storage.storage import Storage
 from kachery_tui.tui.app import KacheryApp
 from kachery_tui.tui.first_start import Answers, Suggestion
@@ -42,8 +43,9 @@ def converse(args: Namespace) -> int:
         hub_offered=hub_is_installed(),
     )
     start = FirstStarter(args, screen)
+    app = KacheryApp(first_start=(suggestion, start.finish), beside=lambda node: serve_calls(node, app.leave))
     try:
-        return run_screen(KacheryApp(first_start=(suggestion, start.finish)), screen)
+        return run_screen(app, screen)
     finally:
         start.close()
 

@@ -3,6 +3,7 @@
 import asyncio
 from argparse import Namespace
 
+from kachery_tui.cli.node_work import has_reread_channels
 from kachery_tui.cli.output import emit, say
 from kachery_tui.cli.place import Place, find_place
 from kachery_tui.config.channels import check_vacant
@@ -17,7 +18,10 @@ from kachery_tui.words import moment
 
 def join_by_invitation(args: Namespace) -> int:
     """Say what an invitation brings and reaches, become a member, and print where the channel's file is."""
-    return asyncio.run(_join(args))
+    code = asyncio.run(_join(args))
+    if has_reread_channels(args):
+        say("The running node has joined.")
+    return code
 
 
 async def _join(args: Namespace) -> int:
@@ -47,7 +51,6 @@ async def _join(args: Namespace) -> int:
         say(
             f"the owner of {invitation.channel} is asked to let {label} in; what this node may do comes by itself"
         )
-    say("A node that is running with this configuration joins within a few seconds.")
     return 0
 
 

@@ -178,13 +178,13 @@ def _add_files(commands: "Commands") -> None:
         commands,
         "load",
         "fetch:load",
-        "get a file, and print its local path",
+        "get files, and print their local paths",
         data=True,
     )
-    load.add_argument("uri", metavar="URI", help="sha1://…")
+    load.add_argument("uris", nargs="+", metavar="URI", help="sha1://…; - for a line each from stdin")
     load.add_argument("--channel", metavar="C", help="ask on this channel only")
     load.add_argument(
-        "--to", type=Path, metavar="PATH", help="put a copy at this file name or into this folder"
+        "--to", type=Path, metavar="PATH", help="put copies into this folder, or one at this file name"
     )
     _add_verify(load)
     load.add_argument("--force", action="store_true", help="let --to overwrite a file")
@@ -297,6 +297,11 @@ def _add_tasks(commands: "Commands") -> None:
 
 def _add_services(commands: "Commands") -> None:
     node = _command(commands, "node", "serve:node", "run the node without a screen; its log goes to stderr")
+    node.add_argument(
+        "--group",
+        action="store_true",
+        help="let the storage folder's group look at it, and have it get files and feeds",
+    )
     hub = _command(
         commands,
         "hub",

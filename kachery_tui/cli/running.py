@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kachery_tui.cli.service import end_on_signals
+from kachery_tui.cli.loops import end_on_signals
 from kachery_tui.config import ConfigError, ScreenConfig
 from kachery_tui.config.reading import nearest
 from kachery_tui.errors import UsageError

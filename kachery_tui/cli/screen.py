@@ -46,6 +46,7 @@ def show(args: Namespace) -> int:
 
 def _show(args: Namespace, place: Place, storage: Storage, hub: LocalHub) -> int:
     from kachery_tui.node.node import Node
+    from kachery_tui.service.serving import serve_calls
     from kachery_tui.tui.app import KacheryApp
 
     loaded = load_channels(place.folder)
@@ -60,7 +61,8 @@ def _show(args: Namespace, place: Place, storage: Storage, hub: LocalHub) -> int
     if channel is not None:
         hub.start()
         tour.append(HUB_HINT.format(name=channel.name))
-    return run_screen(KacheryApp(node, tour=tour), place.config.screen)
+    app = KacheryApp(node, tour=tour, beside=lambda node: serve_calls(node, app.leave))
+    return run_screen(app, place.config.screen)
 
 
 def demo(args: Namespace) -> int:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from kachery_tui.cli.local_hub import default_authority_data, default_data
 from kachery_tui.cli.logs import log_to_stderr
+from kachery_tui.cli.loops import stop_on_signals, stop_with_stdin
 from kachery_tui.cli.output import emit, say
 from kachery_tui.cli.place import Place, find_place
-from kachery_tui.cli.service import stop_on_signals, stop_with_stdin
 from kachery_tui.config import config_folder, load_channels
 from kachery_tui.errors import UsageError
 
@@ -30,6 +30,7 @@ def node(args: Namespace) -> int:
 
 async def _node(args: Namespace, place: Place) -> None:
     from kachery_tui.node.node import Node
+    from kachery_tui.service.serving import serve_calls
     from kachery_tui.storage.storage import Storage
 
     stop = _stop_event(args)
@@ -38,6 +39,7 @@ async def _node(args: Namespace, place: Place) -> None:
     try:
         storage.claim()
         node = Node(place.config, storage, channels)
+        serve_calls(node, stop.set, group=_group(storage.folder) if args.group else None)
         await node.start()
         try:
             names = ", ".join(channel.name for channel in channels) or "no channel"
@@ -47,6 +49,11 @@ async def _node(args: Namespace, place: Place) -> None:
             await node.close()
     finally:
         storage.close()
+
+
+def _group(folder: Path) -> int:
+    """The group that has a storage folder."""
+    return folder.stat().st_gid
 
 
 def hub(args: Namespace) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
+from kachery_tui.cli.node_work import running_node
 from kachery_tui.cli.output import emit, say
 from kachery_tui.cli.place import Place, find_place
 from kachery_tui.config import NodeConfig, config_folder, save_node_config, storage_folder
@@ -58,6 +59,7 @@ def info(args: Namespace) -> int:
         "owner": place.config.owner,
         "nodeId": None,
         "holds": None,
+        "running": _running(place),
         "channels": [
             {
                 "name": channel.name,
@@ -81,6 +83,15 @@ def info(args: Namespace) -> int:
         }
     emit("\n".join(_lines(place, value, totals)), value, as_json=args.as_json)
     return 0
+
+
+def _running(place: Place) -> dict[str, Any] | None:
+    """The node that runs here with these settings."""
+    client = running_node(place)
+    if client is None:
+        return None
+    client.close()
+    return {"pid": client.pid, "socket": client.place}
 
 
 def _has_key(place: Place) -> bool:
@@ -122,6 +133,8 @@ def _lines(place: Place, value: dict[str, Any], totals: "Totals | None") -> list
             f"holds     {count(totals.files, 'file')} and {count(totals.links, 'link')}, "
             f"{count(totals.bytes, 'byte')}{limit}"
         )
+    if value["running"]:
+        lines.append(f"runs      process {value['running']['pid']}, socket {value['running']['socket']}")
     if not value["channels"]:
         lines.append("channels  none: join one with `kachery-tui channel join FILE`")
     lines += [

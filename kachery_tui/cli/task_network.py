@@ -1,32 +1,24 @@
-"""A node of the command line that requests a task, or asks what is offered."""
+"""Having a task run by a node of the network, or asking what is offered there."""
 
-import asyncio
-from contextlib import suppress
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from kachery_tui.cli.network import channels_for, quiet_log, watch
-from kachery_tui.cli.output import Progress, say
+from kachery_tui.cli.jobs import Event, Job
+from kachery_tui.cli.node_work import do, running_node
 from kachery_tui.cli.place import Place
-from kachery_tui.cli.service import run_cancellable
-from kachery_tui.errors import KacheryError, NotAllowed, UsageError
-from kachery_tui.node.ledger import Origin, Request
-from kachery_tui.node.node import Node
-from kachery_tui.node.tasks.subject import TaskSubject
-from kachery_tui.protocol.canonical import JsonObject, JsonValue
-from kachery_tui.protocol.messages import TaskFunctionType
-from kachery_tui.protocol.roles import Role
-from kachery_tui.storage.storage import Storage
+from kachery_tui.errors import UsageError
+from kachery_tui.protocol.canonical import JsonObject
+from kachery_tui.protocol.task_messages import TaskFunctionType
 
-LIST_PATIENCE: Final = 1.5
-"""Seconds in which nodes say what they offer."""
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
 
-LAST_WORDS: Final = 2.0
-"""Seconds for saying that a task is not wanted any more."""
+    from kachery_tui.service.work import Work
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Wish:
     """What a person wants run: on which channel, None for any, and within how many seconds."""
 
     function_id: str
@@ -36,130 +28,49 @@ class Call:
     timeout: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """A task that was done: the id of the node that did it is empty where the result was in the bucket."""
+def run_task(place: Place, wish: Wish, *, debug: bool) -> Mapping[str, Any]:
+    """Have a function run, and wait for its result.
 
-    function: str
-    hash: str
-    result: JsonValue
-    cached: bool
-    by: str
-
-    def value(self) -> dict[str, Any]:
-        """As a JSON object."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class ListedOffer:
-    """A function that a node offers, with what to call that node."""
-
-    channel: str
-    function_id: str
-    type: TaskFunctionType
-    node_id: str
-    label: str
-
-    def value(self) -> dict[str, Any]:
-        """As a JSON object."""
-        return {
-            "function": self.function_id,
-            "type": self.type.value,
-            "channel": self.channel,
-            "nodeId": self.node_id,
-            "label": self.label,
-        }
-
-
-def run_task(place: Place, call: Call, *, debug: bool) -> Done:
-    """Have a function run, and wait for its result. Raises what the request ends with."""
-    quiet_log(debug=debug)
-    if call.channel is None and not place.channels():
+    What it gives has `function`, `hash`, `result`, `cached`, and `by`, a node's id or empty. Raises what the request ends
+    with.
+    """
+    if wish.channel is None and not place.channels():
         raise UsageError(
             "there is nobody to ask", "this node is on no channel", "Join one: kachery-tui channel join FILE"
         )
-    return run_cancellable(_run(place, call))
 
+    def begin(work: "Work") -> "AsyncGenerator[Event, None]":
+        from kachery_tui.service import tasks
 
-def list_offers(place: Place, channel: str | None, *, debug: bool) -> list[ListedOffer]:
-    """Ask what is offered. Raises `KacheryError` where no channel can be asked."""
-    quiet_log(debug=debug)
-    return run_cancellable(_list(place, channel))
-
-
-async def _run(place: Place, call: Call) -> Done:
-    node = Node(place.config, Storage.open(place.storage), channels_for(place, call.channel), provide=False)
-    await node.start()
-    try:
-        row = node.tasks.request(call.function_id, call.kwargs, call.kind, call.channel, timeout=call.timeout)
-        await _wait(node, row)
-        result = await node.tasks.result(row)
-        is_cached = bool(row.origins.get(Origin.BUCKET))
-        by = "" if is_cached else row.answered_by
-        return Done(call.function_id, TaskSubject.of(row).hash, result, is_cached, by)
-    finally:
-        await node.close()
-
-
-async def _wait(node: Node, row: Request) -> None:
-    """Wait for the end of a request, showing how it goes; whoever computes it is told when nobody waits any more."""
-    progress = Progress()
-    watching = asyncio.create_task(watch(node, row, progress))
-    try:
-        await asyncio.wait(
-            {watching, asyncio.create_task(row.finished.wait())}, return_when=asyncio.FIRST_COMPLETED
+        return tasks.run_task(
+            work, wish.function_id, wish.kwargs, wish.kind, wish.channel, seconds=wish.timeout
         )
-        if row.is_active:
-            raise await watching
-    finally:
-        watching.cancel()
-        progress.clear()
-        for note in row.notes:
-            say(note)
-        if row.is_active:
-            node.cancel(row)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LAST_WORDS):
-                await node.wait_idle()
+
+    body = {
+        "function": wish.function_id,
+        "kwargs": wish.kwargs,
+        "type": wish.kind.value,
+        "channel": wish.channel,
+        "timeout": wish.timeout,
+    }
+    # What may have changed something is not done again unasked.
+    repeats = wish.kind is not TaskFunctionType.ACTION
+    job = Job("/v1/tasks/run", body, begin, wish.channel, may_repeat=repeats)
+    done = do(place, running_node(place), job, debug=debug)
+    return {name: done[name] for name in ("function", "hash", "result", "cached", "by")}
 
 
-async def _list(place: Place, channel: str | None) -> list[ListedOffer]:
-    node = Node(place.config, Storage.open(place.storage), channels_for(place, channel), provide=False)
-    await node.start()
-    try:
-        await _probe(node, channel)
-        await asyncio.sleep(LIST_PATIENCE)
-        return sorted(
-            (
-                ListedOffer(
-                    offer.channel, offer.function_id, offer.type, offer.node_id, node.label_of(offer.node_id)
-                )
-                for membership in node.memberships.values()
-                if channel in (None, membership.name)
-                for offer in node.tasks.offers.current(membership)
-            ),
-            key=lambda offer: (offer.function_id, offer.channel, offer.label),
-        )
-    finally:
-        await node.close()
+def list_offers(place: Place, channel: str | None, *, debug: bool) -> list[dict[str, str]]:
+    """Ask what is offered: `function`, `type`, `channel`, `nodeId` and `label` of each.
 
+    Raises `KacheryError` where no channel can be asked.
+    """
 
-async def _probe(node: Node, channel: str | None) -> None:
-    """Ask on every channel that can be asked on. Raises the first failure if there is none."""
-    if channel is not None:
-        await node.tasks.probe(channel)
-        return
-    names = [name for name, one in node.memberships.items() if Role.REQUEST_TASKS in one.roles]
-    if not names:
-        raise NotAllowed(
-            f"no role {Role.REQUEST_TASKS} on any channel",
-            "",
-            "Ask for it: kachery-tui channel roles NAME +request-tasks",
-        )
-    probes = await asyncio.gather(*map(node.tasks.probe, names), return_exceptions=True)
-    failures = [each for each in probes if isinstance(each, KacheryError)]
-    for failure in failures:
-        say(failure.line)
-    if len(failures) == len(names):
-        raise failures[0]
+    def begin(work: "Work") -> "AsyncGenerator[Event, None]":
+        from kachery_tui.service import tasks
+
+        return tasks.list_offers(work, channel)
+
+    job = Job("/v1/tasks/offers", {"channel": channel}, begin, channel)
+    offers: list[dict[str, str]] = do(place, running_node(place), job, debug=debug)["offers"]
+    return offers

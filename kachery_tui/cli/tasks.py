@@ -23,14 +23,14 @@ def run(args: Namespace) -> int:
     """Have a function run, and print its result; an action has none."""
     kwargs = _kwargs(args)
     place = find_place(args)
-    from kachery_tui.cli.task_network import Call, run_task
+    from kachery_tui.cli.task_network import Wish, run_task
 
     kind = TaskFunctionType(args.type)
-    done = run_task(place, Call(args.function, kwargs, kind, args.channel, args.timeout), debug=args.debug)
+    done = run_task(place, Wish(args.function, kwargs, kind, args.channel, args.timeout), debug=args.debug)
     if args.as_json:
-        emit("", done.value(), as_json=True)
+        emit("", done, as_json=True)
     elif kind is not TaskFunctionType.ACTION:
-        emit_json(canonical_json(done.result))
+        emit_json(canonical_json(done["result"]))
     return 0
 
 
@@ -51,10 +51,10 @@ def list_(args: Namespace) -> int:
     from kachery_tui.cli.task_network import list_offers
 
     found = list_offers(place, args.channel, debug=args.debug)
-    width = max((len(offer.function_id) for offer in found), default=0)
+    width = max((len(offer["function"]) for offer in found), default=0)
     for offer in found:
-        line = f"{offer.function_id:<{width}}  {offer.type:<16}  {offer.channel}  {offer.label}"
-        emit(line, offer.value(), as_json=args.as_json)
+        line = f"{offer['function']:<{width}}  {offer['type']:<16}  {offer['channel']}  {offer['label']}"
+        emit(line, offer, as_json=args.as_json)
     return 0
 
 

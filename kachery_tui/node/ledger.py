@@ -27,6 +27,9 @@ KEPT_STEPS: Final = 200
 KEPT_NOTES: Final = 50
 """Notes kept of one row."""
 
+KEPT_CALLERS: Final = 20
+"""Callers kept of one row, the newest."""
+
 KEPT_ASKS: Final = 50
 """Questions kept of one row, the newest: a large file is asked for chunk by chunk."""
 
@@ -120,6 +123,10 @@ class Request:
     """What went on that is worth knowing: a bad object in the bucket, a reconnect, a refused upload."""
     asks: list[Ask] = field(default_factory=list)
     """The questions that went out for it."""
+    callers: list[str] = field(default_factory=list)
+    """Programs of this machine for which it goes on, in words, each once."""
+    is_kept_on: bool = False
+    """Whether it goes on when its callers have gone: a person at the screen wants it, or somebody elsewhere does."""
     earlier: bool = False
     """Whether it ended in an earlier run of the program, and has not been tried again since."""
     failure: KacheryError | None = None
@@ -268,6 +275,15 @@ class Ledger:
         # What was there already makes no rate: ours on this machine, that of others in the bucket.
         if origin is not (Origin.DISK if row.side is Side.MINE else Origin.BUCKET):
             row.meter.add(max(amount, 0), time.time())
+        self.touch(row)
+
+    def called(self, row: Request, caller: str) -> None:
+        """Keep for whom a row goes on: a program of this machine, or, where that is empty, a person at the screen."""
+        if not caller:
+            row.is_kept_on = True
+        elif caller not in row.callers:
+            row.callers.append(caller)
+            del row.callers[:-KEPT_CALLERS]
         self.touch(row)
 
     def note(self, row: Request, text: str) -> None:

@@ -4,11 +4,11 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kachery_tui.config import ChannelConfig, NodeConfig, save_roles
 from kachery_tui.config.reading import write_private
@@ -27,6 +27,7 @@ from kachery_tui.node.parts import Parts
 from kachery_tui.node.people import People
 from kachery_tui.node.rates import RateMeter
 from kachery_tui.node.status import StatusWriter
+from kachery_tui.node.status_file import NodeStatus
 from kachery_tui.node.supervisor import Supervisor
 from kachery_tui.node.tasks.exchange import TaskExchange
 from kachery_tui.node.threads import in_thread, in_thread_with_progress
@@ -97,6 +98,8 @@ class Node:
         self._exchanges: Mapping[Kind, Exchange] = {exchange.kind: exchange for exchange in exchanges}
         self._cache = Cache(storage, self.memberships)
         self._channel_files = ChannelFiles(config.folder, self.memberships, self._join, self._leave)
+        self._status = StatusWriter(self.parts, config.folder)
+        self._beside: list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]] = []
         self._key: PrivateKey | None = None
         self._history: HistoryWriter | None = None
         self._stop_scan = threading.Event()
@@ -126,6 +129,14 @@ class Node:
         """Grows whenever what the storage holds changed, as far as this program has seen."""
         return self.storage.index.version
 
+    def serve_beside(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Have `work` go on from the end of `start` until the node closes, as a service of that name."""
+        self._beside.append((name, work))
+
+    def status(self) -> NodeStatus:
+        """How this node stands, in sum."""
+        return self._status.status()
+
     async def start(self) -> None:
         """Load the key and begin to connect. A service that is down is no error: connecting goes on in the background.
 
@@ -149,8 +160,9 @@ class Node:
                 exchange.start()
             self.supervisor.serve(self._follow_folder, "storage scan")
             self.supervisor.serve(self._channel_files.follow_files, "channel files")
-            status = StatusWriter(self.parts, self.config.folder)
-            self.supervisor.serve(status.write_changes, "status file")
+            self.supervisor.serve(self._status.write_changes, "status file")
+            for name, work in self._beside:
+                self.supervisor.serve(work, name)
 
     async def close(self) -> None:
         """End everything: requests are cancelled (verified chunks stay), channels left, threads waited for."""

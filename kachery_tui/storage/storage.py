@@ -111,6 +111,14 @@ class Storage:
         if self._claim is None:
             self._claim = Claim(self._layout.claim, self._layout.modes)
 
+    def tell_holder(self, *, socket: str, config: Path) -> None:
+        """Say in the lock file where other programs reach this process, and with which settings it runs.
+
+        Nothing happens without a claim. Raises `KacheryError` where it cannot be written.
+        """
+        if self._claim is not None:
+            self._claim.tell(socket=socket, config=str(config.absolute()))
+
     def history(self) -> History | None:
         """The requests of earlier runs; None where another process, or none, is the folder's one node."""
         return History(self._layout.history, self._layout.modes) if self._claim is not None else None

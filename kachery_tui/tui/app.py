@@ -23,7 +23,7 @@ from kachery_tui.tui.terminal.sequences import BELL, KEEP_TITLE, TITLE_BEFORE, c
 from kachery_tui.tui.tour import Hint, Tour
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from textual.events import Key
@@ -43,7 +43,8 @@ class KacheryApp(App[None], inherit_bindings=False):
 
     `node` is configured and not started: the app paints first, then starts it on its own loop, and closes it when the
     person leaves. Without a node, `first_start` asks for what a configuration needs and brings one about. `tour` are
-    hints, shown one at a time in a slim banner. Raises `UsageError` when `[keys]` of the node's settings make no sense.
+    hints, shown one at a time in a slim banner. `beside` is told of the node before it starts. Raises `UsageError` when
+    `[keys]` of the node's settings make no sense.
     """
 
     TITLE = "kachery-tui"
@@ -61,12 +62,14 @@ class KacheryApp(App[None], inherit_bindings=False):
         *,
         tour: Sequence[Hint | str] = (),
         first_start: tuple[Suggestion, Finish] | None = None,
+        beside: Callable[[Node], None] | None = None,
     ) -> None:
         super().__init__(driver_class=MirrorDriver)
         self.animation_level = "none"
         self.node = node
         self._tour = Tour(tour)
         self._first_start = first_start
+        self._beside = beside
         self._terminal_title = ""
         self._first_theme = self.theme
         self._leaving: asyncio.Task[None] | None = None
@@ -115,6 +118,8 @@ class KacheryApp(App[None], inherit_bindings=False):
         self._show_main(node)
 
     def _show_main(self, node: Node) -> None:
+        if self._beside is not None:
+            self._beside(node)
         self.push_screen(MainScreen(node, self, self._tour, self._person_keys, self._memory))
 
     def on_key(self, event: Key) -> None:

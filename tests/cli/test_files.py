@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kachery_tui.cli.fetch import copy
+from kachery_tui.cli.copying import copy
 from kachery_tui.errors import UsageError
 from kachery_tui.protocol.uris import FileUri
 from tests.cli.commands import PROGRAM, Shell, wait_until

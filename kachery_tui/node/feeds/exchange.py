@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import ClassVar, Final
 
 from kachery_tui.errors import KacheryError, NobodyHasIt, UsageError
@@ -59,6 +59,7 @@ class FeedExchange(Exchange):
         self._provider = FeedProvider(self._disk, self.states, parts, self._uri_of)
         self._follows: dict[SubfeedKey, Follow] = {}
         self._is_ending = False
+        self._is_watching = False
 
     # -- own feeds --------------------------------------------------------------------------------------------
 
@@ -153,12 +154,31 @@ class FeedExchange(Exchange):
             )
         there = self._follows.get(key)
         if there is not None:
+            state = self.states.state(key)
+            if remember and not state.follows:
+                await self._disk.follow(key, channel)
+                state.follows = True
+                self.states.touch(state)
             return there.row
         if len(self._follows) >= MOST_FOLLOWS:
             raise UsageError("too many feeds are followed", f"{MOST_FOLLOWS} may be", "Stop following some")
         if remember:
             await self._disk.follow(key, channel)
         return self._begin(key, channel, remember=remember)
+
+    @asynccontextmanager
+    async def following(self, uri: SubfeedUri | str, channel: str | None = None) -> AsyncIterator[Request]:
+        """Follow a subfeed for as long as the block runs, or longer where somebody else wants it. Raises as `follow`."""
+        row = await self.follow(uri, channel, remember=False)
+        key = SubfeedSubject.of(row).key
+        follow = self._follows[key]
+        follow.holders += 1
+        try:
+            yield row
+        finally:
+            follow.holders -= 1
+            if not follow.holders and not self.states.state(key).follows and self._follows.get(key) is follow:
+                await follow.stop()
 
     def _begin(self, key: SubfeedKey, channel: str | None, *, remember: bool) -> Request:
         state = self.states.state(key)
@@ -197,13 +217,8 @@ class FeedExchange(Exchange):
         if await self._disk.is_own(key.feed_id):
             await self._disk.count(key)
             return key
-        row = await self.follow(uri, channel, remember=False)
-        follow = self._follows[key]
-        try:
-            await follow.wait_caught_up()
-        finally:
-            if not self.states.state(key).follows:
-                await follow.stop()
+        async with self.following(uri, channel) as row:
+            await self._follows[key].wait_caught_up()
         if isinstance(row.failure, BadMessage):
             raise row.failure
         trouble = self.states.state(key).trouble
@@ -289,6 +304,9 @@ class FeedExchange(Exchange):
 
     def watch_folder(self) -> None:
         """See what other programs append to this folder, as long as the node runs."""
+        if self._is_watching:
+            return
+        self._is_watching = True
         self._supervisor.serve(self._watch, "feeds of other programs")
 
     async def _take_up(self) -> None:

@@ -30,6 +30,8 @@ class Follow:
         states: SubfeedStates,
     ) -> None:
         self.row = row
+        self.holders = 0
+        """How many want it for a while; it goes on as long as there are any, or where it is remembered."""
         self._subject = subject
         self._parts = parts
         self.task: asyncio.Task[None] | None = None

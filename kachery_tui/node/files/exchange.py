@@ -40,12 +40,12 @@ class FileExchange(Exchange):
         self._provider = Provider(parts, self._uploader)
         self._work = RowWork(parts.ledger, parts.supervisor)
 
-    def request(self, uri: FileUri | str, channel: str | None = None) -> Request:
+    def request(self, uri: FileUri | str, channel: str | None = None, *, caller: str = "") -> Request:
         """Get a file: from own storage, a bucket, or another node.
 
         `channel` names the one to use; without it every channel is looked at. A request for the same file that is
-        under way already is returned instead of a second one. Raises `ProtocolError` for what is no file URI,
-        `UsageError` for an unknown channel.
+        under way already is returned instead of a second one. `caller` is for whom, where that is no person here.
+        Raises `ProtocolError` for what is no file URI, `UsageError` for an unknown channel.
         """
         wanted = FileUri.parse(uri) if isinstance(uri, str) else uri
         if channel is not None:
@@ -53,9 +53,11 @@ class FileExchange(Exchange):
         file = FileSubject(wanted)
         same = self._ledger.find_active(Side.MINE, file)
         if same is not None:
+            self._ledger.called(same, caller)
             return same
         row = self._ledger.open(Side.MINE, channel or "", file, Step.STORAGE)
         row.only_channel = channel
+        self._ledger.called(row, caller)
         self._work.run(row, lambda: self._fetch(row, file))
         return row
 
@@ -105,6 +107,8 @@ class FileExchange(Exchange):
                 )
             self._provider.retry(row)
             return row
+        # By a person: whoever called for it has heard how it ended.
+        row.is_kept_on = True
         if row.only_channel is not None:
             joined(self._parts.memberships, row.only_channel)
         mine = row.side is Side.MINE

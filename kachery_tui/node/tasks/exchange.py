@@ -72,10 +72,12 @@ class TaskExchange(Exchange):
         channel: str | None = None,
         *,
         timeout: float | None = None,
+        caller: str = "",
     ) -> Request:
         """Have a function run by whoever offers it, on the channel of that name, or on one where it is offered.
 
-        A request for the same pure calculation that is under way already is returned instead of a second one. Raises
+        A request for the same pure calculation that is under way already is returned instead of a second one. `caller` is
+        for whom, where that is no person here. Raises
         `ProtocolError` for arguments that cannot be sent, `UsageError` for an unknown channel.
         """
         check_arguments(kwargs)
@@ -84,9 +86,11 @@ class TaskExchange(Exchange):
         task = TaskSubject.call(function_id, kind, kwargs, timeout=timeout)
         same = self._ledger.find_active(Side.MINE, task)
         if same is not None:
+            self._ledger.called(same, caller)
             return same
         row = self._ledger.open(Side.MINE, channel or "", task, _beginning(task))
         row.only_channel = channel
+        self._ledger.called(row, caller)
         self._run(row, task)
         return row
 

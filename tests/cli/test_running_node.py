@@ -1,0 +1,202 @@
+"""Commands beside a running node, which does their work; and what happens when it cannot."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands import PATIENCE, PROGRAM, Shell, wait_until
+from tests.nodes import join_by_file
+
+ROLES = [f"{way}-{kind}" for way in ("request", "provide") for kind in ("files", "feeds", "tasks")]
+
+
+@contextmanager
+def running(shell: Shell, *more: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The shell's node, once it is connected and answers calls."""
+    log = shell.folder / "node.log"
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(
+            [*PROGRAM, "node", *more], env=shell.environment, stdin=subprocess.DEVNULL, stderr=stderr
+        )
+    try:
+        wait_until(lambda: "channel lab: connected" in log.read_text() and socket_of(shell))
+        yield process
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+def socket_of(shell: Shell) -> str:
+    text = (shell.storage / "kachery-tui.lock").read_text()
+    return str(json.loads(text).get("socket", "")) if text.strip() else ""
+
+
+def rows(shell: Shell) -> list[dict[str, object]]:
+    """The requests that the running node knows of."""
+    done = subprocess.run(
+        ["curl", "-s", "--unix-socket", socket_of(shell), "http://node/v1/requests"],
+        capture_output=True,
+        check=True,
+        timeout=PATIENCE,
+    )
+    found: list[dict[str, object]] = json.loads(done.stdout)["requests"]
+    return found
+
+
+@pytest.fixture
+def ana(tmp_path: Path, hub: Path) -> Shell:
+    shell = Shell(tmp_path / "ana")
+    shell.ok("init", "--label", "ana")
+    shell.ok("channel", "join", hub, "--roles", ",".join(ROLES))
+    return shell
+
+
+@pytest.fixture
+def ben(tmp_path: Path, hub: Path) -> Shell:
+    shell = Shell(tmp_path / "ben")
+    shell.ok("init", "--label", "ben")
+    join_by_file(shell.config, hub, roles=ROLES, limits={"answer_timeout": 1.5})
+    return shell
+
+
+def store(shell: Shell, *names: str) -> list[str]:
+    for name in names:
+        (shell.folder / name).write_bytes(name.encode() * 100)
+    return shell.ok("store", *names).stdout.splitlines()
+
+
+def load_from_stdin(shell: Shell, text: str, *more: str) -> tuple[int, list[str], str]:
+    process = shell.start("load", "-", *more)
+    stdout, stderr = process.communicate(text.encode(), timeout=PATIENCE)
+    return process.returncode, stdout.decode().splitlines(), stderr.decode()
+
+
+def test_the_running_node_gets_files_for_commands(ana: Shell, ben: Shell) -> None:
+    uris = store(ana, "a.bin", "b.bin", "c.bin")
+    nobody = f"sha1://{'0' * 40}/nobody.bin"
+    with running(ana), running(ben):
+        path = Path(ben.ok("load", uris[0]).line)
+        assert path.read_bytes() == b"a.bin" * 100
+        assert ben.ok("cat", uris[1]).stdout == "b.bin" * 100
+        assert [row["name"] for row in rows(ben)] == ["b.bin", "a.bin"]
+        # Many, from stdin, some of them here: in the order in which they were asked for, each failure by itself.
+        wanted = [uris[2], nobody, uris[0], "", uris[1]]
+        code, lines, said = load_from_stdin(ben, "\n".join(wanted))
+        assert code == 1
+        assert [Path(line).read_bytes()[:1] for line in lines] == [b"c", b"a", b"b"]
+        assert "1 of 4 files failed: 1 nobody has" in said
+        assert said.count("nobody.bin") or said.count("0000000000"), said
+        # Into a folder, each by its name.
+        (ben.folder / "out").mkdir()
+        ben.ok("load", *uris, "--to", "out")
+        assert sorted(file.name for file in (ben.folder / "out").iterdir()) == ["a.bin", "b.bin", "c.bin"]
+        again = ben.run("load", *uris, "--to", "out")
+        assert (again.code, again.stdout) == (1, "")
+        assert again.stderr.count("is there already") == 3
+        assert ben.run("load", nobody).code == 3
+    # Without the node: the same.
+    code, lines, said = load_from_stdin(ben, "\n".join(uris))
+    assert (code, len(lines)) == (0, 3)
+
+
+def test_many_files_without_a_running_node(ana: Shell, ben: Shell) -> None:
+    uris = store(ana, "a.bin", "b.bin", "c.bin")
+    with running(ana):
+        result = ben.run("load", *uris, "--json")
+        assert result.code == 0, result
+        assert [value["uri"] for value in result.values] == uris
+        assert [value["size"] for value in result.values] == [500] * 3
+    bad = ben.run("load", uris[0], "sha1://nonsense")
+    assert bad.code == 2
+    assert ben.run("load", *uris, "--to", "a-file").code == 2
+
+
+def test_a_node_that_is_stopped_is_done_without(ana: Shell, ben: Shell) -> None:
+    (uri,) = store(ana, "a.bin")
+    with running(ana), running(ben) as node:
+        node.send_signal(signal.SIGSTOP)
+        result = ben.ok("load", uri)
+        assert Path(result.line).read_bytes() == b"a.bin" * 100
+        assert f"process {node.pid}) does not answer: done without it" in result.stderr
+
+
+def test_a_node_that_is_killed_meanwhile_is_done_without(ana: Shell, ben: Shell) -> None:
+    uri = f"sha1://{'0' * 40}/nobody.bin"
+    with running(ben) as node:
+        process = ben.start("load", uri)
+        wait_until(lambda: rows(ben))
+        node.kill()
+        _, stderr = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 3
+        assert "the node has gone" in stderr.decode()
+    # What it left is no hindrance.
+    with running(ben):
+        rows(ben)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_command_that_ends_gives_up_what_it_asked_for(ben: Shell, number: signal.Signals) -> None:
+    with running(ben):
+        process = ben.start("load", f"sha1://{'0' * 40}/nobody.bin")
+        wait_until(lambda: rows(ben))
+        process.send_signal(number)
+        process.communicate(timeout=PATIENCE)
+        wait_until(lambda: rows(ben)[0]["step"] == "cancelled")
+        assert rows(ben)[0]["callers"]
+
+
+def test_a_feed_is_followed_through_the_node_and_past_its_end(ana: Shell, ben: Shell) -> None:
+    uri = ana.ok("feed", "create", "log").line
+    ana.ok("feed", "append", "log", '{"n": 0}')
+    with running(ana):
+        with running(ben) as node:
+            process = ben.start("feed", "cat", uri, "--follow")
+            assert process.stdout is not None
+            assert json.loads(process.stdout.readline()) == {"n": 0}
+            assert any(row["kind"] == "feeds" for row in rows(ben))
+            ana.ok("feed", "append", "log", '{"n": 1}')
+            assert json.loads(process.stdout.readline()) == {"n": 1}
+            node.kill()
+            node.wait()
+        ana.ok("feed", "append", "log", '{"n": 2}')
+        assert json.loads(process.stdout.readline()) == {"n": 2}
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=PATIENCE)
+
+
+def test_what_is_changed_on_channels_is_so_at_once(ben: Shell, hub: Path) -> None:
+    with running(ben):
+        log = ben.folder / "node.log"
+        ben.ok("channel", "leave", "lab")
+        began = time.monotonic()
+        wait_until(lambda: "connected" not in ben.ok("status", "--oneline").stdout)
+        ben.ok("channel", "join", hub, "--roles", "request-files")
+        wait_until(lambda: log.read_text().count("channel lab: connected") == 2)
+        assert time.monotonic() - began < PATIENCE
+
+
+def test_two_nodes_started_at_once_make_one(ben: Shell) -> None:
+    nodes = [
+        subprocess.Popen(
+            [*PROGRAM, "node"], env=ben.environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        for _ in range(2)
+    ]
+    wait_until(lambda: any(node.poll() is not None for node in nodes))
+    (loser,) = [node for node in nodes if node.poll() is not None]
+    (winner,) = [node for node in nodes if node is not loser]
+    loser.communicate(timeout=PATIENCE)
+    wait_until(lambda: socket_of(ben))
+    assert loser.returncode == 2
+    assert json.loads((ben.storage / "kachery-tui.lock").read_text())["pid"] == winner.pid
+    assert Path(socket_of(ben)).is_socket()
+    os.kill(winner.pid, signal.SIGTERM)
+    winner.communicate(timeout=PATIENCE)
