@@ -2,14 +2,12 @@
 
 import argparse
 from argparse import SUPPRESS, ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from kachery_tui import __version__
-from kachery_tui.cli.channel_parser import add_channel
 from kachery_tui.protocol.roles import Role
-from kachery_tui.protocol.task_messages import TaskFunctionType
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[ArgumentParser]
@@ -26,7 +24,7 @@ stdout carries data, stderr talk. Exit codes: 0 ok, 1 failed, 2 usage or configu
 
 def parse(arguments: Sequence[str]) -> Namespace:
     """Arguments as values; `run` is what to run, `module:function`. `--help` and misuse raise SystemExit."""
-    parser = _parser()
+    parser = _parser(_command_in(arguments))
     args, rest = parser.parse_known_args(arguments)
     if rest and args.run in ("channels:roles", "channel_owner:grant"):
         parser.error(_no_role(rest[0]))
@@ -44,7 +42,28 @@ def parse(arguments: Sequence[str]) -> Namespace:
     return args
 
 
-def _parser() -> ArgumentParser:
+_WITH_VALUE: Final = ("--config", "--storage", "--theme")
+"""Options that may stand before the command and take the next word along."""
+
+
+def _command_in(arguments: Sequence[str]) -> str:
+    """The word that names the command; empty where none does."""
+    words = iter(arguments)
+    for word in words:
+        if word in ("-h", "--help"):
+            return ""
+        if word in _WITH_VALUE:
+            next(words, None)
+        elif not word.startswith("-"):
+            return word
+    return ""
+
+
+def _parser(wanted: str) -> ArgumentParser:
+    """The grammar of `wanted` and those beside it, of all commands where it is none.
+
+    To make all of it takes as long as half a short command does.
+    """
     parser = ArgumentParser(
         prog="kachery-tui",
         description=DESCRIPTION,
@@ -57,12 +76,9 @@ def _parser() -> ArgumentParser:
     parser.set_defaults(run="screen:show", config=None, storage=None, debug=False, as_json=False)
     parser.set_defaults(theme=None, read_only=False, mouse=True, ascii=False)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    _add_setup(commands)
-    add_channel(commands, _command, _everywhere)
-    _add_files(commands)
-    _add_feeds(commands)
-    _add_tasks(commands)
-    _add_services(commands)
+    for names, add in _GROUPS:
+        if wanted in names or not any(wanted in each for each, _ in _GROUPS):
+            add(commands)
     return parser
 
 
@@ -125,6 +141,19 @@ def _command(
             help="print JSON, one value a line",
         )
     return command
+
+
+def _add_channel(commands: "Commands") -> None:
+    # With it comes what only an owner's commands need.
+    from kachery_tui.cli.channel_parser import add_channel
+
+    add_channel(commands, _command, _everywhere)
+
+
+def _add_services(commands: "Commands") -> None:
+    from kachery_tui.cli.service_parser import add_services
+
+    add_services(commands, _command, _of_the_screen)
 
 
 def _add_setup(commands: "Commands") -> None:
@@ -260,6 +289,8 @@ def _add_feeds(commands: "Commands") -> None:
 
 
 def _add_tasks(commands: "Commands") -> None:
+    from kachery_tui.protocol.task_messages import TaskFunctionType
+
     text = "have other nodes compute, and see what they offer to"
     task = commands.add_parser(
         "task", help=text, description=text, parents=[_everywhere()], allow_abbrev=False
@@ -295,78 +326,15 @@ def _add_tasks(commands: "Commands") -> None:
         command.add_argument("--channel", metavar="C", help="ask on this channel only")
 
 
-def _add_services(commands: "Commands") -> None:
-    node = _command(commands, "node", "serve:node", "run the node without a screen; its log goes to stderr")
-    node.add_argument(
-        "--group",
-        action="store_true",
-        help="let the storage folder's group look at it, and have it get files and feeds",
-    )
-    hub = _command(
-        commands,
-        "hub",
-        "serve:hub",
-        "run channels on this machine, and print their files' paths",
-        data=True,
-    )
-    hub.add_argument(
-        "--data", type=Path, metavar="DIR", help="where it keeps keys, files, channels/NAME.toml"
-    )
-    hub.add_argument("--port", type=_port, metavar="P", help="pub-sub port (default: 9123; 0: any free one)")
-    hub.add_argument(
-        "--s3-port", type=_port, metavar="P", help="bucket port (default: 9124; 0: any free one)"
-    )
-    hub.add_argument(
-        "--channel",
-        action="append",
-        metavar="NAME",
-        dest="channels",
-        help="a channel to offer (default: local); repeatable",
-    )
-    hub.add_argument("--public-s3-url", metavar="URL", help="where the proxy leads to the bucket port")
-    authority = _command(
-        commands,
-        "authority",
-        "serve:authority",
-        "let others into channels of yours on Ably and S3, whose keys stay here",
-        data=True,
-    )
-    authority.add_argument(
-        "channels",
-        nargs="*",
-        metavar="NAME|FILE",
-        help="channels that you joined, or their files (default: all that were joined by keys)",
-    )
-    authority.add_argument("--data", type=Path, metavar="DIR", help="where it keeps the register of members")
-    authority.add_argument(
-        "--port", type=_port, metavar="P", help="port to listen on (default: 9125; 0: any free one)"
-    )
-    for service in (hub, authority):
-        _add_address(service)
-    for service in (node, hub, authority):
-        service.add_argument("--exit-with-stdin", action="store_true", help=SUPPRESS)
-    demo = _command(
-        commands,
-        "demo",
-        "screen:demo",
-        "a hub, two peers and the screen on this machine, gone when you leave",
-        parents=[_of_the_screen()],
-    )
-    demo.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="files that the peers provide")
-
-
-def _add_address(service: ArgumentParser) -> None:
-    service.add_argument("--host", metavar="H", help="address to listen on (default: 127.0.0.1)")
-    service.add_argument(
-        "--advertise", metavar="H", help="the host's name for others (default: this machine's)"
-    )
-    service.add_argument(
-        "--public-url", metavar="URL", help="where a reverse proxy leads to the port: https://HOST"
-    )
-    service.add_argument(
-        "--tls-cert", type=Path, metavar="F", help="PEM file of a certificate for that host, with its chain"
-    )
-    service.add_argument("--tls-key", type=Path, metavar="F", help="PEM file of its private key")
+_GROUPS: Final[Sequence[tuple[Sequence[str], Callable[["Commands"], None]]]] = (
+    (("init", "info", "status", "keys", "config"), _add_setup),
+    (("channel",), _add_channel),
+    (("store", "link", "load", "cat"), _add_files),
+    (("feed",), _add_feeds),
+    (("task",), _add_tasks),
+    (("node", "hub", "authority", "demo"), _add_services),
+)
+"""Commands, and what adds them to a grammar, in the order in which help shows them."""
 
 
 def _no_role(word: str) -> str:
@@ -384,10 +352,3 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < 1e9:
         raise argparse.ArgumentTypeError(f"{text} is no time: a number of seconds above 0 would do")
     return seconds
-
-
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65_535:
-        raise argparse.ArgumentTypeError(f"{port} is no port: 0 to 65535 would do")
-    return port

@@ -58,6 +58,8 @@ def _where(row: Request) -> Line:
 
 def _who(row: Request, label_of: LabelOf) -> Iterator[Line]:
     if row.side is not Side.THEIRS:
+        for number, caller in enumerate(row.callers):
+            yield headed("" if number else "for", (Cell(caller),))
         if row.answered_by:
             yield headed("from", (Cell(f"{peer(row, label_of)}  "), Cell(row.answered_by, Tone.MUTED)))
         return

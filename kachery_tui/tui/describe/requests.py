@@ -84,10 +84,10 @@ def percent(row: Request) -> str:
 
 
 def peer(row: Request, label_of: LabelOf) -> str:
-    """Who asked for it, or who answered."""
+    """Who asked for it, or who answered; until somebody has, the programs of this machine that wait for it."""
     if row.side is Side.THEIRS:
         return ", ".join(label_of(node_id) for node_id in row.asked_by)
-    return label_of(row.answered_by) if row.answered_by else ""
+    return label_of(row.answered_by) if row.answered_by else ", ".join(row.callers)
 
 
 # Where the bytes came from
@@ -152,7 +152,7 @@ def brief_lines(row: Request, label_of: LabelOf, now: float, width: int) -> list
 
 def which(row: Request, label_of: LabelOf, now: float) -> Line:
     """Which request it is, and who else has to do with it."""
-    who = peer(row, label_of)
+    who = peer(row, label_of) if row.asked_by or row.answered_by else ""
     verb = "asked" if row.side is Side.THEIRS else "answered"
     return joined(
         (
@@ -160,6 +160,7 @@ def which(row: Request, label_of: LabelOf, now: float) -> Line:
             (Cell(row.name, Tone.STRONG),),
             (Cell(f"on {row.channel}"),) if row.channel else (),
             (Cell(f"{verb} by {who}"),) if who else (),
+            (Cell(f"for {', '.join(row.callers)}"),) if row.callers else (),
             (Cell(f"earlier, {present.clock(row.started, now)}", Tone.MUTED),) if row.earlier else (),
         )
     )
