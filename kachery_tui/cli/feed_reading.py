@@ -11,6 +11,7 @@ from kachery_tui.cli.place import Place, find_place
 from kachery_tui.errors import KacheryError, NobodyHasIt
 from kachery_tui.protocol.feeds import SignedMessage
 from kachery_tui.protocol.uris import SubfeedKey, SubfeedUri
+from kachery_tui.storage.chain_check import check_subfeed
 from kachery_tui.storage.storage import Storage
 from kachery_tui.words import count, moment
 
@@ -105,13 +106,12 @@ def _facts(storage: Storage, uri: SubfeedUri, *, own: bool) -> dict[str, Any]:
     key: SubfeedKey = key_of(uri)
     head = storage.feeds.head(key.feed_id, key.subfeed_hash)
     last = storage.feeds.read(key.feed_id, key.subfeed_hash, head.count - 1, 1) if head.count else []
-    bad = storage.feeds.check(key.feed_id, key.subfeed_hash)
-    names = {feed.feed_id: feed.name for feed in storage.feeds.feeds()}
+    bad = check_subfeed(storage.feeds, storage.feed_notes, key.feed_id, key.subfeed_hash)
     return {
         "uri": str(
             SubfeedUri(uri.feed_id, uri.subfeed_name or storage.feed_notes.names().get(key.subfeed_hash))
         ),
-        "name": names.get(uri.feed_id, ""),
+        "name": storage.feeds.name_of(uri.feed_id),
         "own": own,
         "subfeedHash": key.subfeed_hash,
         "messages": head.count,

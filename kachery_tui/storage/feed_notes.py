@@ -1,4 +1,7 @@
-"""What this program knows of feeds beside the old daemon's files: the names of subfeeds, and which are followed."""
+"""What this program knows of feeds beside the old daemon's files.
+
+The names of subfeeds, which are followed, and how far each was verified.
+"""
 
 import sqlite3
 import time
@@ -10,7 +13,7 @@ from kachery_tui.protocol.hashes import is_node_id, is_sha1
 from kachery_tui.protocol.uris import is_hash_name, subfeed_hash
 from kachery_tui.storage.kept import KeptDatabase
 from kachery_tui.storage.modes import PRIVATE, Modes
-from kachery_tui.storage.values import Followed
+from kachery_tui.storage.values import CheckedChain, Followed
 
 MOST_NAMES: Final = 100_000
 MOST_FOLLOWS: Final = 1_000
@@ -27,9 +30,20 @@ CREATE TABLE follows (
 ) WITHOUT ROWID;
 """
 
+# Not in the schema: files of earlier versions are without it.
+_CHECKED: Final = """
+CREATE TABLE IF NOT EXISTS checked (
+    feed TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    PRIMARY KEY (feed, hash)
+) WITHOUT ROWID;
+"""
+
 
 class FeedNotes:
-    """Names and follows of a storage folder. Methods block on the disk; they raise as `KeptDatabase` does."""
+    """Names, follows and checks of a storage folder. Methods block on the disk; they raise as `KeptDatabase` does."""
 
     def __init__(self, path: Path, modes: Modes = PRIVATE) -> None:
         self._db = KeptDatabase(
@@ -90,3 +104,32 @@ class FeedNotes:
             for feed, hash_, channel, _ in rows
             if is_node_id(feed) and is_sha1(hash_)
         ]
+
+    def remember_check(self, feed_id: str, hash_: str, found: CheckedChain) -> None:
+        """Remember how far a subfeed was verified."""
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute(_CHECKED)
+            db.execute(
+                "INSERT OR REPLACE INTO checked VALUES (?, ?, ?, ?)",
+                (feed_id, hash_, found.count, found.digest),
+            )
+
+        self._db.write(work)
+
+    def checked(self, feed_id: str, hash_: str) -> CheckedChain | None:
+        """How far a subfeed was verified; None where that was not done, or makes no sense."""
+        if not self._db.exists:
+            return None
+
+        def work(db: sqlite3.Connection) -> tuple[object, ...] | None:
+            if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'checked'").fetchone():
+                return None
+            query = "SELECT count, digest FROM checked WHERE feed = ? AND hash = ?"
+            found: tuple[object, ...] | None = db.execute(query, (feed_id, hash_)).fetchone()
+            return found
+
+        match self._db.read(work):
+            case (int(count), str(digest)) if count > 0:
+                return CheckedChain(count, digest)
+        return None

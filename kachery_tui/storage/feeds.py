@@ -15,14 +15,13 @@ from kachery_tui.protocol.feeds import (
     Fault,
     Head,
     SignedMessage,
-    check_chain,
     sign_messages,
 )
 from kachery_tui.protocol.hashes import is_node_id, is_sha1
 from kachery_tui.protocol.keys import PrivateKey
 from kachery_tui.protocol.uris import SubfeedUri
 from kachery_tui.storage.feed_keys import FeedKeys, check_name
-from kachery_tui.storage.feeds_reading import read_feeds
+from kachery_tui.storage.feeds_reading import read_feeds, read_names
 from kachery_tui.storage.old_database import OldDatabase
 from kachery_tui.storage.values import FeedInfo, SubfeedInfo
 
@@ -223,27 +222,16 @@ class FeedStore:
 
     def read(self, feed_id: str, subfeed_hash: str, start: int, limit: int) -> list[SignedMessage]:
         """Up to `limit` messages from number `start` on. They are not verified again; `BadMessage` for damaged ones."""
+        texts = self.texts(feed_id, subfeed_hash, start, limit)
+        return [SignedMessage.parse(text, position) for position, text in texts]
+
+    def texts(self, feed_id: str, subfeed_hash: str, start: int, limit: int) -> list[tuple[int, str]]:
+        """Numbers and texts of up to `limit` messages from number `start` on, as they stand there."""
         nothing: list[tuple[Any, ...]] = []
         rows = self._db.read(
             lambda db: _rows(db, _READ, (feed_id, subfeed_hash, start, min(limit, MOST_AT_ONCE))), nothing
         )
-        return [SignedMessage.parse(text or "", position) for position, text in rows]
-
-    def check(self, feed_id: str, subfeed_hash: str) -> BadMessage | None:
-        """Verify a subfeed from its first message to its last; what is wrong with the first bad one, None if all hold."""
-        head, total = START, self.head(feed_id, subfeed_hash).count
-        while head.count < total:
-            try:
-                messages = self.read(feed_id, subfeed_hash, head.count, 1_000)
-            except BadMessage as bad:
-                return bad
-            if not messages:
-                return BadMessage(Fault.GAP, head.count)
-            good, bad_one = check_chain(messages, head, feed_id)
-            if bad_one is not None:
-                return bad_one
-            head = Head(good[-1].number + 1, good[-1].signature)
-        return None
+        return [(number, _text(text)) for number, text in rows]
 
     def subfeeds(self) -> list[SubfeedInfo]:
         """Every subfeed that is here, `MOST_SUBFEEDS` at most; names are for the caller to know."""
@@ -258,6 +246,10 @@ class FeedStore:
     def feeds(self) -> list[FeedInfo]:
         """The feeds that the folder holds, own ones first; what cannot be read is logged and left out."""
         return read_feeds(self._folder)
+
+    def name_of(self, feed_id: str) -> str:
+        """The name of a feed; empty where none is known here."""
+        return read_names(self._folder)[0].get(feed_id, "")
 
     def stamp(self) -> tuple[int, int]:
         """What differs as soon as another program has written to `feeds.db`. Quick."""
@@ -278,6 +270,13 @@ class FeedStore:
                 with self._lock:
                     self._own[feed_id] = key
         return key
+
+
+def _text(value: object) -> str:
+    """A message as it stands there. Another hand may have put there what is no text."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    return value if isinstance(value, str) else ""
 
 
 def _head(db: sqlite3.Connection, feed_id: str, subfeed_hash: str) -> Head:

@@ -47,10 +47,7 @@ SELECT key, value FROM mutables WHERE key LIKE '%feed%' AND length(key) <= ? AND
 
 def read_feeds(folder: Path) -> list[FeedInfo]:
     """Every feed of the folder, own ones first, by name. What cannot be read is logged and left out."""
-    names: dict[str, str] = {}
-    own: set[str] = set()
-    for key, value in _rows(folder / "mutables.db", _MUTABLES, (LONGEST_VALUE, LONGEST_VALUE, MOST_MUTABLES)):
-        _take_mutable(key, value, names, own)
+    names, own = read_names(folder)
     feeds = [
         FeedInfo(
             feed_id, names.get(feed_id, ""), feed_id in own, int(subfeeds), int(messages), _seconds(last)
@@ -59,6 +56,15 @@ def read_feeds(folder: Path) -> list[FeedInfo]:
         if is_node_id(feed_id)
     ]
     return sorted(feeds, key=lambda feed: (not feed.own, feed.name.lower(), feed.feed_id))
+
+
+def read_names(folder: Path) -> tuple[dict[str, str], set[str]]:
+    """Names of feeds by their ids, and the ids of those whose private keys are here."""
+    names: dict[str, str] = {}
+    own: set[str] = set()
+    for key, value in _rows(folder / "mutables.db", _MUTABLES, (LONGEST_VALUE, LONGEST_VALUE, MOST_MUTABLES)):
+        _take_mutable(key, value, names, own)
+    return names, own
 
 
 def _take_mutable(key: object, value: object, names: dict[str, str], own: set[str]) -> None:

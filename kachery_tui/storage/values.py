@@ -131,6 +131,14 @@ class SubfeedInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckedChain:
+    """How many messages of a subfeed were verified, and the SHA-256 of their texts, each with a line end behind it."""
+
+    count: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Followed:
     """A subfeed that this node follows: over `channel`, or over any where that is None."""
 

@@ -16,6 +16,7 @@ from kachery_tui.protocol.canonical import JsonObject
 from kachery_tui.protocol.objects import subfeed_object
 from kachery_tui.protocol.roles import Role
 from kachery_tui.protocol.uris import SubfeedKey, SubfeedUri
+from kachery_tui.storage.chain_check import check_subfeed
 from kachery_tui.storage.feeds import FeedStore
 from tests.hubs import running_hub
 from tests.nodes import at_step, running_node, until
@@ -46,7 +47,7 @@ def append(folder: Path) -> None:
         store.append(feed, subfeed, [message(start + place) for place in range(A_BATCH)])
     in_batches = IN_BATCHES / (time.perf_counter() - began)
     began = time.perf_counter()
-    assert store.check(feed, subfeed) is None
+    assert check_subfeed(store, None, feed, subfeed) is None
     checked = (ONE_BY_ONE + IN_BATCHES) / (time.perf_counter() - began)
     store.close()
     print(f"append one by one   {one_by_one:10,.0f} a second (500 wanted: {one_by_one / 500:.1f} x)")

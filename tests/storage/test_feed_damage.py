@@ -12,6 +12,7 @@ import pytest
 
 from kachery_tui.errors import KacheryError, NotAllowed, TryAgain, UsageError
 from kachery_tui.protocol.feeds import START, Fault
+from kachery_tui.storage.chain_check import check_subfeed
 from kachery_tui.storage.feeds import FeedStore
 from kachery_tui.storage.values import SubfeedInfo
 from tests.storage.feed_helpers import (
@@ -36,12 +37,12 @@ def test_damage_on_disk_is_found(store: FeedStore, tmp_path: Path) -> None:
     store.keep(FEED, LOG, messages)
     with by_hand(tmp_path / "feeds.db") as db:
         db.execute("UPDATE subfeedMessages SET message = replace(message, '\"n\":2', '\"n\":7')")
-    bad = store.check(FEED, LOG)
+    bad = check_subfeed(store, None, FEED, LOG)
     assert bad is not None
     assert (bad.fault, bad.number) == (Fault.SIGNATURE, 2)
     with by_hand(tmp_path / "feeds.db") as db:
         db.execute("UPDATE subfeedMessages SET message = x'ff' WHERE position = 2")
-    bad = store.check(FEED, LOG)
+    bad = check_subfeed(store, None, FEED, LOG)
     assert bad is not None
     assert (bad.fault, bad.number) == (Fault.FORM, 2)
     # What stands here for message 2 is not blamed on its owner, who sent it once more.
@@ -49,7 +50,7 @@ def test_damage_on_disk_is_found(store: FeedStore, tmp_path: Path) -> None:
         store.keep(FEED, LOG, messages)
     with by_hand(tmp_path / "feeds.db") as db:
         db.execute("DELETE FROM subfeedMessages WHERE position IN (1, 2)")
-    bad = store.check(FEED, LOG)
+    bad = check_subfeed(store, None, FEED, LOG)
     assert bad is not None
     assert bad.fault is Fault.GAP
     assert store.keep(FEED, LOG, messages) == ([], None)
@@ -75,7 +76,7 @@ def test_rows_that_are_no_messages_are_passed_over(store: FeedStore, tmp_path: P
     assert store.head(feed, LOG).count == 2
     assert store.append(feed, LOG, [{"n": 2}])[0].number == 2
     assert [one.message for one in store.read(feed, LOG, 0, 99)] == [{"n": 0}, {"n": 1}, {"n": 2}]
-    assert store.check(feed, LOG) is None
+    assert check_subfeed(store, None, feed, LOG) is None
 
 
 def uses(store: FeedStore, feed: str, name: str) -> dict[str, Callable[[], object]]:
@@ -93,7 +94,7 @@ def uses(store: FeedStore, feed: str, name: str) -> dict[str, Callable[[], objec
         "keep": lambda: store.keep(FEED, LOG, FOUR),
         "head": lambda: store.head(feed, PRIMES),
         "read": lambda: store.read(feed, PRIMES, 0, 9),
-        "check": lambda: store.check(feed, PRIMES),
+        "check": lambda: check_subfeed(store, None, feed, PRIMES),
         "subfeeds": store.subfeeds,
         "stamp": store.stamp,
         "create": lambda: store.create("new"),
@@ -296,7 +297,7 @@ def test_a_folder_that_cannot_be_written_to(old: Path) -> None:
         with as_somebody_else(old):
             store = FeedStore(old)
             assert store.head(OLD_FEED, PRIMES).count == 3
-            assert store.check(OLD_FEED, PRIMES) is None
+            assert check_subfeed(store, None, OLD_FEED, PRIMES) is None
             assert store.is_own(OLD_FEED)
             deeds: list[Callable[[], object]] = [
                 lambda: store.append(OLD_FEED, PRIMES, [{}]),

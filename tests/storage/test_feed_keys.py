@@ -14,6 +14,7 @@ from kachery_tui.protocol.canonical import canonical_json, object_hash
 from kachery_tui.protocol.feeds import START
 from kachery_tui.protocol.keys import PrivateKey
 from kachery_tui.protocol.uris import SubfeedUri
+from kachery_tui.storage.chain_check import check_subfeed
 from kachery_tui.storage.feed_keys import LONGEST_NAME
 from kachery_tui.storage.feeds import FeedStore
 from tests.storage.feed_helpers import (
@@ -223,7 +224,7 @@ def test_a_key_without_messages_begins_at_zero(old: Path, is_gone: bool) -> None
     assert store.is_own(OLD_FEED)
     assert store.head(OLD_FEED, PRIMES) == START
     assert store.read(OLD_FEED, PRIMES, 0, 9) == []
-    assert store.check(OLD_FEED, PRIMES) is None
+    assert check_subfeed(store, None, OLD_FEED, PRIMES) is None
     assert [one.messages for one in store.subfeeds()] == ([] if is_gone else [0, 0])
     assert (old / "feeds.db").exists() is not is_gone
     assert [one.number for one in store.append(OLD_FEED, PRIMES, [{"a": 1}, {}])] == [0, 1]

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+from kachery_tui.storage.chain_check import check_subfeed
 from kachery_tui.storage.feeds import FeedStore
 from tests.storage.feed_helpers import FEED, LOG, appending, assert_chain, chain, promised
 
@@ -87,7 +88,7 @@ def test_killed_while_appending(store: FeedStore, tmp_path: Path) -> None:
         assert [(one["by"], one["n"]) for one in assert_chain(tmp_path, feed, LOG)] == expected
     # Else no kill came in the middle of anything.
     assert commits_met
-    assert store.check(feed, LOG) is None
+    assert check_subfeed(store, None, feed, LOG) is None
 
 
 def test_one_goes_on_when_another_is_killed(store: FeedStore, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from kachery_tui.protocol.canonical import JsonObject, canonical_json
 from kachery_tui.protocol.feeds import START, Fault, Head, SignedMessage, sign_messages
 from kachery_tui.protocol.keys import PrivateKey
 from kachery_tui.protocol.uris import subfeed_hash
+from kachery_tui.storage.chain_check import check_subfeed
 from kachery_tui.storage.feeds import MOST_AT_ONCE, FeedStore
 from tests.storage.feed_helpers import (
     FEED,
@@ -60,11 +61,11 @@ def test_the_old_daemons_feed_opens_and_is_extended(old: Path) -> None:
         PRIMES: 3,
         before[1][1][1]: 1,
     }
-    assert [store.check(OLD_FEED, hash_) for _, hash_ in before[1]] == [None, None]
+    assert [check_subfeed(store, None, OLD_FEED, hash_) for _, hash_ in before[1]] == [None, None]
     added = store.append(OLD_FEED, PRIMES, [{"n": 4, "p": 7}, {"n": 5, "p": 11, "note": "é\U0001f600"}])
     assert [one.number for one in added] == [3, 4]
     assert [one["p"] for one in assert_chain(old, OLD_FEED, PRIMES)] == [2, 3, 5, 7, 11]
-    assert store.check(OLD_FEED, PRIMES) is None
+    assert check_subfeed(store, None, OLD_FEED, PRIMES) is None
     (listed,) = store.feeds()
     assert (listed.name, listed.own, listed.messages) == ("fixture-feed", True, 6)
     store.close()
@@ -187,7 +188,7 @@ def test_whatever_is_taken_can_be_read_back(store: FeedStore) -> None:
     assert [canonical_json(one.message) for one in store.read(feed, LOG, taken, 9)] == [
         canonical_json(one) for one in odd
     ]
-    assert store.check(feed, LOG) is None
+    assert check_subfeed(store, None, feed, LOG) is None
 
 
 # -- keeping others' feeds -------------------------------------------------------------------------------------
@@ -277,7 +278,7 @@ def test_forks_of_what_is_here(store: FeedStore) -> None:
         good, bad = store.keep(FEED, LOG, messages)
         assert (good, bad and bad.fault, bad and bad.number) == ([], fault, 1)
     assert store.read(FEED, LOG, 0, 9) == FOUR
-    assert store.check(FEED, LOG) is None
+    assert check_subfeed(store, None, FEED, LOG) is None
 
 
 def test_members_that_nobody_knows_are_kept_as_they_were_signed(store: FeedStore, tmp_path: Path) -> None:
@@ -286,4 +287,4 @@ def test_members_that_nobody_knows_are_kept_as_they_were_signed(store: FeedStore
     assert store.keep(FEED, LOG, messages) == (messages, None)
     assert_chain(tmp_path, FEED, LOG)
     assert rows(tmp_path, FEED, LOG)[2][1] == canonical_json({"body": UNKNOWN, "signature": odd.signature})
-    assert store.check(FEED, LOG) is None
+    assert check_subfeed(store, None, FEED, LOG) is None

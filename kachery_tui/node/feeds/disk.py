@@ -10,6 +10,7 @@ from kachery_tui.protocol.canonical import JsonObject
 from kachery_tui.protocol.feeds import BadMessage, Fault, SignedMessage
 from kachery_tui.protocol.keys import PrivateKey
 from kachery_tui.protocol.uris import SubfeedKey, SubfeedUri
+from kachery_tui.storage.chain_check import check_subfeed
 from kachery_tui.storage.feed_notes import FeedNotes
 from kachery_tui.storage.feeds import FeedStore
 from kachery_tui.storage.values import FeedInfo, Followed, SubfeedInfo
@@ -40,7 +41,7 @@ class FeedDisk:
 
     async def check(self, key: SubfeedKey) -> BadMessage | None:
         """Verify all messages that are here; what is wrong with the first bad one, None if all hold."""
-        return await in_thread(lambda: self._store.check(key.feed_id, key.subfeed_hash))
+        return await in_thread(lambda: check_subfeed(self._store, self._notes, key.feed_id, key.subfeed_hash))
 
     async def append(self, key: SubfeedKey, messages: Sequence[JsonObject]) -> list[SignedMessage]:
         """Sign messages and add them; on disk once this returns."""
