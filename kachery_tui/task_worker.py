@@ -102,7 +102,9 @@ def run_function(target: str, folder: str) -> int:
     waiting: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_read_jobs, args=(jobs, waiting), daemon=True).start()
     while True:
-        reply = _do(function, json.loads(waiting.get()))
+        job = waiting.get()
+        # Whoever is about to send a job asks with an empty line whether anybody is there.
+        reply = _do(function, json.loads(job)) if job.strip() else "{}"
         if os.getpid() != own:
             # The function forked, and this is the child, which must not answer for its parent.
             os._exit(0)

@@ -5,6 +5,7 @@ there: what has not changed since then need not be verified again, and what has 
 """
 
 import hashlib
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -58,13 +59,10 @@ class _Check:
         count, last = 0, ""
         while count < known.count:
             rows = self._feeds.texts(self._feed_id, self._hash, count, min(AT_A_GO, known.count - count))
-            for number, text in rows:
-                if number != count:
-                    return False
-                self._take(text)
-                count, last = count + 1, text
-            if not rows:
+            if not rows or [number for number, _ in rows] != list(range(count, count + len(rows))):
                 return False
+            self._take(rows)
+            count, last = count + len(rows), rows[-1][1]
         try:
             if known.count:
                 self._head = Head(count, SignedMessage.parse(last, count - 1).signature)
@@ -86,10 +84,10 @@ class _Check:
             good, bad_one = check_chain(messages, self._head, self._feed_id)
             if bad_one is not None:
                 return bad_one
-            for _, text in rows:
-                self._take(text)
+            self._take(rows)
             self._head = Head(good[-1].number + 1, good[-1].signature)
         return None
 
-    def _take(self, text: str) -> None:
-        self._digest.update(text.encode("utf-8", "surrogatepass") + b"\n")
+    def _take(self, rows: Sequence[tuple[int, str]]) -> None:
+        texts = "".join(f"{text}\n" for _, text in rows)
+        self._digest.update(texts.encode("utf-8", "surrogatepass"))

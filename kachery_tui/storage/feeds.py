@@ -231,7 +231,7 @@ class FeedStore:
         rows = self._db.read(
             lambda db: _rows(db, _READ, (feed_id, subfeed_hash, start, min(limit, MOST_AT_ONCE))), nothing
         )
-        return [(number, _text(text)) for number, text in rows]
+        return [(number, text if isinstance(text, str) else _text(text)) for number, text in rows]
 
     def subfeeds(self) -> list[SubfeedInfo]:
         """Every subfeed that is here, `MOST_SUBFEEDS` at most; names are for the caller to know."""
@@ -276,7 +276,7 @@ def _text(value: object) -> str:
     """A message as it stands there. Another hand may have put there what is no text."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "surrogateescape")
-    return value if isinstance(value, str) else ""
+    return ""
 
 
 def _head(db: sqlite3.Connection, feed_id: str, subfeed_hash: str) -> Head:

@@ -32,6 +32,9 @@ from kachery_tui.task_worker import CHANNEL_VARIABLE
 
 _log = logging.getLogger(__name__)
 
+ANSWER_PATIENCE: Final = 2.0
+"""Seconds in which a process that has nothing to do says that it is there."""
+
 START_PATIENCE: Final = 120.0
 """Seconds that a module may take to be imported."""
 
@@ -118,9 +121,7 @@ class FunctionRunner(Runner):
 
     async def run(self, job: Job) -> str:
         """Run one task in a process that is free, or in a new one."""
-        while self._idle and not self._idle[-1].is_running:
-            await self._idle.pop().kill()
-        process = self._idle.pop() if self._idle else await self._begin()
+        process = await self._free()
         self._busy.add(process)
         try:
             result = await self._limited(process, self._do(process, job))
@@ -136,6 +137,23 @@ class FunctionRunner(Runner):
         """End all processes."""
         self._is_closed = True
         await asyncio.gather(*(process.kill() for process in [*self._idle, *self._busy]))
+
+    async def _free(self) -> "Process":
+        """A process that has nothing to do, and is there: one that died meanwhile is noticed by nobody."""
+        while self._idle:
+            process = self._idle.pop()
+            try:
+                async with asyncio.timeout(ANSWER_PATIENCE):
+                    await process.write(b"\n")
+                    await process.read_line()
+            except (TaskFailed, TimeoutError):
+                await process.kill()
+            except BaseException:
+                await process.kill()
+                raise
+            else:
+                return process
+        return await self._begin()
 
     async def _begin(self) -> "Process":
         command = [
@@ -263,15 +281,8 @@ class Process:
 
     @property
     def is_running(self) -> bool:
-        """Whether it has not ended. The system is asked where it can be: asyncio may not have heard of the end yet."""
-        if self._process.returncode is not None:
-            return False
-        if not hasattr(os, "waitid"):
-            return True
-        try:
-            return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
-        except ChildProcessError:
-            return False
+        """Whether it has not ended, as far as that is known here."""
+        return self._process.returncode is None
 
     def start_over(self) -> None:
         """Let the next task have as many lines logged as the last."""
