@@ -47,7 +47,7 @@ class _Check:
         self._feed_id = feed_id
         self._hash = subfeed_hash
         self._head: Head = START
-        self._digest = hashlib.sha256()
+        self._digest = hashlib.blake2b(digest_size=32)
 
     @property
     def result(self) -> CheckedChain:
@@ -56,7 +56,7 @@ class _Check:
 
     def skip(self, known: CheckedChain) -> bool:
         """Pass over what was verified before; False if it is not what it was."""
-        count, last = 0, ""
+        count, last = 0, b""
         while count < known.count:
             rows = self._feeds.texts(self._feed_id, self._hash, count, min(AT_A_GO, known.count - count))
             if not rows or [number for number, _ in rows] != list(range(count, count + len(rows))):
@@ -88,6 +88,5 @@ class _Check:
             self._head = Head(good[-1].number + 1, good[-1].signature)
         return None
 
-    def _take(self, rows: Sequence[tuple[int, str]]) -> None:
-        texts = "".join(f"{text}\n" for _, text in rows)
-        self._digest.update(texts.encode("utf-8", "surrogatepass"))
+    def _take(self, rows: Sequence[tuple[int, bytes]]) -> None:
+        self._digest.update(b"".join(text + b"\n" for _, text in rows))

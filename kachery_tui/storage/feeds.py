@@ -66,7 +66,7 @@ ORDER BY position DESC LIMIT 1
 """
 
 _READ: Final = """
-SELECT position, message FROM subfeedMessages
+SELECT position, CAST(message AS BLOB) FROM subfeedMessages
 WHERE feedId = ? AND subfeedHash = ? AND position >= ? AND typeof(position) = 'integer'
 ORDER BY position LIMIT ?
 """
@@ -225,13 +225,13 @@ class FeedStore:
         texts = self.texts(feed_id, subfeed_hash, start, limit)
         return [SignedMessage.parse(text, position) for position, text in texts]
 
-    def texts(self, feed_id: str, subfeed_hash: str, start: int, limit: int) -> list[tuple[int, str]]:
-        """Numbers and texts of up to `limit` messages from number `start` on, as they stand there."""
+    def texts(self, feed_id: str, subfeed_hash: str, start: int, limit: int) -> list[tuple[int, bytes]]:
+        """Numbers and texts of up to `limit` messages from number `start` on, as they stand there, in UTF-8."""
         nothing: list[tuple[Any, ...]] = []
         rows = self._db.read(
             lambda db: _rows(db, _READ, (feed_id, subfeed_hash, start, min(limit, MOST_AT_ONCE))), nothing
         )
-        return [(number, text if isinstance(text, str) else _text(text)) for number, text in rows]
+        return [(number, text or b"") for number, text in rows]
 
     def subfeeds(self) -> list[SubfeedInfo]:
         """Every subfeed that is here, `MOST_SUBFEEDS` at most; names are for the caller to know."""
@@ -270,13 +270,6 @@ class FeedStore:
                 with self._lock:
                     self._own[feed_id] = key
         return key
-
-
-def _text(value: object) -> str:
-    """A message as it stands there. Another hand may have put there what is no text."""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "surrogateescape")
-    return ""
 
 
 def _head(db: sqlite3.Connection, feed_id: str, subfeed_hash: str) -> Head:

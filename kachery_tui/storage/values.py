@@ -132,7 +132,7 @@ class SubfeedInfo:
 
 @dataclass(frozen=True, slots=True)
 class CheckedChain:
-    """How many messages of a subfeed were verified, and the SHA-256 of their texts, each with a line end behind it."""
+    """How many messages of a subfeed were verified, and the BLAKE2b of their texts, each with a line end behind it."""
 
     count: int
     digest: str

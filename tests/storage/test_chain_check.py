@@ -68,8 +68,8 @@ def test_a_message_that_changed_since_then_is_found(storage: Storage, number: in
     feed_id = made(storage, 30)
     verified(storage, feed_id)
     ((_, text),) = storage.feeds.texts(feed_id, SUBFEED, number, 1)
-    changed = text.replace('"n":', '"m":')
-    assert changed != text
+    changed = text.decode().replace('"n":', '"m":')
+    assert changed != text.decode()
     alter(storage.folder, "UPDATE subfeedMessages SET message = ? WHERE position = ?", changed, number)
     bad = check_subfeed(storage.feeds, storage.feed_notes, feed_id, SUBFEED)
     assert bad is not None
