@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Final
 
@@ -188,6 +188,9 @@ class Ledger:
         self.is_whole = asyncio.Event()
         """Set once the rows of earlier runs are back, or it is known that there will be none."""
         self._rows: dict[int, Request] = {}
+        self._active: dict[Hashable, dict[Request, None]] = {}
+        """Rows under way by what they are about, in the order in which they began."""
+        self._under_way = 0
         self._numbers = count(1)
 
     def __iter__(self) -> Iterator[Request]:
@@ -206,12 +209,13 @@ class Ledger:
 
     def find_active(self, side: Side, subject: Subject) -> Request | None:
         """The row under way of that side about the same thing."""
-        return self.find(lambda row: row.side is side and row.is_active and row.subject.is_same(subject))
+        return next(reversed(self._active.get(_what(side, subject), {})), None)
 
     def open(self, side: Side, channel: str, subject: Subject, step: Step) -> Request:
         """Start a row."""
         row = Request(next(self._numbers), side, channel, subject)
         self._rows[row.number] = row
+        self._begins(row)
         self.enter(row, step)
         self._drop_old()
         return row
@@ -240,6 +244,7 @@ class Ledger:
         row.earlier = False
         row.started = time.time()
         row.finished.clear()
+        self._begins(row)
         self.enter(row, step)
 
     def resume(self, row: Request, step: Step) -> None:
@@ -247,6 +252,7 @@ class Ledger:
         check_again(row.side, row.step, step)
         row.ended = None
         row.finished.clear()
+        self._begins(row)
         self._set_step(row, step)
 
     def enter(self, row: Request, step: Step) -> None:
@@ -262,6 +268,8 @@ class Ledger:
 
     def _set_step(self, row: Request, step: Step) -> None:
         row.step = step
+        if step in ENDS:
+            self._has_ended(row)
         row.steps.append(StepTime(step, time.time()))
         del row.steps[:-KEPT_STEPS]
         self.touch(row)
@@ -338,7 +346,24 @@ class Ledger:
         row.version += 1
         self.version += 1
 
+    def _begins(self, row: Request) -> None:
+        self._active.setdefault(_what(row.side, row.subject), {})[row] = None
+        self._under_way += 1
+
+    def _has_ended(self, row: Request) -> None:
+        what = _what(row.side, row.subject)
+        del self._active[what][row]
+        if not self._active[what]:
+            del self._active[what]
+        self._under_way -= 1
+
     def _drop_old(self) -> None:
-        ended = [number for number, row in self._rows.items() if not row.is_active]
-        for number in ended[: max(0, len(ended) - ENDED_ROWS)]:
+        ended = (number for number, row in self._rows.items() if not row.is_active)
+        too_many = len(self._rows) - self._under_way - ENDED_ROWS
+        for number in list(islice(ended, max(too_many, 0))):
             del self._rows[number]
+
+
+def _what(side: Side, subject: Subject) -> Hashable:
+    """What tells which rows are about the same."""
+    return side, subject.kind, subject.key

@@ -1,8 +1,8 @@
 """What a running node saves the commands beside it, whole processes, and many files at once beside s5cmd.
 
 Run by hand: `python -m tests.benchmarks.bench_service [--runs N] [--files N]`. A hub, a peer that has the files, and one
-who asks, each a process of its own; who asks does so with a node running, and without. Prints seconds and ratios; the goals
-are 0.25 s and 0.6 s for one file, and twice s5cmd's time for many.
+who asks, each a process of its own; who asks does so with a node running, and without. Prints seconds and ratios; the
+goals are 0.25 s and 0.6 s for one file, and twice s5cmd's time for many.
 """
 
 import argparse
