@@ -1,16 +1,36 @@
-"""Where the log goes: to stderr, or to the screen."""
+"""Where the log goes: to stderr, to a file, or to the screen."""
 
 import logging
+import os
 import sys
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any, Final
 
+from kachery_tui.errors import KacheryError
 from kachery_tui.printable import printable_lines
 from kachery_tui.redacting import redacted
+
+LARGEST_FILE: Final = 5_000_000
+OLD_FILES: Final = 3
+"""A log file of so many bytes is put aside, as FILE.1, and so many of those are kept."""
+
+_FORM: Final = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
 def log_to_stderr(*, debug: bool) -> None:
     """Write the log to stderr, with times."""
     handler = logging.StreamHandler(sys.stderr)
-    _log_to(handler, "%(asctime)s %(levelname)-7s %(name)s: %(message)s", debug=debug)
+    _log_to(handler, _FORM, debug=debug)
+
+
+def log_to_file(file: Path, *, debug: bool) -> None:
+    """Write the log to a file, for its owner alone, which does not grow without end. Raises `KacheryError`."""
+    try:
+        handler = _PrivateFile(file, maxBytes=LARGEST_FILE, backupCount=OLD_FILES, encoding="utf-8")
+    except OSError as error:
+        raise KacheryError(f"cannot write {file}", error.strerror or str(error)) from None
+    _log_to(handler, _FORM, debug=debug)
 
 
 def log_to(handler: logging.Handler, *, debug: bool) -> None:
@@ -24,6 +44,19 @@ def _log_to(handler: logging.Handler, form: str, *, debug: bool) -> None:
     root.addHandler(handler)
     root.setLevel(logging.DEBUG if debug else logging.WARNING)
     logging.getLogger("kachery_tui").setLevel(logging.DEBUG if debug else logging.INFO)
+
+
+class _PrivateFile(RotatingFileHandler):
+    """A log file that its owner alone may read."""
+
+    def _open(self) -> Any:
+        return open(
+            self.baseFilename,
+            self.mode,
+            encoding=self.encoding,
+            errors="replace",
+            opener=lambda path, flags: os.open(path, flags, 0o600),
+        )
 
 
 class _Safe(logging.Formatter):

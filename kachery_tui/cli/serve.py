@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kachery_tui.cli.local_hub import default_authority_data, default_data
-from kachery_tui.cli.logs import log_to_stderr
+from kachery_tui.cli.logs import log_to_file, log_to_stderr
 from kachery_tui.cli.loops import stop_on_signals, stop_with_stdin
 from kachery_tui.cli.output import emit, say
 from kachery_tui.cli.place import Place, find_place
@@ -21,9 +21,16 @@ _log = logging.getLogger(__name__)
 
 
 def node(args: Namespace) -> int:
-    """Run the node, its log on stderr. SIGINT, SIGTERM and SIGHUP end it well."""
+    """Run the node, its log on stderr or in a file. SIGINT, SIGTERM and SIGHUP end it well."""
+    if args.detach:
+        from kachery_tui.cli.detached import detach
+
+        return detach(args)
     place = find_place(args)
-    log_to_stderr(debug=args.debug)
+    if args.log is None:
+        log_to_stderr(debug=args.debug)
+    else:
+        log_to_file(args.log, debug=args.debug)
     asyncio.run(_node(args, place))
     return 0
 

@@ -10,12 +10,24 @@ Command = Callable[..., ArgumentParser]
 
 def add_services(commands: Any, command: Command, of_the_screen: Callable[[], ArgumentParser]) -> None:
     """Add them; `command` adds one, `of_the_screen` makes the options that the screen has."""
-    node = command(commands, "node", "serve:node", "run the node without a screen; its log goes to stderr")
+    node = command(
+        commands, "node", "serve:node", "run the node without a screen; its log goes to stderr", data=True
+    )
+    node.add_argument(
+        "--detach", action="store_true", help="go on once it answers, and leave it running without a terminal"
+    )
+    node.add_argument(
+        "--log",
+        type=Path,
+        metavar="FILE",
+        help="write the log into a file (with --detach: node.log beside the settings, if none is named)",
+    )
     node.add_argument(
         "--group",
         action="store_true",
         help="let the storage folder's group look at it, and have it get files and feeds",
     )
+    command(commands, "stop", "detached:stop", "end the running node")
     hub = command(
         commands,
         "hub",

@@ -32,11 +32,10 @@ class NodeGone(TryAgain):
 class NodeClient:
     """Calls to one running node."""
 
-    def __init__(self, connection: socket.socket, pid: int) -> None:
-        """`connection` is used for the first call; it leads to process `pid`."""
+    def __init__(self, connection: socket.socket, pid: int, place: str) -> None:
+        """`connection` is used for the first call; it leads to process `pid`, whose socket is at `place`."""
         self._first: socket.socket | None = connection
-        self.place: str = connection.getpeername()
-        """The socket's path."""
+        self.place = place
         self.pid = pid
 
     def close(self) -> None:

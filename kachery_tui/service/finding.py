@@ -35,7 +35,7 @@ def find_node(storage: Path, config: Path) -> NodeClient | None:
     if peer.uid not in trusted:
         connection.close()
         return None
-    return NodeClient(connection, peer.pid)
+    return NodeClient(connection, peer.pid, holder.socket)
 
 
 def _is_same(one: Path, other: Path) -> bool:

@@ -3,14 +3,17 @@
 import io
 import logging
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import redirect_stderr, suppress
+from pathlib import Path
 
 import botocore.exceptions
 import pytest
 from botocore.config import Config
 from botocore.session import Session
 
+from kachery_tui.cli import logs
 from kachery_tui.cli.logs import log_to_stderr
 from kachery_tui.cli.output import complain, say
 from kachery_tui.errors import TryAgain
@@ -91,3 +94,24 @@ def test_an_error_in_anothers_words_commands_no_terminal() -> None:
         say("a note of \x1b[31meve")
     assert all(line.isprintable() for line in text.getvalue().splitlines())
     assert "nobody on lab could send it: eve: " in text.getvalue()
+
+
+def test_a_log_file_is_private_and_does_not_grow_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "LARGEST_FILE", 2_000)
+    root = logging.getLogger()
+    before = list(root.handlers)
+    logs.log_to_file(tmp_path / "node.log", debug=False)
+    (handler,) = [each for each in root.handlers if each not in before]
+    try:
+        for number in range(400):
+            logging.getLogger("kachery_tui").warning("line %d, Authorization: Bearer abc.def.ghi", number)
+    finally:
+        root.removeHandler(handler)
+        handler.close()
+    files = sorted(tmp_path.iterdir())
+    assert [file.name for file in files] == ["node.log", "node.log.1", "node.log.2", "node.log.3"]
+    assert all(file.stat().st_size <= 2_000 for file in files)
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+    assert "line 399" in files[0].read_text()

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import stat
 import subprocess
 import time
 from collections.abc import Iterator
@@ -200,3 +201,35 @@ def test_two_nodes_started_at_once_make_one(ben: Shell) -> None:
     assert Path(socket_of(ben)).is_socket()
     os.kill(winner.pid, signal.SIGTERM)
     winner.communicate(timeout=PATIENCE)
+
+
+def test_a_node_is_left_running_and_ended(ben: Shell) -> None:
+    started = ben.run_apart("node", "--detach", "--json")
+    assert started.code == 0, started
+    (value,) = started.values
+    try:
+        assert socket_of(ben) == value["socket"]
+        assert os.getsid(value["pid"]) == value["pid"], "no terminal takes it along"
+        log = Path(value["log"])
+        assert stat.S_IMODE(log.stat().st_mode) == 0o600
+        wait_until(lambda: "channel lab: connected" in log.read_text())
+        again = ben.run_apart("node", "--detach")
+        assert again.code == 2
+        assert f"process {value['pid']}" in again.stderr
+        assert f"process {value['pid']}, socket" in ben.ok("info").stdout
+    finally:
+        ended = ben.run("stop")
+    assert ended.code == 0, ended
+    assert ben.run("stop").code == 1
+    assert not Path(value["socket"]).exists()
+
+
+def test_why_a_node_did_not_start_is_told(ben: Shell) -> None:
+    (ben.config / "channels" / "lab.toml").write_text("name = 7\n")
+    result = ben.run_apart("node", "--detach")
+    assert result.code == 1
+    assert "the node did not start" in result.stderr
+    assert "lab.toml" in result.stderr
+    unwritable = ben.run_apart("node", "--detach", "--log", "/dev/null/log")
+    assert unwritable.code == 1
+    assert "cannot write /dev/null/log" in unwritable.stderr

@@ -201,7 +201,8 @@ async def test_a_node_with_other_settings_is_not_asked(tmp_path: Path) -> None:
         found = await asyncio.to_thread(find_node, tmp_path / "ana" / "storage", tmp_path / "ana")
         assert found is not None
         assert found.pid == os.getpid()
-        assert (await asyncio.to_thread(found.ask, "GET", "/v1/status"))["label"] == "ana"
+        for _ in range(2):
+            assert (await asyncio.to_thread(found.ask, "GET", "/v1/status"))["label"] == "ana"
         assert await asyncio.to_thread(find_node, tmp_path / "ana" / "storage", tmp_path) is None
 
 
@@ -223,7 +224,7 @@ def test_an_answer_that_makes_no_sense_is_none(
     near, far = socket.socketpair()
     far.sendall(answer)
     far.shutdown(socket.SHUT_WR)
-    client = NodeClient(near, 1)
+    client = NodeClient(near, 1, "")
     with pytest.raises(error):
         client.ask("GET", "/v1")
     far.close()
@@ -235,7 +236,7 @@ def test_a_node_that_does_not_answer_is_not_waited_for(tmp_path: Path) -> None:
         patch("kachery_tui.service.client.ANSWER_PATIENCE", 0.1),
         pytest.raises(NodeSilent, match="process 7"),
     ):
-        NodeClient(near, 7).ask("GET", "/v1")
+        NodeClient(near, 7, "").ask("GET", "/v1")
     far.close()
 
 
@@ -243,7 +244,7 @@ def test_a_node_that_falls_silent_is_left(tmp_path: Path) -> None:
     near, far = socket.socketpair()
     far.sendall(b'HTTP/1.1 200 OK\r\n\r\n{"event": "progress"}\n')
     with patch("kachery_tui.service.client.SILENCE", 0.1), pytest.raises(NodeGone, match="silent"):
-        NodeClient(near, 7).ask("GET", "/v1")
+        NodeClient(near, 7, "").ask("GET", "/v1")
     far.close()
 
 

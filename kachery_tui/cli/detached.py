@@ -1,0 +1,121 @@
+"""A node that runs on without a terminal: beginning one, and ending it."""
+
+import os
+import subprocess
+import sys
+import time
+from argparse import Namespace
+from pathlib import Path
+from typing import Final
+
+from kachery_tui.cli.node_work import running_node
+from kachery_tui.cli.output import emit, say
+from kachery_tui.cli.place import Place, find_place
+from kachery_tui.errors import KacheryError, TryAgain, UsageError
+from kachery_tui.service.client import NodeClient
+
+START_SECONDS: Final = 60.0
+"""Seconds in which a node answers, on a machine that has much else to do."""
+
+END_SECONDS: Final = 60.0
+LOOK_SECONDS: Final = 0.1
+LAST_WORDS: Final = 2_000
+"""Bytes of its log that are told of a node that did not start."""
+
+LOG_NAME: Final = "node.log"
+
+
+def detach(args: Namespace) -> int:
+    """Begin a node that outlives this terminal, and print its process id once it answers."""
+    place = find_place(args)
+    client = running_node(place)
+    if client is not None:
+        client.close()
+        raise UsageError(f"a node runs already, process {client.pid}", "", "End it: kachery-tui stop")
+    log: Path = args.log if args.log is not None else place.folder / LOG_NAME
+    client = _begun(place, args, log.absolute())
+    client.close()
+    value = {"pid": client.pid, "socket": client.place, "log": str(log)}
+    emit(str(client.pid), value, as_json=args.as_json)
+    say(f"the node {place.config.label} runs as process {client.pid}, and writes its log into {log}")
+    say("See how it stands: kachery-tui status. End it: kachery-tui stop")
+    return 0
+
+
+def stop(args: Namespace) -> int:
+    """End the running node, and wait until it has gone."""
+    place = find_place(args)
+    client = running_node(place)
+    if client is None:
+        raise KacheryError(
+            f"no node runs on {place.storage} with the settings in {place.folder}",
+            "",
+            "See whether one runs: kachery-tui status",
+        )
+    client.ask("POST", "/v1/stop")
+    until = time.monotonic() + END_SECONDS
+    while _runs(client.pid):
+        if time.monotonic() > until:
+            raise TryAgain(
+                f"process {client.pid} has not ended within {END_SECONDS:.0f} s", "", f"kill {client.pid}"
+            )
+        time.sleep(LOOK_SECONDS)
+    say(f"the node has ended, process {client.pid}")
+    return 0
+
+
+def _begun(place: Place, args: Namespace, log: Path) -> NodeClient:
+    """A way to a new node. Raises what it said where it did not start."""
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise KacheryError(f"cannot write {log}", error.strerror or str(error)) from None
+    before = os.fstat(descriptor).st_size
+    # Absolute: it is to be found again from wherever.
+    folders = ("--config", str(place.folder.absolute()), "--storage", str(place.storage.absolute()))
+    options = [name for name, given in (("--debug", args.debug), ("--group", args.group)) if given]
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "kachery_tui", "node", *folders, *options, "--log", str(log)],
+        stdin=subprocess.DEVNULL,
+        stdout=descriptor,
+        stderr=descriptor,
+        start_new_session=True,
+        cwd="/",
+    )
+    os.close(descriptor)
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        client = running_node(place)
+        if client is not None:
+            return client
+        if process.poll() is not None:
+            raise KacheryError("the node did not start", _words_since(log, before), f"See {log}")
+        time.sleep(LOOK_SECONDS)
+    process.terminate()
+    raise TryAgain(f"the node does not answer after {START_SECONDS:.0f} s", "", f"See {log}")
+
+
+def _words_since(log: Path, start: int) -> str:
+    try:
+        with log.open("rb") as opened:
+            opened.seek(max(start, opened.seek(0, os.SEEK_END) - LAST_WORDS))
+            lines = opened.read().decode("utf-8", "replace").strip().splitlines()
+    except OSError:
+        return ""
+    return lines[-1].removeprefix("kachery-tui: ") if len(lines) == 1 else " ".join(lines[-3:])
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    # One whose parent does not ask after it has ended, too.
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return True
+    return text.rpartition(")")[2].split()[:1] not in (["Z"], ["X"])
