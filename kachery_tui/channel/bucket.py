@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from kachery_tui.channel.transfer import Sink
+    from kachery_tui.channel.transfer import Open, Sink
     from kachery_tui.channel.values import ObjectInfo
     from kachery_tui.config import BucketConfig
 
@@ -101,15 +101,26 @@ class Bucket:
         any more. An object of more than `max_bytes` is refused, before its first byte where the server says its size.
         `fresh` reads past whatever caches lie in between.
         """
+        span = transfer.Span(start, end, max_bytes, fresh)
+        return await self._fetch(name, span, lambda _: sink)
+
+    async def fetch_whole(self, name: str, open_sink: "Open", *, max_bytes: int) -> int:
+        """As `fetch`, of an object whose size nobody knows: `open_sink` is told it, and gives the sink.
+
+        That saves asking for it first. `open_sink` is called in a worker thread, too, with None where the server does not
+        say how much will come.
+        """
+        return await self._fetch(name, transfer.Span(0, None, max_bytes), open_sink)
+
+    async def _fetch(self, name: str, span: transfer.Span, open_sink: "Open") -> int:
         what = f"cannot fetch {name} from the bucket"
         url = await self._read_url("get_object", name)
-        if fresh and self.config.public_url:
+        if span.fresh and self.config.public_url:
             # A cache that does not heed the request's header knows no object of this address yet.
             url = f"{url}?fresh={time.time_ns()}"
-        span = transfer.Span(start, end, max_bytes, fresh)
 
         def work(job: Job) -> int:
-            return transfer.download(job, self._wire, url, what, span, sink)
+            return transfer.download(job, self._wire, url, what, span, open_sink)
 
         async with self._slots:
             return await run_job(work)
@@ -160,7 +171,9 @@ class Bucket:
 
         def work(job: Job) -> Page:
             span = transfer.Span(0, None, LARGEST_ANSWER)
-            transfer.download(job, self._wire, url, what, span, lambda piece: pieces.append(bytes(piece)))
+            transfer.download(
+                job, self._wire, url, what, span, lambda _: lambda piece: pieces.append(bytes(piece))
+            )
             return parse_listing(what, b"".join(pieces), prefix, limit)
 
         async with self._slots:

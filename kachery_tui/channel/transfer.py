@@ -38,6 +38,8 @@ _JSON_ERROR: Final = re.compile(r'"error": ?"([^"\\]{1,500})"')
 """How a channel's authority says what it refused."""
 
 Sink = Callable[[memoryview], None]
+Open = Callable[[int | None], Sink]
+"""Gives a sink for so many bytes; None where the server does not say how many will come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +93,11 @@ def head(job: Job, wire: Wire, url: str, what: str, name: str) -> ObjectInfo | N
     return info
 
 
-def download(job: Job, wire: Wire, url: str, what: str, span: Span, sink: Sink) -> int:
-    """GET `span` of an object into `sink`, piece by piece in order; the view is only good during the call.
+def download(job: Job, wire: Wire, url: str, what: str, span: Span, open_sink: Open) -> int:
+    """GET `span` of an object into a sink, piece by piece in order; the view is only good during the call.
 
-    Returns the number of bytes, which is less than asked for only where the object is shorter. What `sink` raises
-    comes through as it is.
+    The sink is opened once it is known that there is something for it. Returns the number of bytes, which is less than
+    asked for only where the object is shorter. What sink and `open_sink` raise comes through as it is.
     """
     if span.end is not None and span.end <= span.start:
         return 0
@@ -106,9 +108,10 @@ def download(job: Job, wire: Wire, url: str, what: str, span: Span, sink: Sink) 
             received = 0  # a range of an empty object
         else:
             _refuse(line, response, what, url)
-            received = _receive(
-                job, response, what, _length(response, what, span), span, sink, wire.stall_timeout
-            )
+            length = _length(response, what, span)
+            sinks: list[Sink] = []
+            job.call(lambda: sinks.append(open_sink(length)))
+            received = _receive(job, response, what, length, span, sinks[0], wire.stall_timeout)
     except BaseException:
         drop(line, response)
         raise

@@ -7,7 +7,7 @@ from typing import Final
 from kachery_tui.channel.errors import MissingObject
 from kachery_tui.errors import KacheryError, NobodyHasIt, TryAgain
 from kachery_tui.node.files.asking import Asker
-from kachery_tui.node.files.obtaining import Obtainer
+from kachery_tui.node.files.obtaining import Obtainer, SizeNotSaid
 from kachery_tui.node.files.subject import ChunkState, FileSubject
 from kachery_tui.node.ledger import Origin, Request
 from kachery_tui.node.membership import Membership
@@ -115,27 +115,38 @@ class Fetch:
     async def _single(self, key: FileKey, *, counted: bool, at_most: int | None = None) -> Found:
         """Get what is one object in the bucket: a file without a manifest, or a manifest."""
         incoming: Incoming | None = None
+        loop = asyncio.get_running_loop()
 
-        async def get(membership: Membership, came_from: Origin) -> None:
+        def placed(membership: Membership, size: int) -> Incoming:
+            """Where so many bytes go. Called in a thread."""
             nonlocal incoming
-            name = file_object(membership.name, key.sha1)
-            info = await membership.channel.bucket.head(name)
-            if info is None:
-                raise MissingObject(name)
-            self._check_size(membership, info.size, at_most)
-            if incoming is None or incoming.chunks[0].end != info.size:
+            self._check_size(membership, size, at_most)
+            if incoming is None or incoming.chunks[0].end != size:
                 if incoming is not None:
                     incoming.close(keep=False)
                 name_on_disk = self._file.uri.name if counted else None
-                incoming = await in_thread(
-                    lambda: self._storage.receive(
-                        key.sha1, info.size, name=name_on_disk, origin=membership.name
-                    )
+                incoming = self._storage.receive(key.sha1, size, name=name_on_disk, origin=membership.name)
+            if counted and self._row.size != size:
+                loop.call_soon_threadsafe(has_size, size)
+            return incoming
+
+        def has_size(size: int) -> None:
+            self._row.size = size
+            self._ledger.touch(self._row)
+
+        async def get(membership: Membership, came_from: Origin) -> None:
+            name = file_object(membership.name, key.sha1)
+            origin = came_from if counted else None
+            try:
+                await self._obtainer.download_whole(
+                    membership, name, lambda size: placed(membership, size), origin
                 )
-            if counted and self._row.size != info.size:
-                self._row.size = info.size
-                self._ledger.touch(self._row)
-            await self._obtainer.download(membership, name, incoming, 0, came_from if counted else None)
+            except SizeNotSaid:
+                info = await membership.channel.bucket.head(name)
+                if info is None:
+                    raise MissingObject(name) from None
+                place = await in_thread(lambda: placed(membership, info.size))
+                await self._obtainer.download(membership, name, place, 0, origin)
 
         try:
             await self._obtainer.obtain(key, get)

@@ -16,14 +16,27 @@ from kachery_tui.node.retries import with_retries
 from kachery_tui.node.steps import Step, is_back
 from kachery_tui.node.threads import in_thread
 from kachery_tui.protocol.messages import FileKey
+from kachery_tui.storage.chunk_writer import ChunkWriter
 from kachery_tui.storage.incoming import Incoming
 from kachery_tui.storage.problems import WrongBytes
 
 BUCKET_PAUSES: Final = (0.5, 1.0, 2.0, 4.0)
 """Seconds between tries at a bucket that fails in a way that may pass."""
 
+LARGEST: Final = 1 << 60
+"""Bytes of an object; what is allowed is for the one to say who is told its size."""
+
+
+class SizeNotSaid(KacheryError):
+    """A bucket sends an object without saying how long it is."""
+
+
 Get = Callable[[Membership, Origin], Awaitable[None]]
 """Gets one object from a channel's bucket; the origin says whether it lay there or was sent on this request."""
+
+Sink = Callable[[memoryview], None]
+Told = Callable[[ChunkWriter], Sink]
+"""Makes a sink that writes, and tells how much was."""
 
 
 class Obtainer:
@@ -171,9 +184,50 @@ class Obtainer:
 
         Raises `WrongBytes`, `UnexpectedSize`, `MissingObject`, `NotAllowed` or `TryAgain`.
         """
-        chunk, loop = incoming.chunks[index], asyncio.get_running_loop()
-        size = chunk.end - chunk.start
-        writer = incoming.writer(index)
+        chunk = incoming.chunks[index]
+        size, writer = chunk.end - chunk.start, incoming.writer(index)
+        bucket = membership.channel.bucket
+        await self._take(
+            lambda told: bucket.fetch(name, told(writer), max_bytes=size),
+            name,
+            lambda: (size, writer),
+            origin,
+        )
+
+    async def download_whole(
+        self,
+        membership: Membership,
+        name: str,
+        place: Callable[[int], Incoming],
+        origin: Origin | None,
+    ) -> None:
+        """The same for an object whose size the bucket alone knows: `place` is told it, in a worker thread.
+
+        Raises what `download` raises, `SizeNotSaid` where the bucket does not say it, and what `place` raises.
+        """
+        taken: list[tuple[int, ChunkWriter]] = []
+
+        def fetch(told: "Told") -> Awaitable[int]:
+            def open_sink(size: int | None) -> "Sink":
+                if size is None:
+                    raise SizeNotSaid(f"{name}: its size is not said")
+                writer = place(size).writer(0)
+                taken.append((size, writer))
+                return told(writer)
+
+            return membership.channel.bucket.fetch_whole(name, open_sink, max_bytes=LARGEST)
+
+        await self._take(fetch, name, lambda: taken[0] if taken else None, origin)
+
+    async def _take(
+        self,
+        fetch: Callable[["Told"], Awaitable[int]],
+        name: str,
+        taken_by: Callable[[], tuple[int, ChunkWriter] | None],
+        origin: Origin | None,
+    ) -> None:
+        """Fetch by `fetch`, which is given what makes a sink of a writer; `taken_by` tells the size and the writer."""
+        loop = asyncio.get_running_loop()
         taken = 0
 
         def took(amount: int) -> None:
@@ -184,17 +238,24 @@ class Obtainer:
             if origin is not None:
                 self._ledger.count(self._row, amount, origin)
 
-        def sink(piece: memoryview) -> None:
-            writer.write(piece)
-            loop.call_soon_threadsafe(took, len(piece))
+        def told(writer: ChunkWriter) -> "Sink":
+            def sink(piece: memoryview) -> None:
+                writer.write(piece)
+                loop.call_soon_threadsafe(took, len(piece))
+
+            return sink
 
         try:
-            received = await membership.channel.bucket.fetch(name, sink, max_bytes=size)
+            received = await fetch(told)
+            place = taken_by()
+            assert place is not None, "what was received has been written"
+            size, writer = place
             if received != size:
                 raise WrongBytes(f"{name} has {received} bytes, not {size}")
             await in_thread(writer.finish)
         except BaseException:
-            await in_thread(writer.abort)
+            if (place := taken_by()) is not None:
+                await in_thread(place[1].abort)
             if origin is not None:
                 self._ledger.count(self._row, -taken, origin)
             raise
