@@ -13,6 +13,7 @@ from kachery_tui.cli.jobs import Event, Job
 from kachery_tui.cli.node_work import do, running_node
 from kachery_tui.cli.output import emit, say, to_stdout
 from kachery_tui.cli.place import Place, find_place
+from kachery_tui.cli.stdin import FROM_STDIN, given
 from kachery_tui.errors import KacheryError, UsageError
 from kachery_tui.protocol.uris import FileUri
 from kachery_tui.service.failures import failure_of
@@ -26,13 +27,8 @@ if TYPE_CHECKING:
 PIECE: Final = 1 << 20
 """Bytes read at a time."""
 
-FROM_STDIN: Final = "-"
-
 AT_A_GO: Final = 10_000
-"""URIs that are read from stdin before the first of them is got."""
-
-LONGEST_LINE: Final = 10_000
-"""Bytes of one line of stdin; a URI is much shorter."""
+"""URIs that are read before the first of them is got."""
 
 
 def load(args: Namespace) -> int:
@@ -137,7 +133,7 @@ def _load_many(args: Namespace) -> int:
         raise UsageError(f"{args.to} is no folder", "many files go into one", f"Make it: mkdir {args.to}")
     place = find_place(args)
     loading = _Loading(args)
-    for uris in _batches(_from_stdin() if args.uris == [FROM_STDIN] else iter(args.uris)):
+    for uris in _batches(given(args.uris, "URIs")):
         client = running_node(place)
         found = {} if client is not None else _find_here(place, uris, verify=args.verify)
         loading.begin(uris, found)
@@ -236,14 +232,5 @@ _REASONS: Final = {
 
 def _batches(words: Iterator[str]) -> Iterator[list[FileUri]]:
     """The files that are named, so many at a time."""
-    while some := [FileUri.parse(word) for word in islice(words, AT_A_GO)]:
+    while some := [FileUri.parse(word.strip()) for word in islice(words, AT_A_GO)]:
         yield some
-
-
-def _from_stdin() -> Iterator[str]:
-    """URIs, a line each; empty lines are passed over. Raises `UsageError` for a line that is none."""
-    if sys.stdin.isatty():
-        say("reading URIs, one a line; Ctrl+D ends")
-    while line := sys.stdin.buffer.readline(LONGEST_LINE):
-        if word := line.strip().decode("utf-8", "replace"):
-            yield word

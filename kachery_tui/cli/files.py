@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kachery_tui.cli.output import Progress, complain, emit
 from kachery_tui.cli.place import find_place
+from kachery_tui.cli.stdin import given
 from kachery_tui.errors import KacheryError
 from kachery_tui.storage.storage import Storage
 
@@ -32,7 +33,7 @@ def _take_all(args: Namespace, take: Take) -> int:
     code = 0
     storage = Storage.open(find_place(args).storage)
     try:
-        for path in args.paths:
+        for path in map(Path, given(args.paths, "paths")):
             try:
                 stored = take(storage, path, _reporter(path, progress))
             except KacheryError as error:

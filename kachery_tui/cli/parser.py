@@ -202,7 +202,7 @@ def _add_files(commands: "Commands") -> None:
         ("link", "take files into storage where they are, without a copy, and print their URIs"),
     ):
         command = _command(commands, name, f"files:{name}", text, data=True)
-        command.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+        command.add_argument("paths", nargs="+", metavar="PATH", help="files; - for a line each from stdin")
     load = _command(
         commands,
         "load",

@@ -23,7 +23,7 @@ def test_no_command_is_the_screen() -> None:
 )
 def test_general_options_stand_before_or_after_the_command(line: str) -> None:
     args = parse(line.split())
-    assert (args.config, args.storage, args.debug, args.paths) == (Path("/c"), Path("/s"), True, [Path("f")])
+    assert (args.config, args.storage, args.debug, args.paths) == (Path("/c"), Path("/s"), True, ["f"])
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,22 @@ def test_the_running_node_gets_files_for_commands(ana: Shell, ben: Shell) -> Non
     assert (code, len(lines)) == (0, 3)
 
 
+def test_paths_come_from_stdin(ben: Shell) -> None:
+    for name in ("a b.bin", "ü.bin", "c.bin"):
+        (ben.folder / name).write_text(name)
+    process = ben.start("store", "-")
+    stdout, stderr = process.communicate("a b.bin\nü.bin\n\nnone.bin\nc.bin\n".encode(), timeout=PATIENCE)
+    assert process.returncode == 1
+    assert len(stdout.splitlines()) == 3
+    assert b"none.bin" in stderr
+
+
+def test_a_line_that_is_too_long_is_refused(ben: Shell) -> None:
+    code, lines, said = load_from_stdin(ben, "x" * 200_000)
+    assert (code, lines) == (2, [])
+    assert "a line of stdin has" in said
+
+
 def test_many_files_without_a_running_node(ana: Shell, ben: Shell) -> None:
     uris = store(ana, "a.bin", "b.bin", "c.bin")
     with running(ana):
