@@ -8,6 +8,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Final
 
+from kachery_tui.cli.logs import open_log
 from kachery_tui.cli.node_work import running_node
 from kachery_tui.cli.output import emit, say
 from kachery_tui.cli.place import Place, find_place
@@ -28,10 +29,7 @@ LOG_NAME: Final = "node.log"
 def detach(args: Namespace) -> int:
     """Begin a node that outlives this terminal, and print its process id once it answers."""
     place = find_place(args)
-    client = running_node(place)
-    if client is not None:
-        client.close()
-        raise UsageError(f"a node runs already, process {client.pid}", "", "End it: kachery-tui stop")
+    _must_not_run(running_node(place))
     log: Path = args.log if args.log is not None else place.folder / LOG_NAME
     client = _begun(place, args, log.absolute())
     client.close()
@@ -64,13 +62,15 @@ def stop(args: Namespace) -> int:
     return 0
 
 
+def _must_not_run(client: NodeClient | None) -> None:
+    if client is not None:
+        client.close()
+        raise UsageError(f"a node runs already, process {client.pid}", "", "End it: kachery-tui stop")
+
+
 def _begun(place: Place, args: Namespace, log: Path) -> NodeClient:
     """A way to a new node. Raises what it said where it did not start."""
-    try:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise KacheryError(f"cannot write {log}", error.strerror or str(error)) from None
+    descriptor = open_log(log)
     before = os.fstat(descriptor).st_size
     # Absolute: it is to be found again from wherever.
     folders = ("--config", str(place.folder.absolute()), "--storage", str(place.storage.absolute()))
@@ -87,12 +87,18 @@ def _begun(place: Place, args: Namespace, log: Path) -> NodeClient:
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
         client = running_node(place)
-        if client is not None:
+        if client is not None and client.pid == process.pid:
             return client
+        if client is not None:
+            # Somebody else has begun one at the same time.
+            process.terminate()
+            process.wait()
+            _must_not_run(client)
         if process.poll() is not None:
             raise KacheryError("the node did not start", _words_since(log, before), f"See {log}")
         time.sleep(LOOK_SECONDS)
     process.terminate()
+    process.wait()
     raise TryAgain(f"the node does not answer after {START_SECONDS:.0f} s", "", f"See {log}")
 
 

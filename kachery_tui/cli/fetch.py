@@ -152,6 +152,9 @@ class _Loading:
         self._args = args
         self._waiting: deque[FileUri] = deque()
         self._paths: dict[FileUri, Path | None] = {}
+        self._wanted: Counter[FileUri] = Counter()
+        self._written: dict[Path, str] = {}
+        """Hashes of what was put where by this command."""
         self._failures: Counter[str] = Counter()
         self._advised = {""}
         self._asked = 0
@@ -161,6 +164,7 @@ class _Loading:
         """So many more, of which some are there already."""
         self._asked += len(uris)
         self._waiting.extend(uris)
+        self._wanted = Counter(uris)
         self._paths = {}
         for uri, path in found.items():
             self._got(uri, path)
@@ -193,6 +197,11 @@ class _Loading:
         target = place_for(uri, self._args.to)
         try:
             if target is not None:
+                if self._written.get(target) == uri.sha1:
+                    self._paths[uri] = target
+                    return
+                if target in self._written:
+                    raise UsageError(f"{target} has another file of that name", "", "Get it by itself")
                 if not self._args.force:
                     must_be_free(target)
                 path = copy(path, target, force=self._args.force)
@@ -203,13 +212,17 @@ class _Loading:
             self._failed(uri, KacheryError(f"cannot read {path}", error.strerror or str(error)))
         else:
             self._paths[uri] = path
+            if target is not None:
+                self._written[target] = uri.sha1
 
     def _failed(self, uri: FileUri, error: KacheryError) -> None:
+        if uri in self._paths:
+            return
         say(f"kachery-tui: {uri}: {error.line}")
         if error.do not in self._advised:
             self._advised.add(error.do)
             say(f"  {error.do}")
-        self._failures[_REASONS.get(error.exit_code, "for another reason")] += self._waiting.count(uri)
+        self._failures[_REASONS.get(error.exit_code, "for another reason")] += self._wanted[uri]
         self._paths[uri] = None
 
     def _print_ready(self) -> None:

@@ -1,7 +1,9 @@
 """Where the log goes: to stderr, to a file, or to the screen."""
 
+import errno
 import logging
 import os
+import stat
 import sys
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -22,6 +24,24 @@ def log_to_stderr(*, debug: bool) -> None:
     """Write the log to stderr, with times."""
     handler = logging.StreamHandler(sys.stderr)
     _log_to(handler, _FORM, debug=debug)
+
+
+def open_log(file: Path) -> int:
+    """Open a log file to write at its end; its descriptor. Raises `KacheryError`."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return _opened(str(file), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    except OSError as error:
+        raise KacheryError(f"cannot write {file}", error.strerror or str(error)) from None
+
+
+def _opened(path: str, flags: int) -> int:
+    """A log file, for its owner alone. Raises `OSError`, also for what would keep whoever opens it waiting."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK, 0o600)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no file")
+    return descriptor
 
 
 def log_to_file(file: Path, *, debug: bool) -> None:
@@ -55,7 +75,7 @@ class _PrivateFile(RotatingFileHandler):
             self.mode,
             encoding=self.encoding,
             errors="replace",
-            opener=lambda path, flags: os.open(path, flags, 0o600),
+            opener=_opened,
         )
 
 

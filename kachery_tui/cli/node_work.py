@@ -9,7 +9,7 @@ from kachery_tui.cli.output import Progress, say
 from kachery_tui.cli.place import Place, find_place
 from kachery_tui.errors import KacheryError
 from kachery_tui.service.client import NodeClient, NodeGone, NodeSilent
-from kachery_tui.service.failures import UnknownCall
+from kachery_tui.service.failures import NodeBusy, UnknownCall
 from kachery_tui.service.finding import find_node
 
 
@@ -49,8 +49,8 @@ def do(
         if client is not None:
             try:
                 return _by_node(client, job, progress, take)
-            except (NodeSilent, UnknownCall) as error:
-                # It has done nothing.
+            except (NodeSilent, NodeBusy, UnknownCall) as error:
+                # It has done nothing: jobs stream.
                 gone = error.line
             except NodeGone as error:
                 if not job.may_repeat:

@@ -47,6 +47,8 @@ def mend_standard_streams() -> None:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+    if getattr(sys, "stdin", None) is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123 - as long as the program runs
     # What is typed says that they are there; started without, Python has None in their places.
     if getattr(sys, "stderr", None) is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - as long as the program runs

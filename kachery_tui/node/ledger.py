@@ -127,6 +127,8 @@ class Request:
     """Programs of this machine for which it goes on, in words, each once."""
     is_kept_on: bool = False
     """Whether it goes on when its callers have gone: a person at the screen wants it, or somebody elsewhere does."""
+    is_leaving: bool = False
+    """Whether it was broken off, and only lets go of what it holds: whoever wants the same begins anew."""
     earlier: bool = False
     """Whether it ended in an earlier run of the program, and has not been tried again since."""
     failure: KacheryError | None = None
@@ -208,8 +210,9 @@ class Ledger:
         return next((row for row in reversed(self._rows.values()) if matches(row)), None)
 
     def find_active(self, side: Side, subject: Subject) -> Request | None:
-        """The row under way of that side about the same thing."""
-        return next(reversed(self._active.get(_what(side, subject), {})), None)
+        """The row under way of that side about the same thing, unless it was broken off."""
+        rows = reversed(self._active.get(_what(side, subject), {}))
+        return next((row for row in rows if not row.is_leaving), None)
 
     def open(self, side: Side, channel: str, subject: Subject, step: Step) -> Request:
         """Start a row."""
@@ -241,7 +244,7 @@ class Ledger:
         row.failure, row.path, row.ended, row.answered_by = None, None, None, ""
         row.subject.start_anew()
         row.done, row.origins, row.steps, row.asks = 0, {}, [], []
-        row.earlier = False
+        row.earlier = row.is_leaving = False
         row.started = time.time()
         row.finished.clear()
         self._begins(row)

@@ -31,6 +31,7 @@ class RowWork:
     def cancel(self, row: Request) -> None:
         """Break the work of a row off, if any goes on."""
         if row in self._running:
+            row.is_leaving = True
             self._running[row].cancel()
 
     def _has_ended(self, row: Request, task: asyncio.Task[None]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -15,6 +16,18 @@ class Aborted(Exception):
 async def in_thread(work: Callable[[], T]) -> T:
     """Run `work` in a thread. A cancelled caller still waits for its end, so that nothing is used behind its back."""
     return await in_thread_with_progress(lambda _: work())
+
+
+async def acquired_in_thread(work: Callable[[], T], let_go: Callable[[T], object]) -> T:
+    """As `in_thread`, for what has to be let go of again: by `let_go`, if the caller is cancelled and never has it."""
+    held: list[T] = []
+    try:
+        await in_thread(lambda: held.append(work()))
+    except asyncio.CancelledError:
+        for each in held:
+            await in_thread(partial(let_go, each))
+        raise
+    return held[0]
 
 
 async def in_thread_with_progress(

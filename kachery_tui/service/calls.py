@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from kachery_tui.errors import UsageError
+from kachery_tui.protocol.canonical import MAX_SAFE_INTEGER
 from kachery_tui.service.failures import UnknownCall
 
 Value = dict[str, Any]
@@ -61,9 +62,12 @@ class Values:
         try:
             if isinstance(value, bool) or not isinstance(value, int | str):
                 raise ValueError
-            return int(value)
+            number = int(value)
+            if abs(number) > MAX_SAFE_INTEGER:
+                raise ValueError
         except ValueError:
             raise UsageError(f"{name} is to be a whole number") from None
+        return number
 
     def seconds(self, name: str) -> float | None:
         """A time in seconds, or None where it is not said."""

@@ -22,7 +22,10 @@ LARGEST_LINE: Final = 32_000_000
 
 
 class NodeSilent(TryAgain):
-    """The node does not begin to answer: the call has not reached it, or it is stopped."""
+    """The node does not begin to answer: it is stopped, or hangs.
+
+    A call that streams has not begun then: that it has is said first. Of one with a single answer nothing is known.
+    """
 
 
 class NodeGone(TryAgain):

@@ -19,6 +19,10 @@ class CancelledThere(KacheryError):
     exit_code = 130
 
 
+class NodeBusy(TryAgain):
+    """More programs call the node than it answers at a time; it has done nothing for this one."""
+
+
 class UnknownCall(UsageError):
     """The node does not know the call, or a member of it: it is older than the caller, or newer."""
 
@@ -26,6 +30,7 @@ class UnknownCall(UsageError):
 _KINDS: Final[Mapping[str, tuple[type[KacheryError], int]]] = {
     "unknown-call": (UnknownCall, 404),
     "usage": (UsageError, 400),
+    "busy": (NodeBusy, 503),
     "nobody-has-it": (NobodyHasIt, 404),
     "try-again": (TryAgain, 503),
     "not-allowed": (NotAllowed, 403),

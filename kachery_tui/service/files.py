@@ -5,12 +5,13 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, Final
 
+from kachery_tui import words
+from kachery_tui.errors import TryAgain
 from kachery_tui.node.threads import in_thread, in_thread_with_progress
 from kachery_tui.protocol.uris import FileUri
 from kachery_tui.service.work import THIS_COMMAND, Events, Work
 from kachery_tui.storage.problems import Damaged
 from kachery_tui.storage.values import Found
-from kachery_tui.words import size
 
 LOOK_SECONDS: Final = 0.2
 """How often reading through a file is told."""
@@ -38,7 +39,11 @@ async def load_file(
                 yield event
         path = await row.outcome()
         assert path is not None, "a request that ends well has a path"
-    yield {"event": "done", "uri": str(uri), "path": str(path), "size": (await in_thread(path.stat)).st_size}
+    try:
+        size = (await in_thread(path.stat)).st_size
+    except OSError as error:
+        raise TryAgain(f"{path} has gone again", error.strerror or str(error)) from None
+    yield {"event": "done", "uri": str(uri), "path": str(path), "size": size}
 
 
 async def _look(work: Work, uri: FileUri, *, verify: bool) -> AsyncGenerator[dict[str, Any] | Found, None]:
@@ -54,7 +59,7 @@ async def _look(work: Work, uri: FileUri, *, verify: bool) -> AsyncGenerator[dic
     )
     try:
         while not (await asyncio.wait({looking}, timeout=LOOK_SECONDS))[0]:
-            yield {"event": "progress", "text": f"{uri.name or uri.sha1}: verifying, {size(read)} read"}
+            yield {"event": "progress", "text": f"{uri.name or uri.sha1}: verifying, {words.size(read)} read"}
         found = await looking
     except Damaged as error:
         yield {"event": "note", "text": f"{error.line}: it is got anew. {error.do}"}

@@ -13,6 +13,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import h11
 
+from kachery_tui.protocol.errors import ProtocolError
+from kachery_tui.protocol.strict_json import parse_given
+
 LARGEST_HEAD: Final = 16_384
 LARGEST_BODY: Final = 16_000_000
 """Bytes of a request: what a feed takes at one go (the messages of one call) fits well."""
@@ -22,6 +25,9 @@ REQUEST_SECONDS: Final = 20.0
 
 TAKING_SECONDS: Final = 60.0
 """Seconds in which a caller takes a piece of an answer, or it is given up."""
+
+REFUSED_SECONDS: Final = 1.0
+"""Seconds in which a caller who is not heard may say what it wanted."""
 
 PIECE: Final = 65_536
 MOST_FIELDS: Final = 100
@@ -112,6 +118,14 @@ class HttpConnection:
                     return
                 self._http.start_next_cycle()
 
+    async def refuse(self, status: int, value: Mapping[str, Any]) -> None:
+        """Answer whatever will be asked, and hear none of it."""
+        with contextlib.suppress(ConnectionError, TimeoutError, h11.LocalProtocolError):
+            await Answer(self).whole(status, value)
+            # What was sent is taken: else the answer would be lost with the connection.
+            async with asyncio.timeout(REFUSED_SECONDS):
+                await self._reader.read(PIECE)
+
     async def send(self, event: h11.Event) -> None:
         """Send a part of an answer. Raises ConnectionError, or TimeoutError for a caller that takes nothing."""
         data = self._http.send(event)
@@ -200,9 +214,7 @@ def _request(head: h11.Request, body: bytes) -> HttpRequest:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        raise BadRequest(400, "the body is no JSON") from None
-    if not isinstance(value, dict):
-        raise BadRequest(400, "the body is no JSON object")
-    return value
+        # As strict as with what a person gives: of it, messages are signed.
+        return dict(parse_given(body, max_bytes=LARGEST_BODY))
+    except ProtocolError as error:
+        raise BadRequest(400, f"the body is no JSON object that can be taken: {error.line}") from None

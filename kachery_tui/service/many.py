@@ -71,7 +71,7 @@ class Many:
             await ended
         finally:
             ended.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
+            await asyncio.gather(ended, *workers, return_exceptions=True)
         yield {"event": "done", **self._sums()}
 
     @property

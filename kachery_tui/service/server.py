@@ -13,15 +13,19 @@ from typing import Any, Final
 from kachery_tui import __version__
 from kachery_tui.errors import KacheryError, NotAllowed
 from kachery_tui.service.calls import Asked, Call, For, Values
-from kachery_tui.service.failures import UnknownCall, failure_value, status_of
+from kachery_tui.service.failures import NodeBusy, UnknownCall, failure_value, status_of
 from kachery_tui.service.http import Answer, HttpConnection, HttpRequest
 from kachery_tui.service.peers import Peer, describe, peer_of
 from kachery_tui.service.place import socket_place
+from kachery_tui.storage.lock import read_holder
 
 API_VERSION: Final = 1
 
 MOST_CONNECTIONS: Final = 200
 """Callers at a time; the next one is told so, and goes."""
+
+MOST_OF_OTHERS: Final = 50
+"""Of them, callers of other users: they do not keep out the one whose node it is."""
 
 BACKLOG: Final = 128
 LOOK_EVERY: Final = 5.0
@@ -41,7 +45,8 @@ class NodeSocket:
         self._group = group
         self._calls = {(call.method, call.path): call for call in calls}
         self._server: asyncio.Server | None = None
-        self._callers: set[asyncio.Task[None]] = set()
+        self._callers: dict[asyncio.Task[None], bool] = {}
+        """Connections, and whether they are of other users."""
         self.place: Path | None = None
         """Where it listens."""
 
@@ -62,7 +67,12 @@ class NodeSocket:
         """See to it that the socket can be found, until cancelled; `moved` is told where it is when that changes."""
         while True:
             await asyncio.sleep(LOOK_EVERY)
-            if self.place is not None and await asyncio.to_thread(_is_socket, self.place):
+            place = self.place
+            if place is not None and await asyncio.to_thread(_is_socket, place):
+                holder = await asyncio.to_thread(read_holder, self._storage)
+                if holder is None or holder.socket != str(place):
+                    # Somebody else has written into the lock file.
+                    await moved(place)
                 continue
             with contextlib.suppress(KacheryError):
                 self._stop_listening()
@@ -88,8 +98,8 @@ class NodeSocket:
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._callers.add(task)
-        task.add_done_callback(self._callers.discard)
+        self._callers[task] = False
+        task.add_done_callback(lambda done: self._callers.pop(done, None))
         try:
             await self._serve(reader, writer)
         except asyncio.CancelledError:
@@ -107,21 +117,35 @@ class NodeSocket:
             # It has gone already.
             return
         connection = HttpConnection(reader, writer)
+        try:
+            self._make_room(peer)
+        except NodeBusy as error:
+            # Before its request: whoever says nothing must not hold a place.
+            await connection.refuse(status_of(error), {"error": failure_value(error)})
+            return
 
         async def respond(request: HttpRequest, answer: Answer) -> None:
             try:
-                if len(self._callers) > MOST_CONNECTIONS:
-                    raise KacheryError("too many programs call this node", f"{MOST_CONNECTIONS:,} at a time")
                 await self._respond(peer, request, answer)
             except KacheryError as error:
-                failure = {"error": failure_value(error)}
-                if answer.has_begun:
-                    await answer.line({"event": "failed", **failure})
-                    await answer.end()
-                else:
-                    await answer.whole(status_of(error), failure)
+                await _fail(answer, error)
+            except (asyncio.CancelledError, ConnectionError, TimeoutError):
+                raise
+            except Exception as error:  # noqa: BLE001 - a defect, to be seen in the log; the caller is told
+                _log.exception("%s %s failed unexpectedly", request.method, request.path[:80])
+                await _fail(answer, KacheryError("the node failed", type(error).__name__, "See its log"))
 
         await connection.serve(respond)
+
+    def _make_room(self, peer: Peer) -> None:
+        """See that there is room for one more caller. Raises `NodeBusy`."""
+        task = asyncio.current_task()
+        assert task is not None
+        is_other = peer.uid not in (os.geteuid(), 0)
+        others = sum(self._callers.values())
+        if len(self._callers) > MOST_CONNECTIONS or (is_other and others >= MOST_OF_OTHERS):
+            raise NodeBusy("too many programs call this node", f"{len(self._callers) - 1:,} at this moment")
+        self._callers[task] = is_other
 
     async def _respond(self, peer: Peer, request: HttpRequest, answer: Answer) -> None:
         call = self._calls.get((request.method, request.path))
@@ -160,6 +184,15 @@ class NodeSocket:
                 for call in self._calls.values()
             ],
         }
+
+
+async def _fail(answer: Answer, error: KacheryError) -> None:
+    failure = {"error": failure_value(error)}
+    if answer.has_begun:
+        await answer.line({"event": "failed", **failure})
+        await answer.end()
+    else:
+        await answer.whole(status_of(error), failure)
 
 
 async def _stream(events: AsyncGenerator[dict[str, Any], None], answer: Answer, *, only_last: bool) -> None:

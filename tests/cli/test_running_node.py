@@ -3,11 +3,12 @@
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,64 @@ def test_the_running_node_gets_files_for_commands(ana: Shell, ben: Shell) -> Non
     # Without the node: the same.
     code, lines, said = load_from_stdin(ben, "\n".join(uris))
     assert (code, len(lines)) == (0, 3)
+
+
+def test_a_failure_is_told_once_and_counted_for_each_time_it_was_asked_for(ben: Shell) -> None:
+    nobody = f"sha1://{'0' * 40}/nobody.bin"
+    with running(ben):
+        code, lines, said = load_from_stdin(ben, f"{nobody}\n" * 3)
+        assert (code, lines) == (1, [])
+        assert said.count(f"{nobody}: ") == 1
+        assert "3 of 3 files failed" in said
+
+
+def test_two_files_of_one_name_do_not_overwrite_each_other(ben: Shell) -> None:
+    (ben.folder / "out").mkdir()
+    first, second = store(ben, "a.bin", "b.bin")
+    second = second.replace("/b.bin", "/a.bin")
+    result = ben.run_apart("load", first, second, first, "--to", "out", "--force")
+    assert result.code == 1
+    assert "has another file of that name" in result.stderr
+    assert (ben.folder / "out" / "a.bin").read_bytes() == b"a.bin" * 100
+    assert result.stdout.splitlines() == ["out/a.bin"] * 2
+
+
+def test_a_node_that_has_too_many_callers_is_done_without(ana: Shell, ben: Shell) -> None:
+    (uri,) = store(ana, "a.bin")
+    with running(ana), running(ben), ExitStack() as stack:
+        for _ in range(210):
+            one = stack.enter_context(socket.socket(socket.AF_UNIX))
+            one.connect(socket_of(ben))
+            time.sleep(0.002)
+        result = ben.ok("load", uri)
+        assert "too many programs call this node" in result.stderr
+        assert Path(result.line).read_bytes() == b"a.bin" * 100
+
+
+def test_without_a_stdin_nothing_is_read_from_it(ben: Shell) -> None:
+    line = [*PROGRAM, "load", "-"]
+    closed = subprocess.run(
+        ["sh", "-c", '"$@" <&-', "sh", *line],
+        env=ben.environment,
+        capture_output=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (closed.returncode, closed.stderr) == (0, b"")
+
+
+def test_two_nodes_left_running_at_once_are_one(ben: Shell) -> None:
+    starts = [ben.start("node", "--detach", "--log", f"{n}.log") for n in range(2)]
+    said = [start.communicate(timeout=PATIENCE) for start in starts]
+    codes = sorted(start.returncode for start in starts)
+    try:
+        assert codes[0] == 0
+        assert codes[1] in (1, 2)
+        (pid,) = [stdout.decode().strip() for stdout, _ in said if stdout]
+        assert pid == str(json.loads((ben.storage / "kachery-tui.lock").read_text())["pid"])
+    finally:
+        ben.ok("stop")
+    assert ben.run("stop").code == 1
 
 
 def test_paths_come_from_stdin(ben: Shell) -> None:
@@ -246,6 +305,10 @@ def test_why_a_node_did_not_start_is_told(ben: Shell) -> None:
     assert result.code == 1
     assert "the node did not start" in result.stderr
     assert "lab.toml" in result.stderr
+    os.mkfifo(ben.folder / "fifo")
+    waiting = ben.run_apart("node", "--detach", "--log", str(ben.folder / "fifo"))
+    assert waiting.code == 1
+    assert "cannot write" in waiting.stderr
     unwritable = ben.run_apart("node", "--detach", "--log", "/dev/null/log")
     assert unwritable.code == 1
     assert "cannot write /dev/null/log" in unwritable.stderr

@@ -1,12 +1,14 @@
 """What a running node answers on its socket."""
 
 import asyncio
+import gc
 import json
 import re
 from pathlib import Path
 
 import pytest
 
+from kachery_tui.errors import NobodyHasIt
 from kachery_tui.node.node import Node
 from kachery_tui.protocol.roles import Role
 from kachery_tui.service.api import NodeApi
@@ -114,6 +116,40 @@ async def test_a_caller_who_goes_gives_up_what_nobody_else_waits_for(tmp_path: P
         again.cancel()
         await asyncio.sleep(0.5)
         assert kept.is_active
+
+
+async def test_who_comes_as_the_last_caller_leaves_is_not_broken_off_with_him(
+    tmp_path: Path, lab: Path
+) -> None:
+    uri = f"sha1://{'0' * 40}/slow.bin"
+    async with serving_node(tmp_path / "ben", lab, limits={"answer_timeout": 3}) as (ben, caller):
+        first = asyncio.create_task(caller.call("POST", "/v1/load", uri=uri))
+        await until(lambda: bool(list(ben.ledger)))
+        (row,) = ben.ledger
+        ben.cancel(row)
+        # It lets go of what it holds, and has not ended.
+        again = ben.files.request(uri, caller="another")
+        assert again is not row
+        _, lines = await first
+        assert lines[-1]["error"]["kind"] == "cancelled"
+        assert again.is_active
+        with pytest.raises(NobodyHasIt):
+            await again.outcome()
+
+
+async def test_many_files_that_are_given_up_leave_nothing_behind(
+    tmp_path: Path, lab: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving_node(tmp_path / "ben", lab) as (ben, caller):
+        uris = [f"sha1://{number:040x}/x" for number in range(50)]
+        call = asyncio.create_task(caller.call("POST", "/v1/load", uris=uris))
+        await until(lambda: any(row.is_active for row in ben.ledger))
+        call.cancel()
+        await until(lambda: not any(row.is_active for row in ben.ledger))
+        await asyncio.sleep(0.1)
+        gc.collect()
+    assert "never retrieved" not in caplog.text
+    assert not list((tmp_path / "ben" / "storage" / "tmp").iterdir())
 
 
 async def test_what_is_cancelled_at_the_node_is_told(tmp_path: Path, lab: Path) -> None:
@@ -224,6 +260,7 @@ async def test_a_task_is_run_and_its_result_given(tmp_path: Path, lab: Path) -> 
         ("POST", "/v1/cancel", {"number": 99}, 400, "usage"),
         ("POST", "/v1/cancel", {"number": True}, 400, "usage"),
         ("POST", "/v1/feeds/sync", {"uri": "feed://x"}, 400, "usage"),
+        ("POST", "/v1/feeds/follow", {"uri": "feed://" + "0" * 64, "start": "9" * 30}, 400, "usage"),
         ("POST", "/v1/feeds/append", {"uri": "log", "messages": [1]}, 400, "usage"),
         ("POST", "/v1/tasks/run", {"function": "x.1", "type": "magic"}, 400, "usage"),
         ("POST", "/v1/tasks/run", {"function": "x.1", "timeout": -1}, 400, "usage"),

@@ -71,6 +71,33 @@ async def test_a_socket_that_is_cleared_away_comes_back(
         assert await status(caller) == "ana"
 
 
+async def test_a_lock_file_that_somebody_wrote_into_says_again_where_the_node_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "LOOK_EVERY", 0.05)
+    storage = tmp_path / "ana" / "storage"
+    async with serving_node(tmp_path / "ana", None) as (_node, caller):
+        (storage / "kachery-tui.lock").write_text("garbage" * 1000)
+        await until(
+            lambda: (holder := read_holder(storage)) is not None and holder.socket == str(caller.place)
+        )
+        found = await asyncio.to_thread(find_node, storage, tmp_path / "ana")
+        assert found is not None
+        found.close()
+
+
+async def test_a_defect_is_told_to_the_caller_and_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving_node(tmp_path / "ana", None) as (node, caller):
+        monkeypatch.setattr(type(node), "status", lambda _self: 1 / 0)
+        found, (answer,) = await caller.call("GET", "/v1/status")
+        assert (found, answer["error"]["why"]) == (500, "ZeroDivisionError")
+        _, lines = await caller.call("GET", "/v1/events")
+        assert lines[-1]["event"] == "failed"
+    assert caplog.text.count("failed unexpectedly") == 2
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -160,12 +187,13 @@ async def test_too_many_callers_are_told_so(tmp_path: Path, monkeypatch: pytest.
             writer.write(request("GET", "/v1/events", {}))
             await reader.readline()
             writers.append(writer)
-        found, (answer,) = await caller.call("GET", "/v1/status")
-        assert found == 500
-        assert "too many" in answer["error"]["what"]
+        # Before it has asked for anything: whoever says nothing holds no place.
+        answer = await caller.send(b"")
+        assert answer.split(b" ")[1] == b"503"
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["kind"] == "busy"
         writers[0].close()
         async with asyncio.timeout(10):
-            while (await caller.call("GET", "/v1/status"))[0] != 200:
+            while (await caller.send(request("GET", "/v1/status", {}))).split(b" ")[1] != b"200":
                 await asyncio.sleep(0.05)
         for writer in writers:
             writer.close()

@@ -13,7 +13,7 @@ from kachery_tui.node.ledger import Origin, Request
 from kachery_tui.node.membership import Membership
 from kachery_tui.node.parts import Parts
 from kachery_tui.node.steps import Step
-from kachery_tui.node.threads import in_thread, in_thread_with_progress
+from kachery_tui.node.threads import acquired_in_thread, in_thread, in_thread_with_progress
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.manifest import CHUNK_SIZE, Manifest
 from kachery_tui.protocol.messages import ChunkOf, FileKey
@@ -161,10 +161,11 @@ class Fetch:
         row, sha1 = self._row, self._file.hash
         self._check_size(self._candidates[0], manifest.size, None)
         origin = ", ".join(membership.name for membership in self._candidates)
-        incoming = await in_thread(
+        incoming = await acquired_in_thread(
             lambda: self._storage.receive(
                 sha1, manifest.size, manifest=manifest, name=self._file.uri.name, origin=origin
-            )
+            ),
+            lambda opened: opened.close(keep=True),
         )
         keep = True
         if row.step is Step.VERIFYING:
