@@ -67,17 +67,21 @@ class NodeSocket:
         """See to it that the socket can be found, until cancelled; `moved` is told where it is when that changes."""
         while True:
             await asyncio.sleep(LOOK_EVERY)
-            place = self.place
-            if place is not None and await asyncio.to_thread(_is_socket, place):
-                holder = await asyncio.to_thread(read_holder, self._storage)
-                if holder is None or holder.socket != str(place):
-                    # Somebody else has written into the lock file.
-                    await moved(place)
-                continue
+            # What does not work now, on a disk that is full, is tried again.
             with contextlib.suppress(KacheryError):
-                self._stop_listening()
-                await moved(await self.start())
-                _log.info("the node's socket had gone, and is at %s again", self.place)
+                await self._mend(moved)
+
+    async def _mend(self, moved: Callable[[Path], Awaitable[None]]) -> None:
+        place = self.place
+        if place is None or not await asyncio.to_thread(_is_socket, place):
+            self._stop_listening()
+            await moved(await self.start())
+            _log.info("the node's socket had gone, and is at %s again", self.place)
+            return
+        holder = await asyncio.to_thread(read_holder, self._storage)
+        if holder is None or holder.socket != str(place):
+            # Somebody else has written into the lock file.
+            await moved(place)
 
     async def close(self) -> None:
         """Take no more callers, and let go of those that are there."""
