@@ -21,7 +21,8 @@ from kachery_tui.node.steps import Step
 from kachery_tui.node.tasks import providing as providing_module
 from kachery_tui.node.tasks import results as results_module
 from kachery_tui.node.tasks import runs as runs_module
-from kachery_tui.node.tasks.processes import FunctionRunner, TaskFailed
+from kachery_tui.node.tasks.process import TaskFailed
+from kachery_tui.node.tasks.processes import FunctionRunner
 from kachery_tui.node.tasks.runs import Asked
 from kachery_tui.node.tasks.subject import TaskSubject
 from kachery_tui.protocol.messages import (

@@ -15,7 +15,7 @@ from kachery_tui.node.ledger import Ledger, Origin, StepTime
 from kachery_tui.node.node import Node
 from kachery_tui.node.steps import Side, Step
 from kachery_tui.node.tasks.functions import OwnFunctions
-from kachery_tui.node.tasks.processes import TaskFailed
+from kachery_tui.node.tasks.process import TaskFailed
 from kachery_tui.node.tasks.subject import TaskSubject
 from kachery_tui.node.threads import in_thread
 from kachery_tui.protocol.feeds import BadMessage, Fault

@@ -20,7 +20,7 @@ from kachery_tui.node.membership import Membership
 from kachery_tui.node.people import People
 from kachery_tui.node.steps import Step
 from kachery_tui.node.tasks.offers import Offers
-from kachery_tui.node.tasks.processes import TaskFailed
+from kachery_tui.node.tasks.process import TaskFailed
 from kachery_tui.node.tasks.speaking import Speaker
 from kachery_tui.node.tasks.subject import TaskSubject
 from kachery_tui.node.tasks.talk import MOST_TELLERS, TaskTalk

@@ -23,7 +23,8 @@ from kachery_tui.node.membership import Membership
 from kachery_tui.node.parts import Parts
 from kachery_tui.node.steps import Side, Step
 from kachery_tui.node.tasks.functions import OwnFunction, OwnFunctions, Turnstile
-from kachery_tui.node.tasks.processes import Job, TaskFailed
+from kachery_tui.node.tasks.process import TaskFailed
+from kachery_tui.node.tasks.processes import Job
 from kachery_tui.node.tasks.results import BadResult, KeptResults, find_result, put_result
 from kachery_tui.node.tasks.runs import Asked, Ended, Place, Run, place_of
 from kachery_tui.node.tasks.speaking import Speaker
