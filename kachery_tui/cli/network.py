@@ -36,6 +36,7 @@ async def _do(place: Place, job: Job, progress: Progress, take: Callable[[Event]
         async with aclosing(job.begin(Work(node))) as events:
             async for last in events:
                 if not shown(last, progress) and take is not None:
+                    progress.clear()
                     # Whoever reads may be slow, and the node goes on meanwhile.
                     await asyncio.to_thread(take, last)
     except BaseException:

@@ -71,5 +71,6 @@ def _by_node(client: NodeClient, job: Job, progress: Progress, take: Callable[[E
     with closing(client), closing(client.stream("POST", job.call, job.body)) as events:
         for last in events:
             if not shown(last, progress) and take is not None:
+                progress.clear()
                 take(last)
     return last
