@@ -13,6 +13,8 @@ from kachery_tui.cli.node_work import running_node
 from kachery_tui.cli.output import emit, say
 from kachery_tui.cli.place import Place, find_place
 from kachery_tui.errors import KacheryError, TryAgain, UsageError
+from kachery_tui.file_locks import is_running
+from kachery_tui.process_table import has_ended, stat_fields
 from kachery_tui.service.client import NodeClient
 
 START_SECONDS: Final = 60.0
@@ -113,15 +115,5 @@ def _words_since(log: Path, start: int) -> str:
 
 
 def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
     # One whose parent does not ask after it has ended, too.
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return True
-    return text.rpartition(")")[2].split()[:1] not in (["Z"], ["X"])
+    return is_running(pid) and not has_ended(stat_fields(pid))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kachery_tui.errors import KacheryError
+from kachery_tui.process_table import has_ended, stat_fields
 
 FILE_NAME: Final = "status.json"
 MOST_BYTES: Final = 1_000_000
@@ -78,7 +79,7 @@ class NodeStatus:
 
     def is_stopped(self) -> bool:
         """Whether somebody has stopped its process (Ctrl+Z), as far as the system says; then it does nothing at all."""
-        return self.is_alive() is True and _fields_of(self.pid)[:1] in (["T"], ["t"])
+        return self.is_alive() is True and stat_fields(self.pid)[:1] in (["T"], ["t"])
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in the file."""
@@ -87,19 +88,8 @@ class NodeStatus:
 
 def birth_of(pid: int) -> str:
     """What tells a process from others that had or will have its number; empty where the system does not say."""
-    fields = _fields_of(pid)
-    # A process that has ended and that nobody has asked after yet does not run.
-    return fields[19] if len(fields) > 19 and fields[0] not in ("Z", "X") else ""
-
-
-def _fields_of(pid: int) -> list[str]:
-    """What Linux says of a process, from its state on, the third field of proc(5)'s `stat`; nothing elsewhere."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return []
-    # The name in parentheses before it may hold anything.
-    return text.rpartition(")")[2].split()
+    fields = stat_fields(pid)
+    return fields[19] if len(fields) > 19 and not has_ended(fields) else ""
 
 
 def read_status(folder: Path) -> NodeStatus | None:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
 from typing import Final
 
 from kachery_tui.errors import UsageError
@@ -155,22 +154,14 @@ class NodeApi:
 
     # Feeds
 
-    async def _sync(self, asked: Asked) -> Events:
-        uri = await self._node.feeds.parse(asked.values.text("uri"))
-        syncing = feeds.sync(self._work, uri, asked.values.perhaps("channel"), caller=asked.caller)
-        async with aclosing(syncing) as events:
-            async for event in events:
-                yield event
-
-    async def _follow(self, asked: Asked) -> Events:
+    def _sync(self, asked: Asked) -> Events:
         values = asked.values
-        uri = await self._node.feeds.parse(values.text("uri"))
-        channel, start = values.perhaps("channel"), values.number("start", 0)
-        async with aclosing(
-            feeds.follow(self._work, uri, channel, start=start, caller=asked.caller)
-        ) as events:
-            async for event in events:
-                yield event
+        return feeds.sync(self._work, values.text("uri"), values.perhaps("channel"), caller=asked.caller)
+
+    def _follow(self, asked: Asked) -> Events:
+        values = asked.values
+        uri, channel, start = values.text("uri"), values.perhaps("channel"), values.number("start", 0)
+        return feeds.follow(self._work, uri, channel, start=start, caller=asked.caller)
 
     async def _append(self, asked: Asked) -> Value:
         added = await self._node.feeds.append(asked.values.text("uri"), asked.values.objects("messages"))

@@ -18,7 +18,7 @@ LOOK_SECONDS: Final = 0.05
 
 
 async def sync(
-    work: Work, uri: SubfeedUri, channel: str | None = None, *, caller: str = THIS_COMMAND
+    work: Work, uri: SubfeedUri | str, channel: str | None = None, *, caller: str = THIS_COMMAND
 ) -> Events:
     """Get what there is of a subfeed at this moment; `done` has, by channel, how many messages its bucket has.
 
@@ -50,7 +50,12 @@ async def sync(
 
 
 async def follow(
-    work: Work, uri: SubfeedUri, channel: str | None = None, *, start: int = 0, caller: str = THIS_COMMAND
+    work: Work,
+    uri: SubfeedUri | str,
+    channel: str | None = None,
+    *,
+    start: int = 0,
+    caller: str = THIS_COMMAND,
 ) -> Events:
     """A subfeed's messages, those that are here and those that come, in `messages` events, until the caller leaves.
 

@@ -13,8 +13,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import h11
 
+from kachery_tui.errors import UsageError
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.strict_json import parse_given
+from kachery_tui.service.failures import failure_value
 
 LARGEST_HEAD: Final = 16_384
 LARGEST_BODY: Final = 16_000_000
@@ -109,8 +111,7 @@ class HttpConnection:
                     if request is None:
                         return
                 except BadRequest as bad:
-                    failure = {"kind": "usage", "what": bad.why, "why": "", "do": ""}
-                    await answer.whole(bad.status, {"error": failure})
+                    await answer.whole(bad.status, {"error": failure_value(UsageError(bad.why))})
                     return
                 if not await self._while_there(respond(request, answer)):
                     return

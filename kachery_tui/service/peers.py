@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from kachery_tui.process_table import stat_fields
+
 _MAC_LEVEL: Final = 0
 _MAC_CREDENTIALS: Final = 1
 _MAC_PROCESS: Final = 2
@@ -107,9 +109,5 @@ def _command(pid: int) -> list[str]:
 
 
 def _parent(pid: int) -> int:
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-        # The name in parentheses before it may hold anything (proc(5)).
-        return int(text.rpartition(")")[2].split()[1])
-    except (OSError, ValueError, IndexError):
-        return 0
+    fields = stat_fields(pid)
+    return int(fields[1]) if len(fields) > 1 else 0

@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, chdir, redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -153,3 +153,27 @@ def finish(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIG
     process.send_signal(number)
     _, stderr = process.communicate(timeout=PATIENCE)
     return process.returncode, stderr.decode()
+
+
+@contextmanager
+def running_node(
+    shell: Shell, *more: str, said: str = "channel lab: connected", may_be_killed: bool = False
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The shell's node, once its log has `said` something; by default, that it is connected.
+
+    It is ended, and must end well, unless it `may_be_killed` or stopped before that.
+    """
+    log = shell.folder / "node.log"
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(
+            [*PROGRAM, "node", *more], env=shell.environment, stdin=subprocess.DEVNULL, stderr=stderr
+        )
+    try:
+        wait_until(lambda: said in log.read_text())
+        yield process
+    finally:
+        if may_be_killed:
+            process.send_signal(signal.SIGCONT)
+        process.terminate()
+        code = process.wait(PATIENCE)
+        assert code == 0 or (may_be_killed and code == -signal.SIGKILL)

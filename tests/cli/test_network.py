@@ -7,14 +7,12 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from kachery_tui.config import load_channel
-from tests.cli.commands import PATIENCE, PROGRAM, Shell, finish, read_line, wait_until
+from tests.cli.commands import PATIENCE, PROGRAM, Shell, finish, read_line, running_node, wait_until
 from tests.nodes import join_by_file
 
 
@@ -34,25 +32,6 @@ def ben(tmp_path: Path, hub: Path) -> Shell:
     shell.ok("init", "--label", "ben")
     join_by_file(shell.config, hub, roles=["request-files"], limits={"answer_timeout": 1.5})
     return shell
-
-
-@contextmanager
-def running_node(shell: Shell, *, said: str = "channel lab: connected") -> Iterator[subprocess.Popen[bytes]]:
-    """The shell's node, once its log has `said` something; by default, that it is connected."""
-    log = shell.folder / "node.log"
-    with log.open("wb") as stderr:
-        process = subprocess.Popen(
-            [*PROGRAM, "node"],
-            env=shell.environment,
-            stdin=subprocess.DEVNULL,
-            stderr=stderr,
-        )
-    try:
-        wait_until(lambda: said in log.read_text())
-        yield process
-    finally:
-        process.terminate()
-        assert process.wait(PATIENCE) == 0
 
 
 def store(shell: Shell, name: str, data: bytes) -> str:

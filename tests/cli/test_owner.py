@@ -11,8 +11,8 @@ import pytest
 
 from kachery_tui.authority.register import Register
 from kachery_tui.protocol.roles import Role
-from tests.cli.commands import Shell, finish, read_line, wait_until
-from tests.cli.test_network import running_node, store
+from tests.cli.commands import Shell, finish, read_line, running_node, wait_until
+from tests.cli.test_network import store
 
 
 @pytest.fixture

@@ -13,27 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import PATIENCE, PROGRAM, Shell, wait_until
+from tests.cli.commands import PATIENCE, PROGRAM, Shell, running_node, wait_until
 from tests.nodes import join_by_file
 
 ROLES = [f"{way}-{kind}" for way in ("request", "provide") for kind in ("files", "feeds", "tasks")]
 
 
 @contextmanager
-def running(shell: Shell, *more: str) -> Iterator[subprocess.Popen[bytes]]:
+def running(shell: Shell) -> Iterator[subprocess.Popen[bytes]]:
     """The shell's node, once it is connected and answers calls."""
-    log = shell.folder / "node.log"
-    with log.open("wb") as stderr:
-        process = subprocess.Popen(
-            [*PROGRAM, "node", *more], env=shell.environment, stdin=subprocess.DEVNULL, stderr=stderr
-        )
-    try:
-        wait_until(lambda: "channel lab: connected" in log.read_text() and socket_of(shell))
+    with running_node(shell, may_be_killed=True) as process:
+        wait_until(lambda: socket_of(shell))
         yield process
-    finally:
-        process.send_signal(signal.SIGCONT)
-        process.terminate()
-        process.wait(PATIENCE)
 
 
 def socket_of(shell: Shell) -> str:

@@ -3,13 +3,11 @@
 import json
 import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import PATIENCE, PROGRAM, Shell, finish, wait_until
+from tests.cli.commands import PATIENCE, PROGRAM, Shell, finish, running_node, wait_until
 from tests.nodes import join_by_file
 from tests.protocol.vectors import WIRE
 
@@ -95,22 +93,6 @@ def ben(tmp_path: Path, hub: Path) -> Shell:
     return shell
 
 
-@contextmanager
-def running(shell: Shell) -> Iterator[subprocess.Popen[bytes]]:
-    """The shell's node, connected."""
-    log = shell.folder / "node.log"
-    with log.open("wb") as stderr:
-        process = subprocess.Popen(
-            [*PROGRAM, "node"], env=shell.environment, stdin=subprocess.DEVNULL, stderr=stderr
-        )
-    try:
-        wait_until(lambda: "channel lab: connected" in log.read_text())
-        yield process
-    finally:
-        process.terminate()
-        assert process.wait(PATIENCE) == 0
-
-
 def test_the_hash_of_a_task(shell: Shell) -> None:
     for vector in WIRE["taskHashes"]:
         arguments = json.dumps(vector["kwargs"])
@@ -133,7 +115,7 @@ def test_a_day_with_tasks(gpu: Shell, ben: Shell) -> None:
     text.write_text("one\ntwo\n")
     uri = ben.ok("store", text).line
     arguments = json.dumps({"uri": uri})
-    with running(gpu), running(ben):
+    with running_node(gpu), running_node(ben):
         # What is offered, and by whom.
         offered = ben.ok("task", "list", "--json").values
         assert {(each["function"], each["type"], each["channel"]) for each in offered} == {
@@ -175,7 +157,7 @@ def test_a_day_with_tasks(gpu: Shell, ben: Shell) -> None:
 
 def test_a_task_that_is_interrupted_is_not_computed_on(gpu: Shell, ben: Shell) -> None:
     begun = gpu.folder / "begun"
-    with running(gpu):
+    with running_node(gpu):
         words = ("task", "run", "sleep.1", "--kwargs", json.dumps({"path": str(begun)}))
         process = ben.start(*words)
         wait_until(begun.exists)
@@ -191,7 +173,7 @@ def test_a_task_that_is_interrupted_is_not_computed_on(gpu: Shell, ben: Shell) -
 
 
 def test_arguments_from_stdin(gpu: Shell, ben: Shell) -> None:
-    with running(gpu):
+    with running_node(gpu):
         done = subprocess.run(
             [*PROGRAM, "task", "run", "cat.1", "--kwargs", "-", "--channel", "lab"],
             env=ben.environment,

@@ -1,21 +1,5 @@
 """One hub a test."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
+from tests.hub_fixtures import hub, lab
 
-import pytest
-
-from tests.hubs import Hub, running_hub
-
-
-@pytest.fixture
-async def hub(tmp_path: Path) -> AsyncIterator[Hub]:
-    """A hub with the channel `lab`."""
-    async with running_hub(tmp_path / "hub") as running:
-        yield running
-
-
-@pytest.fixture
-def lab(hub: Hub) -> Path:
-    """The channel file of `lab`."""
-    return hub.channel_files["lab"]
+__all__ = ["hub", "lab"]

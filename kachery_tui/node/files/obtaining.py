@@ -35,8 +35,8 @@ Get = Callable[[Membership, Origin], Awaitable[None]]
 """Gets one object from a channel's bucket; the origin says whether it lay there or was sent on this request."""
 
 Sink = Callable[[memoryview], None]
-Told = Callable[[ChunkWriter], Sink]
-"""Makes a sink that writes, and tells how much was."""
+Told = Callable[[int, ChunkWriter], Sink]
+"""Makes a sink of so many bytes that writes, and tells how much was."""
 
 
 class Obtainer:
@@ -187,12 +187,7 @@ class Obtainer:
         chunk = incoming.chunks[index]
         size, writer = chunk.end - chunk.start, incoming.writer(index)
         bucket = membership.channel.bucket
-        await self._take(
-            lambda told: bucket.fetch(name, told(writer), max_bytes=size),
-            name,
-            lambda: (size, writer),
-            origin,
-        )
+        await self._take(lambda told: bucket.fetch(name, told(size, writer), max_bytes=size), name, origin)
 
     async def download_whole(
         self,
@@ -205,30 +200,24 @@ class Obtainer:
 
         Raises what `download` raises, `SizeNotSaid` where the bucket does not say it, and what `place` raises.
         """
-        taken: list[tuple[int, ChunkWriter]] = []
 
         def fetch(told: "Told") -> Awaitable[int]:
             def open_sink(size: int | None) -> "Sink":
                 if size is None:
                     raise SizeNotSaid(f"{name}: its size is not said")
-                writer = place(size).writer(0)
-                taken.append((size, writer))
-                return told(writer)
+                return told(size, place(size).writer(0))
 
             return membership.channel.bucket.fetch_whole(name, open_sink, max_bytes=LARGEST)
 
-        await self._take(fetch, name, lambda: taken[0] if taken else None, origin)
+        await self._take(fetch, name, origin)
 
     async def _take(
-        self,
-        fetch: Callable[["Told"], Awaitable[int]],
-        name: str,
-        taken_by: Callable[[], tuple[int, ChunkWriter] | None],
-        origin: Origin | None,
+        self, fetch: Callable[["Told"], Awaitable[int]], name: str, origin: Origin | None
     ) -> None:
-        """Fetch by `fetch`, which is given what makes a sink of a writer; `taken_by` tells the size and the writer."""
+        """Fetch by `fetch`, which is given what makes a sink of a size and a writer."""
         loop = asyncio.get_running_loop()
         taken = 0
+        place: tuple[int, ChunkWriter] | None = None
 
         def took(amount: int) -> None:
             nonlocal taken
@@ -238,7 +227,10 @@ class Obtainer:
             if origin is not None:
                 self._ledger.count(self._row, amount, origin)
 
-        def told(writer: ChunkWriter) -> "Sink":
+        def told(size: int, writer: ChunkWriter) -> "Sink":
+            nonlocal place
+            place = size, writer
+
             def sink(piece: memoryview) -> None:
                 writer.write(piece)
                 loop.call_soon_threadsafe(took, len(piece))
@@ -247,14 +239,13 @@ class Obtainer:
 
         try:
             received = await fetch(told)
-            place = taken_by()
             assert place is not None, "what was received has been written"
             size, writer = place
             if received != size:
                 raise WrongBytes(f"{name} has {received} bytes, not {size}")
             await in_thread(writer.finish)
         except BaseException:
-            if (place := taken_by()) is not None:
+            if place is not None:
                 await in_thread(place[1].abort)
             if origin is not None:
                 self._ledger.count(self._row, -taken, origin)
