@@ -60,6 +60,8 @@ def test_it_is_in_force_again_soon_after_it_wakes(tmp_path: Path, all_sleep: boo
             asleep = [node, *([hub] if all_sleep else [])]
             for process in asleep:
                 os.killpg(process.pid, signal.SIGSTOP)
+                # A busy machine gets to it a moment later.
+                os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
             assert f"kill -CONT {node.pid}" in shell.run("status").stderr
             assert shell.run("status", "--oneline").stdout == "stopped\n"
             time.sleep(SECONDS)
