@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from kachery_tui.cli.local_hub import LocalHub, hub_is_installed
 from kachery_tui.cli.logs import log_to
 from kachery_tui.cli.output import say
-from kachery_tui.cli.running import run_screen, with_options
+from kachery_tui.cli.running import own_display, run_screen, with_options
 from kachery_tui.config import (
     NodeConfig,
     ScreenConfig,
@@ -43,9 +43,13 @@ def converse(args: Namespace) -> int:
         hub_offered=hub_is_installed(),
     )
     start = FirstStarter(args, screen)
-    app = KacheryApp(first_start=(suggestion, start.finish), beside=lambda node: serve_calls(node, app.leave))
+    app = KacheryApp(
+        first_start=(suggestion, start.finish),
+        beside=lambda node: serve_calls(node, app.leave),
+        shown_on=own_display(screen),
+    )
     try:
-        return run_screen(app, screen)
+        return run_screen(app)
     finally:
         start.close()
 

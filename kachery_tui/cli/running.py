@@ -14,6 +14,7 @@ from kachery_tui.cli.loops import end_on_signals
 from kachery_tui.config import ConfigError, ScreenConfig
 from kachery_tui.config.reading import nearest
 from kachery_tui.errors import UsageError
+from kachery_tui.tui.display import Display
 from kachery_tui.tui.terminal import abilities
 
 if TYPE_CHECKING:
@@ -55,12 +56,14 @@ def _theme_instead_of(name: str) -> str:
     return nearest(name, BUILTIN_THEMES) or f"One of these would do: {', '.join(sorted(BUILTIN_THEMES))}"
 
 
-def run_screen(app: "KacheryApp", screen: ScreenConfig) -> int:
-    """Run the screen to its end. SIGINT, SIGTERM and SIGHUP leave it as the quit key does."""
-    from kachery_tui.tui.glyphs import Glyphs
-    from kachery_tui.tui.terminal.output_capture import caught_output
+def own_display(screen: ScreenConfig) -> Display:
+    """The terminal of this process."""
+    return Display(screen, os.environ, abilities.colours())
 
-    Glyphs.only_ascii = screen.ascii
+
+def run_screen(app: "KacheryApp") -> int:
+    """Run the screen to its end. SIGINT, SIGTERM and SIGHUP leave it as the quit key does."""
+    from kachery_tui.tui.terminal.output_capture import caught_output
 
     async def main() -> int:
         arrived: list[signal.Signals] = []
@@ -72,7 +75,7 @@ def run_screen(app: "KacheryApp", screen: ScreenConfig) -> int:
         end_on_signals(leave)
         watching = asyncio.create_task(_wait_for_hang_up())
         watching.add_done_callback(lambda done: None if done.cancelled() else leave(signal.SIGHUP))
-        await app.run_async(mouse=screen.mouse)
+        await app.run_async(mouse=app.shown_on.settings.mouse)
         watching.cancel()
         return 128 + arrived[0] if arrived else app.return_code or 0
 

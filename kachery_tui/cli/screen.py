@@ -11,7 +11,7 @@ from kachery_tui.cli.local_hub import LocalHub, need_hub
 from kachery_tui.cli.logs import log_to
 from kachery_tui.cli.output import say
 from kachery_tui.cli.place import Place, find_place, is_configured
-from kachery_tui.cli.running import need_terminal, run_screen, theme_problem, with_options
+from kachery_tui.cli.running import need_terminal, own_display, run_screen, theme_problem, with_options
 from kachery_tui.config import ScreenConfig, load_channels
 from kachery_tui.errors import UsageError
 from kachery_tui.storage.storage import Storage
@@ -61,8 +61,13 @@ def _show(args: Namespace, place: Place, storage: Storage, hub: LocalHub) -> int
     if channel is not None:
         hub.start()
         tour.append(HUB_HINT.format(name=channel.name))
-    app = KacheryApp(node, tour=tour, beside=lambda node: serve_calls(node, app.leave))
-    return run_screen(app, place.config.screen)
+    app = KacheryApp(
+        node,
+        tour=tour,
+        beside=lambda node: serve_calls(node, app.leave),
+        shown_on=own_display(place.config.screen),
+    )
+    return run_screen(app)
 
 
 def demo(args: Namespace) -> int:
@@ -80,7 +85,7 @@ def demo(args: Namespace) -> int:
         with Backstage(folder, args.paths) as backstage:
             node = make_node(folder, screen)
             log_to(node.log, debug=args.debug)
-            code = run_screen(DemoApp(node, backstage), screen)
+            code = run_screen(DemoApp(node, backstage, own_display(screen)))
             say("Clearing away the demo's hub, peers and files…")
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -24,6 +24,7 @@ from kachery_tui.protocol.roles import Role, Stream
 from kachery_tui.protocol.uris import FileUri, SubfeedUri
 from kachery_tui.storage.storage import Storage
 from kachery_tui.tui.app import KacheryApp
+from kachery_tui.tui.display import Display
 from kachery_tui.tui.here import Here, PaneName
 from kachery_tui.tui.present import size
 from kachery_tui.tui.screen import MainScreen
@@ -88,8 +89,8 @@ class DemoApp(KacheryApp):
     It paints first. Then the stage is set, the node joins the channel, and the tour begins.
     """
 
-    def __init__(self, node: Node, backstage: Backstage) -> None:
-        super().__init__(node, tour=["one moment…"])
+    def __init__(self, node: Node, backstage: Backstage, shown_on: Display | None = None) -> None:
+        super().__init__(node, tour=["one moment…"], shown_on=shown_on)
         self._demo_node = node
         self._backstage = backstage
 

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import shlex
+import signal
+import sys
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 
-from kachery_tui.errors import UsageError
+from kachery_tui.config import ScreenConfig
 from kachery_tui.tui.actions import ACTIONS
+from kachery_tui.tui.display import Display
 from kachery_tui.tui.keymap import Keymap
 from kachery_tui.tui.memory import Memory, recall, remember
+from kachery_tui.tui.on_display import DisplayedApp
 from kachery_tui.tui.screen import MainScreen
-from kachery_tui.tui.terminal.abilities import has_few_colours
 from kachery_tui.tui.terminal.driver import MirrorDriver
 from kachery_tui.tui.terminal.sequences import BELL, KEEP_TITLE, TITLE_BEFORE, copy_sequence, title_sequence
 from kachery_tui.tui.tour import Hint, Tour
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from textual.events import Key
     from textual.screen import Screen
@@ -38,13 +39,13 @@ CLOSE_SECONDS: Final = 8.0
 """How long leaving waits for channels to be left and threads to end."""
 
 
-class KacheryApp(App[None], inherit_bindings=False):
+class KacheryApp(DisplayedApp, inherit_bindings=False):
     """The screen of one node.
 
     `node` is configured and not started: the app paints first, then starts it on its own loop, and closes it when the
     person leaves. Without a node, `first_start` asks for what a configuration needs and brings one about. `tour` are
-    hints, shown one at a time in a slim banner. `beside` is told of the node before it starts. Raises `UsageError` when
-    `[keys]` of the node's settings make no sense.
+    hints, shown one at a time in a slim banner. `beside` is told of the node before it starts. `shown_on` is the display,
+    by default the terminal of this process. Raises `UsageError` when `[keys]` of the node's settings make no sense.
     """
 
     TITLE = "kachery-tui"
@@ -63,8 +64,10 @@ class KacheryApp(App[None], inherit_bindings=False):
         tour: Sequence[Hint | str] = (),
         first_start: tuple[Suggestion, Finish] | None = None,
         beside: Callable[[Node], None] | None = None,
+        shown_on: Display | None = None,
     ) -> None:
-        super().__init__(driver_class=MirrorDriver)
+        super().__init__(shown_on or Display(node.config.screen if node is not None else ScreenConfig()))
+        self.driver_class = MirrorDriver
         self.animation_level = "none"
         self.node = node
         self._tour = Tour(tour)
@@ -82,20 +85,14 @@ class KacheryApp(App[None], inherit_bindings=False):
         """Take over what the person has set, and how the screen was left. Before the first paint, so it may block."""
         self._person_keys = Keymap(node.config.keys)
         self._memory = recall(node.config.folder)
-        theme = node.config.screen.theme or self._memory.theme or ("ansi-dark" if has_few_colours() else "")
+        few = "ansi-dark" if self.shown_on.has_few_colours else ""
+        theme = self.shown_on.settings.theme or self._memory.theme or few
         if theme in self.available_themes:
             self.theme = theme
         self._first_theme = self.theme
-        self._limit_frames()
-
-    def _limit_frames(self) -> None:
-        frames = self.node.config.screen.fps if self.node is not None else None
-        if frames is not None and isinstance(self._driver, MirrorDriver):
-            self._driver.limit_frames(frames)
 
     def on_mount(self) -> None:
         """Show the first screen."""
-        self._limit_frames()
         if self.node is not None:
             self._show_main(self.node)
         elif self._first_start is not None:
@@ -107,7 +104,7 @@ class KacheryApp(App[None], inherit_bindings=False):
     @property
     def may_look(self) -> bool:
         """Whether a look that comes by itself would be painted soon, and is not too dear for the line."""
-        return not isinstance(self._driver, MirrorDriver) or self._driver.may_look
+        return not isinstance(self._driver, MirrorDriver) or self._driver.painter.may_look
 
     def _begin(self, node: Node | None) -> None:
         if node is None:
@@ -177,13 +174,13 @@ class KacheryApp(App[None], inherit_bindings=False):
 
     def ring(self) -> None:
         """Ring the terminal's bell, if the person wants that."""
-        if self._driver is not None and self.node is not None and self.node.config.screen.bell:
+        if self._driver is not None and self.shown_on.settings.bell:
             self._driver.write(BELL)
 
     def copy_to_clipboard(self, text: str) -> None:
         """Copy through the terminal, also from inside tmux and screen, and say so."""
         try:
-            sequence = copy_sequence(text, os.environ)
+            sequence = copy_sequence(text, self.shown_on.environment)
         except ValueError as error:
             self.notify(str(error), title="Not copied", severity="warning", markup=False)
             return
@@ -193,23 +190,17 @@ class KacheryApp(App[None], inherit_bindings=False):
         shows = f"{self._person_keys.key_of('show-uri')} shows it to select"
         self.notify(f"if your terminal lets programs copy; else {shows}", title="Copied", timeout=3)
 
-    async def lend_terminal(self, variables: Sequence[str], default: str, path: Path) -> None:
-        """Hand the terminal to the person's own program (an editor, a pager) until that ends; the node goes on.
+    async def lend_terminal(self, command: Sequence[str]) -> int:
+        """Hand the terminal to another program (an editor, a pager) until that ends; its exit code. The node goes on.
 
-        The first of the environment's `variables` that is set names it. Raises `UsageError` when it does not start.
+        Raises `OSError` when it does not start.
         """
-        program = next((value for name in variables if (value := os.environ.get(name))), default)
-        # Nothing may be painted over it, and what changed meanwhile is painted after it.
-        with self.suspend(), self.batch_update():
-            try:
-                process = await asyncio.create_subprocess_exec(*shlex.split(program), str(path))
-            except (OSError, ValueError) as error:
-                problem = error
-            else:
-                await process.wait()
-                return
-        do = f"Set {variables[-1]} to a program that is installed"
-        raise UsageError(f"{program!r} does not start", str(problem), do)
+        # The screen is painted on stderr: that is the terminal, wherever stdout goes. Nothing may be painted over the
+        # program, and what changed meanwhile is painted after it.
+        terminal = sys.__stderr__
+        with self.suspend(), self.batch_update(), _interrupts_ignored():
+            process = await asyncio.create_subprocess_exec(*command, stdout=terminal, stderr=terminal)
+            return await process.wait()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """What the command palette offers: every action, and the themes."""
@@ -222,3 +213,13 @@ class KacheryApp(App[None], inherit_bindings=False):
             key = self._person_keys.key_of(action)
             name = f"{action.label} ({key})" if key else action.label
             yield SystemCommand(name, about, partial(screen.action_act, action.id))
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Ctrl+C in a pager is for the pager; the terminal sends it to this program, too."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -9,9 +9,9 @@ from kachery_tui.tui.serving import ServingScreen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from kachery_tui.protocol.uris import SubfeedKey
+    from kachery_tui.tui.display import Display
     from kachery_tui.tui.here import Here, PaneName
     from kachery_tui.tui.panes.pane import Pane
     from kachery_tui.tui.refresh_timer import RefreshTimer
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 class Program(Protocol):
     """The program around a screen."""
+
+    @property
+    def shown_on(self) -> Display:
+        """The terminal, and how the person wants the screen to be."""
 
     @property
     def may_look(self) -> bool:
@@ -31,8 +35,8 @@ class Program(Protocol):
     def ring(self) -> None:
         """Ring the terminal's bell, if the person wants that."""
 
-    async def lend_terminal(self, variables: Sequence[str], default: str, path: Path) -> None:
-        """Hand the terminal to the person's own program, on a file, until that ends."""
+    async def lend_terminal(self, command: Sequence[str]) -> int:
+        """Hand the terminal to the person's own program until that ends; its exit code. Raises `OSError`."""
 
     def leave(self) -> None:
         """Close the node and leave."""

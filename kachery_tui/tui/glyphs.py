@@ -67,12 +67,6 @@ ASCII: Final = str.maketrans(
 )
 
 
-class Glyphs:
-    """Which glyphs are painted: one switch for the whole screen, thrown before the first paint."""
-
-    only_ascii: bool = False
-
-    @classmethod
-    def drawn(cls, text: str) -> str:
-        """`text` as it is painted."""
-        return text.translate(ASCII) if cls.only_ascii and not text.isascii() else text
+def in_ascii(text: str) -> str:
+    """`text` as it is painted where only ASCII can be."""
+    return text if text.isascii() else text.translate(ASCII)

@@ -49,7 +49,14 @@ def waits(number: int) -> str:
 
 
 def header_line(
-    node: Node, now: float, width: int, *, totals: Totals | None = None, notice: str = "", held: str = ""
+    node: Node,
+    now: float,
+    width: int,
+    *,
+    totals: Totals | None = None,
+    notice: str = "",
+    held: str = "",
+    read_only: bool = False,
 ) -> Line:
     """The header in at most `width` cells: where they are few, the least telling parts go first.
 
@@ -60,7 +67,7 @@ def header_line(
         return joined((who, (Cell(notice, Tone.WARN),)))
     if not node.is_started:
         return joined((who, (Cell("◌ starting…", Tone.WARN),)))
-    if node.config.screen.read_only:
+    if read_only:
         who = (*who, Cell("  read-only", Tone.WARN))
     if held:
         who = (*who, Cell(f"  ‖ {held}", Tone.WARN))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kachery_tui.tui import LOOKS_PER_SECOND
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -21,10 +19,10 @@ NOT_HELD: Final = -1
 class RefreshTimer:
     """Calls `look` some times a second on a screen, from `start` on."""
 
-    def __init__(self, screen: Screen[None], look: Callable[[], None]) -> None:
+    def __init__(self, screen: Screen[None], look: Callable[[], None], per_second: float) -> None:
         self._screen = screen
         self._look = look
-        self._per_second = float(LOOKS_PER_SECOND)
+        self._per_second = per_second
         self._timer: Timer | None = None
         self._held_at = NOT_HELD
 

@@ -69,7 +69,7 @@ class MainScreen(Desk):
         super().__init__(node)
         self.program = program
         self.tour = tour
-        self.refresh_timer = RefreshTimer(self, self.look_in_time)
+        self.refresh_timer = RefreshTimer(self, self.look_in_time, program.shown_on.looks_per_second)
         self.notice = ""
         self._keymap = keymap
         self._memory = memory
@@ -131,7 +131,7 @@ class MainScreen(Desk):
             doing=self.jobs[-1].verb if self.jobs else "",
             hinting=self.tour.hint is not None,
             held=self.refresh_timer.is_held,
-            read_only=self.node.config.screen.read_only,
+            read_only=self.program.shown_on.settings.read_only,
             undoes=self.undo.next_words,
             key_of=self._keymap.key_of,
         )
@@ -246,6 +246,7 @@ class MainScreen(Desk):
                 totals=self._node_notices.totals,
                 notice=self.notice,
                 held=self.refresh_timer.words(self._node_notices.seen, self._keymap.key_of("hold")),
+                read_only=self.program.shown_on.settings.read_only,
             )
         )
         if self._leaving:

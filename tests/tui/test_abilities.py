@@ -26,7 +26,10 @@ from tests.terminal import Terminal
 )
 def test_colours(environment: dict[str, str], few: bool, none: bool) -> None:
     # In a process of its own: what a terminal can is read once.
-    program = "from kachery_tui.tui.terminal.abilities import *; print(has_few_colours(), colours() == 0)"
+    program = (
+        "from kachery_tui.tui.terminal.abilities import *; from kachery_tui.tui.display import Display;"
+        "print(Display(colours=colours()).has_few_colours, colours() == 0)"
+    )
     bare = {name: value for name, value in os.environ.items() if name not in ("TERM", "COLORTERM")}
     done = subprocess.run(
         [sys.executable, "-c", program], env=bare | environment, check=True, capture_output=True, text=True

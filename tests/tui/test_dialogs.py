@@ -14,9 +14,9 @@ from kachery_tui.tui.actions.storing import path_of
 from kachery_tui.tui.cells import Cell
 from kachery_tui.tui.dialogs.ask import Ask
 from kachery_tui.tui.dialogs.confirm import Confirm
-from kachery_tui.tui.dialogs.path_view import pager_command
 from kachery_tui.tui.dialogs.popup import Popup
 from kachery_tui.tui.dialogs.text_view import TextView, wrapped
+from kachery_tui.tui.terminal.lending import pager_command
 from tests.nodes import put_file, until
 from tests.tui.screens import NARROW, WIDE, at_the_screen, unstarted_node
 

@@ -16,8 +16,8 @@ def test_the_screen_comes_without_the_services() -> None:
 
 def test_over_ssh_it_sends_at_most_ten_frames_a_second_and_animates_nothing() -> None:
     code = (
-        "from kachery_tui import tui; from textual import constants;"
-        "print(tui.FRAMES_PER_SECOND, constants.TEXTUAL_ANIMATIONS)"
+        "from kachery_tui.tui.display import Display; from textual import constants;"
+        "print(Display().frames_per_second, constants.TEXTUAL_ANIMATIONS)"
     )
     environment = {"SSH_CONNECTION": "192.0.2.1 1 192.0.2.2 22"}
     found = subprocess.run(

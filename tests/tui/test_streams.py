@@ -9,8 +9,8 @@ from kachery_tui.node.activity import RECENT_MESSAGES, Direction, StreamActivity
 from kachery_tui.node.node import Node
 from kachery_tui.protocol.roles import Role, Stream
 from kachery_tui.tui.here import PaneName
+from kachery_tui.tui.on_display import display_of
 from kachery_tui.tui.panes.streams import StreamsPane, lane_columns, message_columns
-from kachery_tui.tui.panes.two_lists import BUSY_PAUSE
 from kachery_tui.tui.widgets.columns import widths
 from tests.nodes import put_file, running_node, until
 from tests.tui.screens import NARROW, WIDE, Person, at_the_screen, unstarted_node
@@ -186,7 +186,7 @@ async def test_what_stands_still_is_not_painted_anew(tmp_path: Path, lab: Path) 
         # While much flows, the clock says when to paint; when it has stopped, the last of it is painted at once.
         for number in range(40):
             say(activity, NOON + number / 20)
-        busy = {pane.stamp(NOON + 2 + part * BUSY_PAUSE / 10) for part in range(10)}
+        busy = {pane.stamp(NOON + 2 + part * display_of(pane).busy_pause / 10) for part in range(10)}
         assert len(busy) <= 3
         assert pane.stamp(NOON + 10) != pane.stamp(NOON + 2)
 
@@ -207,7 +207,7 @@ async def test_rows_that_come_are_painted_once(
         for number in range(40):
             say(activity_of(me.node), NOON + number / 40)
         for part in range(9):
-            pane.look(NOON + 1 + part * BUSY_PAUSE / 10)
+            pane.look(NOON + 1 + part * display_of(pane).busy_pause / 10)
         assert len(painted) == 1
 
 

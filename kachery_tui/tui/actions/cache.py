@@ -18,6 +18,7 @@ from kachery_tui.tui.jobs import Job
 from kachery_tui.tui.notices import Notice
 from kachery_tui.tui.panes.cache import CachePane
 from kachery_tui.tui.panes.cache_views import CacheView
+from kachery_tui.tui.terminal.lending import pager_command
 from kachery_tui.tui.undo import Undo
 
 if TYPE_CHECKING:
@@ -293,7 +294,14 @@ def _path(desk: Desk, here: Here) -> None:
         path = await desk.node.cache.path_of(file.sha1)
         if path is None:
             raise KacheryError(f"{_name(file)} is not on this disk", "it was moved or removed meanwhile")
-        desk.app.push_screen(PathView(_name(file), path))
+        desk.app.push_screen(
+            PathView(
+                _name(file),
+                path,
+                pager_command(desk.program.shown_on.environment),
+                desk.program.lend_terminal,
+            )
+        )
 
     desk.run_work(show(), "screen: find a file")
 

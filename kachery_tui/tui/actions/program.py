@@ -5,10 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from textual.app import SuspendNotSupported
+
+from kachery_tui.errors import UsageError
 from kachery_tui.node.steps import Step
 from kachery_tui.tui import present
 from kachery_tui.tui.actions.action import AVAILABLE, Action, Group
 from kachery_tui.tui.dialogs.confirm import Confirm
+from kachery_tui.tui.terminal.lending import editor_command
 
 if TYPE_CHECKING:
     from kachery_tui.tui.desk import Desk
@@ -56,7 +60,12 @@ def _edit_settings(desk: Desk, here: Here) -> None:
     file = here.node.config.folder / "config.toml"
 
     async def edit() -> None:
-        await desk.program.lend_terminal(("VISUAL", "EDITOR"), "vi", file)
+        command = editor_command(desk.program.shown_on.environment)
+        try:
+            await desk.program.lend_terminal([*command, str(file)])
+        except (OSError, SuspendNotSupported) as error:
+            do = "Set EDITOR to a program that is installed"
+            raise UsageError(f"{command[0]!r} does not start", str(error), do) from None
         desk.tell("what you changed is in force after the next start", title=file.name)
 
     desk.run_work(edit(), "screen: edit the settings")

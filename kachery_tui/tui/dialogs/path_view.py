@@ -2,14 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import shlex
-import shutil
-import signal
-import subprocess
-import sys
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -21,24 +13,9 @@ from kachery_tui.tui.dialogs.text_view import TextView
 from kachery_tui.tui.present import key_hint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator
 
     from kachery_tui.tui.cells import Line
-
-PAGERS = ("less", "more")
-"""What is looked for where $PAGER is not set."""
-
-
-def pager_command(environ: Mapping[str, str]) -> list[str]:
-    """The pager with its arguments, from $PAGER; empty where there is none."""
-    try:
-        words = shlex.split(environ.get("PAGER", ""))
-    except ValueError:
-        words = []
-    for candidate in (words, *([name] for name in PAGERS)):
-        if candidate and shutil.which(candidate[0], path=environ.get("PATH")):
-            return candidate
-    return []
 
 
 class PathView(TextView):
@@ -46,10 +23,14 @@ class PathView(TextView):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("o", "open", "Open")]
 
-    def __init__(self, name: str, path: Path) -> None:
+    def __init__(
+        self, name: str, path: Path, pager: list[str], lend_terminal: Callable[[list[str]], Awaitable[int]]
+    ) -> None:
+        """`pager` is a command, empty where there is none; `lend_terminal` runs it on the screen's terminal."""
         super().__init__(f"Where {name} is", self._path_lines, copies=str(path), bare=True)
         self._path = path
-        self._pager = pager_command(os.environ)
+        self._pager = pager
+        self._lend_terminal = lend_terminal
         self._trouble = ""
 
     def hints(self) -> Iterator[Line]:
@@ -71,31 +52,13 @@ class PathView(TextView):
     async def _open(self) -> None:
         trouble = ""
         try:
-            # Nothing is painted meanwhile: the terminal is the pager's.
-            with self.app.batch_update(), self.app.suspend(), _interrupts_ignored():
-                code = await asyncio.to_thread(_run, [*self._pager, str(self._path)])
+            code = await self._lend_terminal([*self._pager, str(self._path)])
             if code:
                 trouble = f"✗ {self._pager[0]} ended with {code}"
         except SuspendNotSupported:
             trouble = "✗ this terminal cannot be left to another program"
         except OSError as error:
-            trouble = f"✗ {self._pager[0]} cannot be run: {error.strerror}"
+            trouble = f"✗ {self._pager[0]} cannot be run: {error.strerror or error}"
         if trouble != self._trouble:
             self._trouble = trouble
             self._show()
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Ctrl+C in a pager is for the pager; the terminal sends it to this program, too."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _run(command: list[str]) -> int:
-    # The screen is painted on stderr: that is the terminal, wherever stdout goes.
-    terminal = sys.__stderr__
-    return subprocess.run(command, check=False, stdout=terminal, stderr=terminal).returncode

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from textual.binding import Binding, BindingType
 
 from kachery_tui.errors import KacheryError
-from kachery_tui.tui import OVER_SSH
 from kachery_tui.tui.cells import Cell, Line, Tone
 from kachery_tui.tui.describe.json_text import number_at
 from kachery_tui.tui.describe.plot import plot_lines
 from kachery_tui.tui.dialogs.popup import Popup
 from kachery_tui.tui.dialogs.text_view import text_width
 from kachery_tui.tui.feed_reading import Portions
+from kachery_tui.tui.on_display import display_of
 from kachery_tui.tui.present import key_hint
 from kachery_tui.tui.widgets.cell_line import CellLine, CellLines
 
@@ -37,9 +37,6 @@ FRAME: Final = 6
 """Lines of the terminal that are not the drawing: border, title, keys, the covered footer, and one to breathe."""
 
 MOST_LINES: Final = 24
-
-LOOK_SECONDS: Final = 1.0 if OVER_SSH else 0.25
-"""Seconds between two looks for more: each moves the whole drawing."""
 
 
 class Series:
@@ -102,7 +99,7 @@ class PlotView(Popup[None]):
         heading = (Cell(f"{self._series.path} ", Tone.STRONG), Cell(f"in {self._heading}", Tone.MUTED))
         self.query_one("#heading", CellLine).show(heading)
         self.offer(key_hint("Esc", "Close"))
-        self.set_interval(LOOK_SECONDS, self._look)
+        self.set_interval(display_of(self).busy_pause, self._look)
         self._look()
 
     def on_resize(self) -> None:

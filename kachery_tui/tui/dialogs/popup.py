@@ -8,7 +8,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from kachery_tui.tui.cells import Cell, Line, joined
-from kachery_tui.tui.glyphs import Glyphs
+from kachery_tui.tui.on_display import display_of
 from kachery_tui.tui.widgets.cell_line import CellLine
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ class Popup(ModalScreen[Result], Generic[Result]):
     """
 
     def __init__(self) -> None:
-        super().__init__(classes="-ascii" if Glyphs.only_ascii else None)
+        super().__init__()
+        self.set_class(display_of(self).settings.ascii, "-ascii")
         self._keys = CellLine(classes="popup--keys")
 
     def compose(self) -> ComposeResult:

@@ -11,7 +11,6 @@ from textual.widgets import Static
 
 from kachery_tui.tui.cells import Cell, Line, Tone, plain, width_of, wrap_line
 from kachery_tui.tui.dialogs.popup import Popup
-from kachery_tui.tui.glyphs import Glyphs
 from kachery_tui.tui.present import key_hint
 from kachery_tui.tui.widgets.cell_line import CellLine
 from kachery_tui.tui.widgets.toned import Toned
@@ -53,7 +52,7 @@ class CellText(Toned, Static):
         for number, line in enumerate(lines):
             text.append("\n" if number else "")
             for cell in line:
-                text.append(Glyphs.drawn(plain(cell.text)), self.tone_style(cell.tone))
+                text.append(self.drawn(plain(cell.text)), self.tone_style(cell.tone))
         self.update(text)
 
 

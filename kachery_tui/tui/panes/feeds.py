@@ -21,6 +21,7 @@ from kachery_tui.tui.describe.feeds import (
 )
 from kachery_tui.tui.feed_reading import reader
 from kachery_tui.tui.here import Abilities, FeedMessage, PaneName
+from kachery_tui.tui.on_display import display_of
 from kachery_tui.tui.panes.feed_messages import WINDOW, MessageRows, Messages
 from kachery_tui.tui.panes.feed_rows import (
     COLUMNS,
@@ -31,7 +32,7 @@ from kachery_tui.tui.panes.feed_rows import (
     subfeeds,
 )
 from kachery_tui.tui.panes.pane import tick
-from kachery_tui.tui.panes.two_lists import BUSY_PAUSE, BUSY_RATE, MessagesPane
+from kachery_tui.tui.panes.two_lists import BUSY_RATE, MessagesPane
 from kachery_tui.tui.widgets.cell_line import CellLine
 from kachery_tui.tui.widgets.row_list import ListedRows, RowList, Rows
 from kachery_tui.tui.widgets.tail_list import TailList
@@ -186,7 +187,7 @@ class FeedsPane(MessagesPane):
             self.channel,
             self.feeds.cursor_key,
             self.messages.following,
-            int(now / BUSY_PAUSE) if rate > BUSY_RATE else versions,
+            int(now / display_of(self).busy_pause) if rate > BUSY_RATE else versions,
             self._order.is_due(now),
             tick(behind, now),
             present.quarter(now),

@@ -20,9 +20,10 @@ from kachery_tui.tui.describe.streams import (
     names,
 )
 from kachery_tui.tui.here import Lane, PaneName
+from kachery_tui.tui.on_display import display_of
 from kachery_tui.tui.panes.heard import MergedRows, Placed, Sieve
 from kachery_tui.tui.panes.pane import tick
-from kachery_tui.tui.panes.two_lists import BUSY_PAUSE, BUSY_RATE, MessagesPane
+from kachery_tui.tui.panes.two_lists import BUSY_RATE, MessagesPane
 from kachery_tui.tui.widgets.cell_line import CellLine
 from kachery_tui.tui.widgets.columns import Column
 from kachery_tui.tui.widgets.row_list import NO_ROWS, ListedRows, RowList
@@ -180,7 +181,9 @@ class StreamsPane(MessagesPane):
             membership.version,
             self.lanes.cursor_key,
             self.messages.following,
-            int(now / BUSY_PAUSE) if rate > BUSY_RATE else tuple(one.version for one in activities),
+            int(now / display_of(self).busy_pause)
+            if rate > BUSY_RATE
+            else tuple(one.version for one in activities),
             tick(last, now),
             _spark_tick(last, now),
             present.quarter(now),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from kachery_tui.tui import OVER_SSH
 from kachery_tui.tui.panes.pane import Pane
 from kachery_tui.tui.widgets.cell_line import CellLine
 from kachery_tui.tui.widgets.row_list import RowList
@@ -22,9 +21,6 @@ ROOM_FOR_ABOUT: Final = 10
 
 BUSY_RATE: Final = 8.0
 """Messages a second that nobody can read one by one any more."""
-
-BUSY_PAUSE: Final = 1.0 if OVER_SSH else 0.25
-"""Seconds between two paintings of what is as busy as that: a screenful of messages takes a slow line some 3 KB."""
 
 
 class TwoListPane(Pane):

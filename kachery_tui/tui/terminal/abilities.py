@@ -6,8 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Final
 
-_MANY: Final = 256
-"""Colours from which on a theme of its own looks as it is meant."""
+from kachery_tui.tui.display import MANY_COLOURS
 
 _TRUE: Final = ("truecolor", "24bit")
 """What `COLORTERM` says of a terminal that has all colours, whatever `TERM` says."""
@@ -25,13 +24,8 @@ def colours(environment: Mapping[str, str] = os.environ) -> int:
     try:
         curses.setupterm(environment.get("TERM", ""), 1)
     except (curses.error, OSError):
-        return _MANY
+        return MANY_COLOURS
     return max(curses.tigetnum("colors"), 0)
-
-
-def has_few_colours(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether only the terminal's own colours, 8 or 16 of them, will do."""
-    return 0 < colours(environment) < _MANY
 
 
 def takes_utf8(environment: Mapping[str, str] = os.environ) -> bool:

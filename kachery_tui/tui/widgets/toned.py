@@ -9,7 +9,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from kachery_tui.tui.cells import Line, Tone
-from kachery_tui.tui.glyphs import Glyphs
+from kachery_tui.tui.glyphs import in_ascii
+from kachery_tui.tui.on_display import display_of
 
 
 class Toned(Widget):
@@ -51,8 +52,12 @@ class Toned(Widget):
             self._component_styles.pop(name, None)
         self._tones.clear()
 
+    def drawn(self, text: str) -> str:
+        """A text of ours as it is painted here."""
+        return in_ascii(text) if display_of(self).settings.ascii else text
+
     def strip(self, line: Line, width: int, over: Style | None = None) -> Strip:
         """A line that is `width` cells wide as a strip, `over` laid over each cell's own style."""
-        segments = (Segment(Glyphs.drawn(cell.text), self.tone_style(cell.tone) + over) for cell in line)
+        segments = (Segment(self.drawn(cell.text), self.tone_style(cell.tone) + over) for cell in line)
         # Neighbours of one look become one: each change of style costs a slow line some forty bytes.
         return Strip(Segment.simplify(segments), width)
