@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kachery_tui.cli.attached_screens import serve_beside_screen
 from kachery_tui.cli.local_hub import LocalHub, hub_is_installed
 from kachery_tui.cli.logs import log_to
 from kachery_tui.cli.output import say
@@ -23,7 +24,6 @@ from kachery_tui.config import (
 from kachery_tui.config.node import LONGEST_LABEL, default_label, is_label
 from kachery_tui.errors import UsageError
 from kachery_tui.node.node import Node
-from kachery_tui.service.serving import serve_calls
 from kachery_tui.storage.storage import Storage
 from kachery_tui.tui.app import KacheryApp
 from kachery_tui.tui.first_start import Answers, Suggestion
@@ -45,7 +45,7 @@ def converse(args: Namespace) -> int:
     start = FirstStarter(args, screen)
     app = KacheryApp(
         first_start=(suggestion, start.finish),
-        beside=lambda node: serve_calls(node, app.leave),
+        beside=lambda node: serve_beside_screen(node, app),
         shown_on=own_display(screen),
     )
     try:

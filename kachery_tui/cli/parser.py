@@ -30,12 +30,13 @@ def parse(arguments: Sequence[str]) -> Namespace:
         parser.error(_no_role(rest[0]))
     if rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    if not args.run.startswith("screen:"):
+    if args.run not in ("screen:show", "own_screen:demo"):
         for option, given in (
             ("--theme", args.theme is not None),
             ("--read-only", args.read_only),
             ("--no-mouse", not args.mouse),
             ("--ascii", args.ascii),
+            ("--own", args.own),
         ):
             if given:
                 parser.error(f"{option} is for the screen: `kachery-tui` without a command, and `demo`")
@@ -72,9 +73,14 @@ def _parser(wanted: str) -> ArgumentParser:
         allow_abbrev=False,
         parents=[_everywhere(), _of_the_screen()],
     )
+    parser.add_argument(
+        "--own",
+        action="store_true",
+        help="run a node of the screen's own, also where one runs that it could show",
+    )
     parser.add_argument("--version", action="version", version=f"kachery-tui {__version__}")
     parser.set_defaults(run="screen:show", config=None, storage=None, debug=False, as_json=False)
-    parser.set_defaults(theme=None, read_only=False, mouse=True, ascii=False)
+    parser.set_defaults(theme=None, read_only=False, mouse=True, ascii=False, own=False)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for names, add in _GROUPS:
         if wanted in names or not any(wanted in each for each, _ in _GROUPS):

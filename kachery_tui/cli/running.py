@@ -1,6 +1,5 @@
 """Running a screen: how it is to be this time, and from its first frame to its exit code."""
 
-import asyncio
 import os
 import signal
 import sys
@@ -10,7 +9,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kachery_tui.cli.loops import end_on_signals
 from kachery_tui.config import ConfigError, ScreenConfig
 from kachery_tui.config.reading import nearest
 from kachery_tui.errors import UsageError
@@ -26,9 +24,7 @@ HANG_UP_SECONDS: Final = 1.0
 
 
 def with_options(args: Namespace, screen: ScreenConfig) -> ScreenConfig:
-    """The settings of the screen, with what the command line says in their place. Raises `UsageError` for no theme."""
-    if args.theme is not None and (instead := _theme_instead_of(args.theme)):
-        raise UsageError(f"there is no theme {args.theme!r}", "", instead)
+    """The settings of the screen, with what the command line says in their place."""
     return replace(
         screen,
         theme=args.theme or screen.theme,
@@ -36,6 +32,12 @@ def with_options(args: Namespace, screen: ScreenConfig) -> ScreenConfig:
         mouse=args.mouse and screen.mouse,
         ascii=args.ascii or screen.ascii or not abilities.takes_utf8(),
     )
+
+
+def need_theme(args: Namespace) -> None:
+    """Raise UsageError where the command line names one that there is not."""
+    if args.theme is not None and (instead := _theme_instead_of(args.theme)):
+        raise UsageError(f"there is no theme {args.theme!r}", "", instead)
 
 
 def theme_problem(file: Path, theme: str | None) -> ConfigError | None:
@@ -63,6 +65,9 @@ def own_display(screen: ScreenConfig) -> Display:
 
 def run_screen(app: "KacheryApp") -> int:
     """Run the screen to its end. SIGINT, SIGTERM and SIGHUP leave it as the quit key does."""
+    import asyncio
+
+    from kachery_tui.cli.loops import end_on_signals
     from kachery_tui.tui.terminal.output_capture import caught_output
 
     async def main() -> int:
@@ -86,6 +91,8 @@ def run_screen(app: "KacheryApp") -> int:
 async def _wait_for_hang_up() -> None:
     """Wait until the terminal has gone. Its signal may be ignored (nohup, some shells), and Textual takes the end of the
     input for input that is to be read, for ever."""
+    import asyncio
+
     while True:
         await asyncio.sleep(HANG_UP_SECONDS)
         try:

@@ -1,92 +1,33 @@
-"""The screen: over this node, after a first conversation where there is no configuration, or in the demo."""
+"""The screen: of the node that runs, else over one that ends with it."""
 
-import logging
-import shutil
-import tempfile
 from argparse import Namespace
-from dataclasses import replace
-from pathlib import Path
 
-from kachery_tui.cli.local_hub import LocalHub, need_hub
-from kachery_tui.cli.logs import log_to
-from kachery_tui.cli.output import say
-from kachery_tui.cli.place import Place, find_place, is_configured
-from kachery_tui.cli.running import need_terminal, own_display, run_screen, theme_problem, with_options
-from kachery_tui.config import ScreenConfig, load_channels
-from kachery_tui.errors import UsageError
-from kachery_tui.storage.storage import Storage
-
-_log = logging.getLogger(__name__)
-
-HUB_HINT = "the hub of channel {name} runs as long as this screen; `kachery-tui hub` runs it by itself"
+from kachery_tui.cli.place import is_configured
+from kachery_tui.cli.running import need_terminal, with_options
+from kachery_tui.config import ScreenConfig, config_folder, load_node_config, storage_folder
+from kachery_tui.service.finding import find_node, find_node_of_another
 
 
 def show(args: Namespace) -> int:
-    """Open the screen over this node."""
+    """Open the screen."""
     need_terminal()
-    if not is_configured(args):
-        from kachery_tui.cli.first_start import converse
+    shown = None if args.own else _of_running_node(args)
+    if shown is not None:
+        return shown
+    # Only this brings in what a node needs.
+    from kachery_tui.cli import own_screen
 
-        return converse(args)
-    place = find_place(args)
-    screen = with_options(args, place.config.screen)
-    problem = theme_problem(place.folder / "config.toml", screen.theme)
-    if problem is not None:
-        raise problem
-    place = replace(place, config=replace(place.config, screen=screen))
-    storage = Storage.open(place.storage)
-    hub = LocalHub()
-    try:
-        storage.claim()
-        return _show(args, place, storage, hub)
-    finally:
-        storage.close()
-        hub.close()
+    return own_screen.run(args)
 
 
-def _show(args: Namespace, place: Place, storage: Storage, hub: LocalHub) -> int:
-    from kachery_tui.node.node import Node
-    from kachery_tui.service.serving import serve_calls
-    from kachery_tui.tui.app import KacheryApp
+def _of_running_node(args: Namespace) -> int | None:
+    """Show a screen of the node that runs on this storage folder; None where none does."""
+    config = load_node_config(config_folder(args.config)) if is_configured(args) else None
+    storage = storage_folder(args.storage, config)
+    client = find_node(storage, config.folder) if config is not None else None
+    client = client or find_node_of_another(storage)
+    if client is None:
+        return None
+    from kachery_tui.cli.attach import attach
 
-    loaded = load_channels(place.folder)
-    node = Node(place.config, storage, loaded.channels)
-    log_to(node.log, debug=args.debug)
-    for error in loaded.errors:
-        _log.error("%s", error)
-    # One a file: `config check` and the log have the others.
-    first = {error.file: error for error in reversed(loaded.errors)}
-    tour = [f"channel file left out: {error}" for error in first.values()]
-    channel = hub.channel_of(loaded.channels)
-    if channel is not None:
-        hub.start()
-        tour.append(HUB_HINT.format(name=channel.name))
-    app = KacheryApp(
-        node,
-        tour=tour,
-        beside=lambda node: serve_calls(node, app.leave),
-        shown_on=own_display(place.config.screen),
-    )
-    return run_screen(app)
-
-
-def demo(args: Namespace) -> int:
-    """Open the screen as the third node of a network that lasts as long as the screen."""
-    need_terminal()
-    need_hub("the demo")
-    for path in args.paths:
-        if not path.is_file():
-            raise UsageError(f"cannot provide {path}", "it is no file", "Name files that can be read")
-    screen = with_options(args, ScreenConfig())
-    from kachery_tui.demo.show import Backstage, DemoApp, make_node
-
-    folder = Path(tempfile.mkdtemp(prefix="kachery-demo-"))
-    try:
-        with Backstage(folder, args.paths) as backstage:
-            node = make_node(folder, screen)
-            log_to(node.log, debug=args.debug)
-            code = run_screen(DemoApp(node, backstage, own_display(screen)))
-            say("Clearing away the demo's hub, peers and files…")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return code
+    return attach(client, with_options(args, ScreenConfig() if config is None else config.screen))

@@ -36,6 +36,7 @@ def node(args: Namespace) -> int:
 
 
 async def _node(args: Namespace, place: Place) -> None:
+    from kachery_tui.cli.attached_screens import AttachedScreens
     from kachery_tui.node.node import Node
     from kachery_tui.service.serving import serve_calls
     from kachery_tui.storage.storage import Storage
@@ -46,7 +47,12 @@ async def _node(args: Namespace, place: Place) -> None:
     try:
         storage.claim()
         node = Node(place.config, storage, channels)
-        serve_calls(node, stop.set, group=_group(storage.folder) if args.group else None)
+        serve_calls(
+            node,
+            stop.set,
+            group=_group(storage.folder) if args.group else None,
+            screens=AttachedScreens(node, stop.set).open,
+        )
         await node.start()
         try:
             names = ", ".join(channel.name for channel in channels) or "no channel"

@@ -74,7 +74,7 @@ def add_services(commands: Any, command: Command, of_the_screen: Callable[[], Ar
     demo = command(
         commands,
         "demo",
-        "screen:demo",
+        "own_screen:demo",
         "a hub, two peers and the screen on this machine, gone when you leave",
         parents=[of_the_screen()],
     )

@@ -5,16 +5,17 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from kachery_tui.errors import UsageError
+from kachery_tui.errors import KacheryError, UsageError
 from kachery_tui.node.ledger import Request
 from kachery_tui.node.node import Node
 from kachery_tui.protocol.messages import TaskFunctionType
 from kachery_tui.protocol.uris import FileUri
 from kachery_tui.service import feeds, tasks
-from kachery_tui.service.calls import Asked, Call, For, Value
+from kachery_tui.service.calls import Asked, Call, For, Session, Value
 from kachery_tui.service.files import load_file
 from kachery_tui.service.many import Many
 from kachery_tui.service.rows import row_value
+from kachery_tui.service.screens import WISHES, Screens, wish_of
 from kachery_tui.service.waiting import HEARTBEAT
 from kachery_tui.service.work import Events, Work
 
@@ -30,10 +31,11 @@ MOST_URIS: Final = 100_000
 
 
 class NodeApi:
-    """What can be called on a node. `stop` is what ends it."""
+    """What can be called on a node. `stop` is what ends it, `screens` opens screens of it."""
 
-    def __init__(self, node: Node, stop: Callable[[], object]) -> None:
+    def __init__(self, node: Node, stop: Callable[[], object], screens: Screens | None = None) -> None:
         self._node = node
+        self._screens = screens
         self._work = Work(node)
         self._stop_node = stop
 
@@ -111,6 +113,14 @@ class NodeApi:
                 "join, change and leave channels as the files in the settings folder say",
                 none,
                 answer=self._reread,
+            ),
+            Call(
+                "POST",
+                "/v1/screen",
+                "a screen of this node's, on the caller's terminal",
+                frozenset(WISHES),
+                screen=self._screen,
+                whom=For.GROUP,
             ),
             Call("POST", "/v1/stop", "end the node", none, answer=self._stop),
         )
@@ -197,6 +207,11 @@ class NodeApi:
     async def _reread(self, _asked: Asked) -> Value:
         await self._node.look_at_channel_files()
         return {"channels": list(self._node.memberships)}
+
+    async def _screen(self, asked: Asked) -> Session:
+        if self._screens is None:
+            raise KacheryError("this node opens no screens")
+        return await self._screens(wish_of(asked))
 
     async def _stop(self, _asked: Asked) -> Value:
         # After the answer.

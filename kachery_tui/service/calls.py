@@ -8,8 +8,12 @@ from typing import Any
 from kachery_tui.errors import UsageError
 from kachery_tui.protocol.canonical import MAX_SAFE_INTEGER
 from kachery_tui.service.failures import UnknownCall
+from kachery_tui.service.screen_line import ScreenLine
 
 Value = dict[str, Any]
+
+Session = Callable[[ScreenLine], Awaitable[None]]
+"""What goes on over a line until either side ends it."""
 
 
 class For(StrEnum):
@@ -104,17 +108,19 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A call: what it says, and who says it, in words."""
+    """A call: what it says, who says it, in words, and whether that is the node's own user."""
 
     values: Values
     caller: str
+    is_user: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """What can be called.
 
-    It gives an `answer`, or is a `stream` of events, of which the last is `done`. `knows` are the members that it reads.
+    It gives an `answer`, is a `stream` of events, of which the last is `done`, or opens a `screen`, which takes over the
+    connection once all is well with the call. `knows` are the members that it reads.
     """
 
     method: str
@@ -123,4 +129,5 @@ class Call:
     knows: Set[str]
     answer: Callable[[Asked], Awaitable[Value]] | None = None
     stream: Callable[[Asked], AsyncGenerator[Value, None]] | None = None
+    screen: Callable[[Asked], Awaitable[Session]] | None = None
     whom: For = For.USER

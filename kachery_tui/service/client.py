@@ -17,6 +17,7 @@ ANSWER_PATIENCE: Final = 5.0
 SILENCE: Final = 30.0
 """Seconds between two pieces of an answer. A node that works on something says so more often."""
 
+LARGEST_HEAD: Final = 65_536
 LARGEST_LINE: Final = 32_000_000
 """Bytes of one line of an answer."""
 
@@ -35,8 +36,10 @@ class NodeGone(TryAgain):
 class NodeClient:
     """Calls to one running node."""
 
-    def __init__(self, connection: socket.socket, pid: int, place: str) -> None:
-        """`connection` is used for the first call; it leads to process `pid`, whose socket is at `place`."""
+    def __init__(self, connection: socket.socket, pid: int, place: str, *, is_ours: bool = True) -> None:
+        """`connection` is used for the first call; it leads to process `pid`, whose socket is at `place`. `is_ours` says
+        whether that is a process of this user's."""
+        self.is_ours = is_ours
         self._first: socket.socket | None = connection
         self.place = place
         self.pid = pid
@@ -66,6 +69,52 @@ class NodeClient:
                 yield from self._lines(answer)
         finally:
             connection.close()
+
+    def open_line(self, target: str, protocol: str, body: Mapping[str, Any]) -> tuple[socket.socket, bytes]:
+        """A call that turns its connection into a line of another `protocol`; with what has come of that already.
+
+        Raises as `ask` does.
+        """
+        connection = self._connect()
+        try:
+            data = json.dumps(body).encode()
+            head = (
+                f"POST {target} HTTP/1.1\r\nHost: node\r\nConnection: Upgrade\r\nUpgrade: {protocol}\r\n"
+                f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+            )
+            self._send(connection, head.encode("ascii") + data)
+            answer = b""
+            while b"\r\n\r\n" not in answer and len(answer) < LARGEST_HEAD:
+                if not (piece := connection.recv(4096)):
+                    raise NodeGone("the node has gone", "it did not answer")
+                answer += piece
+            said, _, rest = answer.partition(b"\r\n\r\n")
+            if said.split(b" ")[1:2] == [b"101"]:
+                return connection, rest
+            raise failure_of(self._refusal(connection, said, rest))
+        except OSError as error:
+            connection.close()
+            raise NodeGone("the node has gone", error.strerror or str(error)) from None
+        except BaseException:
+            connection.close()
+            raise
+
+    def _refusal(self, connection: socket.socket, said: bytes, begun: bytes) -> object:
+        """The `error` of an answer, of which a part has come."""
+        lengths = [
+            int(value)
+            for name, _, value in (line.partition(b":") for line in said.split(b"\r\n"))
+            if name.lower() == b"content-length" and value.strip().isdigit()
+        ]
+        missing = min(lengths[0] if lengths else 0, LARGEST_LINE) - len(begun)
+        while missing > 0 and (piece := connection.recv(missing)):
+            begun += piece
+            missing -= len(piece)
+        try:
+            value = json.loads(begun)
+        except (ValueError, RecursionError):
+            return None
+        return value.get("error") if isinstance(value, dict) else None
 
     def _connect(self) -> socket.socket:
         connection, self._first = self._first, None

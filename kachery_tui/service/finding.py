@@ -1,4 +1,4 @@
-"""The running node of a storage folder, for a command that may hand its work to it."""
+"""The running node of a storage folder, for a command that may hand its work to it, or show its screen."""
 
 import os
 import socket
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kachery_tui.service.client import ANSWER_PATIENCE, NodeClient
 from kachery_tui.service.peers import peer_of
-from kachery_tui.storage.lock import read_holder
+from kachery_tui.storage.lock import Holder, read_holder
 
 ROOT = 0
 
@@ -14,13 +14,27 @@ ROOT = 0
 def find_node(storage: Path, config: Path) -> NodeClient | None:
     """A way to the node that runs on a storage folder with these settings; None where none does, or is not for us.
 
-    One whose settings are others has other channels and roles: what it would do is not what the command was told. And a
-    socket says whose process listens there: a node of another user answers only for a folder that is that user's.
+    One whose settings are others has other channels and roles: what it would do is not what the command was told.
     """
     holder = read_holder(storage)
-    if holder is None or not holder.socket or not holder.is_here:
+    if holder is None or not _is_same(Path(holder.config), config):
         return None
-    if not _is_same(Path(holder.config), config):
+    return _way_to(holder, storage)
+
+
+def find_node_of_another(storage: Path) -> NodeClient | None:
+    """A way to the node of another user that runs on a storage folder, if it lets this one in."""
+    holder = read_holder(storage)
+    client = None if holder is None else _way_to(holder, storage)
+    if client is None or not client.is_ours:
+        return client
+    client.close()
+    return None
+
+
+def _way_to(holder: Holder, storage: Path) -> NodeClient | None:
+    """A socket says whose process listens there: a node of another user answers only for a folder that is that user's."""
+    if not holder.socket or not holder.is_here:
         return None
     connection = socket.socket(socket.AF_UNIX)
     connection.settimeout(ANSWER_PATIENCE)
@@ -35,7 +49,7 @@ def find_node(storage: Path, config: Path) -> NodeClient | None:
     if peer.uid not in trusted:
         connection.close()
         return None
-    return NodeClient(connection, peer.pid, holder.socket)
+    return NodeClient(connection, peer.pid, holder.socket, is_ours=peer.uid == os.geteuid())
 
 
 def _is_same(one: Path, other: Path) -> bool:

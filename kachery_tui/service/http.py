@@ -47,12 +47,14 @@ class BadRequest(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A request: its path, what the query and the body say, and whether one answer is wanted in place of a stream."""
+    """A request: its path, what the query and the body say, whether one answer is wanted in place of a stream, and what
+    the connection is to be upgraded to (empty: nothing)."""
 
     method: str
     path: str
     values: Mapping[str, Any] = field(default_factory=dict)
     wants_one: bool = False
+    upgrade: str = ""
 
 
 class Answer:
@@ -81,6 +83,11 @@ class Answer:
     async def end(self) -> None:
         """Say that this was all."""
         await self._connection.send(h11.EndOfMessage())
+
+    async def switch(self, protocol: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]:
+        """Speak another protocol from here on; with what has come of it already. Only where the caller proposed it."""
+        self.has_begun = True
+        return await self._connection.switch(protocol)
 
     async def whole(self, status: int, value: Mapping[str, Any]) -> None:
         """Send a JSON object as the whole answer."""
@@ -113,7 +120,10 @@ class HttpConnection:
                 except BadRequest as bad:
                     await answer.whole(bad.status, {"error": failure_value(UsageError(bad.why))})
                     return
-                if not await self._while_there(respond(request, answer)):
+                if request.upgrade:
+                    # Who speaks the other protocol reads, and sees when the caller has gone.
+                    await respond(request, answer)
+                elif not await self._while_there(respond(request, answer)):
                     return
                 if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
                     return
@@ -126,6 +136,12 @@ class HttpConnection:
             # What was sent is taken: else the answer would be lost with the connection.
             async with asyncio.timeout(REFUSED_SECONDS):
                 await self._reader.read(PIECE)
+
+    async def switch(self, protocol: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]:
+        """Agree to an upgrade that was proposed. Raises as `send` does."""
+        headers = [("Connection", "Upgrade"), ("Upgrade", protocol)]
+        await self.send(h11.InformationalResponse(status_code=101, headers=headers))
+        return self._reader, self._writer, self._http.trailing_data[0]
 
     async def send(self, event: h11.Event) -> None:
         """Send a part of an answer. Raises ConnectionError, or TimeoutError for a caller that takes nothing."""
@@ -209,7 +225,11 @@ def _request(head: h11.Request, body: bytes) -> HttpRequest:
     if body:
         values |= _object(body)
     return HttpRequest(
-        method, address.path, values, wants_one=headers.get(b"accept", b"").startswith(b"application/json")
+        method,
+        address.path,
+        values,
+        wants_one=headers.get(b"accept", b"").startswith(b"application/json"),
+        upgrade=headers.get(b"upgrade", b"").decode("ascii", "replace"),
     )
 
 

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from kachery_tui import __version__
-from kachery_tui.errors import KacheryError, NotAllowed
+from kachery_tui.errors import KacheryError, NotAllowed, UsageError
 from kachery_tui.service.calls import Asked, Call, For, Values
 from kachery_tui.service.failures import NodeBusy, UnknownCall, failure_value, status_of
 from kachery_tui.service.http import Answer, HttpConnection, HttpRequest
 from kachery_tui.service.peers import Peer, describe, peer_of
 from kachery_tui.service.place import socket_place
+from kachery_tui.service.screen_frames import PROTOCOL
+from kachery_tui.service.screen_line import ScreenLine
 from kachery_tui.storage.lock import read_holder
 
 API_VERSION: Final = 1
@@ -162,15 +164,21 @@ class NodeSocket:
                 f"this is kachery-tui {__version__}, version {API_VERSION} of its calls",
                 f"GET /v{API_VERSION} lists them",
             )
-        if call.whom is For.USER and peer.uid not in (os.geteuid(), 0):
+        is_user = peer.uid in (os.geteuid(), 0)
+        if call.whom is For.USER and not is_user:
             raise NotAllowed(f"{request.path} is for the user whose node it is")
         values = Values(request.values)
         values.only(call.knows)
-        asked = Asked(values, await asyncio.to_thread(describe, peer))
+        asked = Asked(values, await asyncio.to_thread(describe, peer), is_user)
         if call.answer is not None:
             await answer.whole(200, await call.answer(asked))
         elif call.stream is not None:
             await _stream(call.stream(asked), answer, only_last=request.wants_one)
+        elif call.screen is not None:
+            if request.upgrade != PROTOCOL:
+                raise UsageError("a screen needs a terminal", "", f"Ask for it with Upgrade: {PROTOCOL}")
+            session = await call.screen(asked)
+            await session(ScreenLine(*await answer.switch(PROTOCOL)))
 
     def _contents(self) -> Mapping[str, Any]:
         return {

@@ -70,6 +70,8 @@ class KacheryApp(DisplayedApp, inherit_bindings=False):
         self.driver_class = MirrorDriver
         self.animation_level = "none"
         self.node = node
+        self.other_screens: Callable[[], int] = lambda: 0
+        """How many screens others have on this screen's node, which end with it."""
         self._tour = Tour(tour)
         self._first_start = first_start
         self._beside = beside
@@ -104,7 +106,29 @@ class KacheryApp(DisplayedApp, inherit_bindings=False):
     @property
     def may_look(self) -> bool:
         """Whether a look that comes by itself would be painted soon, and is not too dear for the line."""
-        return not isinstance(self._driver, MirrorDriver) or self._driver.painter.may_look
+        painter = getattr(self._driver, "painter", None)
+        return painter is None or bool(painter.may_look)
+
+    farewell: ClassVar[str] = "closing: letting go of channels and files…"
+    """What stands in the header while the screen ends."""
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether the node runs on without this screen."""
+        return False
+
+    def stop_node(self) -> None:
+        """End the node, and this screen with it."""
+        self.leave()
+
+    async def part_from(self, node: Node) -> None:
+        """Let go of the node at the end: it is this screen's own, and closed."""
+        await self.remember_screen(node)
+        await node.close()
+
+    async def remember_screen(self, node: Node) -> None:
+        """Keep how the screen was left."""
+        await asyncio.to_thread(remember, node.config.folder, self._memory)
 
     def _begin(self, node: Node | None) -> None:
         if node is None:
@@ -141,7 +165,7 @@ class KacheryApp(DisplayedApp, inherit_bindings=False):
             return
         for screen in self.screen_stack:
             if isinstance(screen, MainScreen):
-                screen.say_farewell()
+                screen.say_farewell(self.farewell)
         self._leaving = asyncio.create_task(self._close_and_exit(self.node), name="leave")
 
     async def _close_and_exit(self, node: Node) -> None:
@@ -150,8 +174,7 @@ class KacheryApp(DisplayedApp, inherit_bindings=False):
             self._memory.theme = self.theme
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
-                await asyncio.to_thread(remember, node.config.folder, self._memory)
-                await node.close()
+                await self.part_from(node)
         except TimeoutError:
             _log.warning("the node did not close within %.0f s", CLOSE_SECONDS)
         except Exception:  # noqa: BLE001 - whatever it was, the person wants to leave
@@ -162,6 +185,10 @@ class KacheryApp(DisplayedApp, inherit_bindings=False):
             self.exit()
 
     # The terminal
+
+    def forget_terminal_title(self) -> None:
+        """The terminal has been given back meanwhile, and has another title."""
+        self._terminal_title = ""
 
     def set_terminal_title(self, title: str) -> None:
         """Say in the terminal's title what goes on; written only when it changed."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from kachery_tui.tui.serving import ServingScreen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from kachery_tui.protocol.uris import SubfeedKey
     from kachery_tui.tui.display import Display
@@ -26,6 +26,14 @@ class Program(Protocol):
         """The terminal, and how the person wants the screen to be."""
 
     @property
+    def is_attached(self) -> bool:
+        """Whether the node runs on without the screen."""
+
+    @property
+    def other_screens(self) -> Callable[[], int]:
+        """How many screens others have on this screen's node, which end with it."""
+
+    @property
     def may_look(self) -> bool:
         """Whether a look that comes by itself would be painted soon, and is not too dear for the line."""
 
@@ -39,7 +47,10 @@ class Program(Protocol):
         """Hand the terminal to the person's own program until that ends; its exit code. Raises `OSError`."""
 
     def leave(self) -> None:
-        """Close the node and leave."""
+        """Leave; a node of the screen's own is closed first."""
+
+    def stop_node(self) -> None:
+        """End the node, and leave."""
 
 
 class Desk(ServingScreen):

@@ -36,6 +36,11 @@ class Display:
         return "SSH_CONNECTION" in self.environment
 
     @property
+    def has_no_colours(self) -> bool:
+        """Whether there are none, or none are wanted."""
+        return self.colours == 0 or "NO_COLOR" in self.environment
+
+    @property
     def has_few_colours(self) -> bool:
         """Whether only the terminal's own colours, 8 or 16 of them, will do."""
         return self.colours is not None and 0 < self.colours < MANY_COLOURS

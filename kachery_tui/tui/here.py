@@ -124,6 +124,8 @@ class Here:
     hinting: bool = False
     held: bool = False
     read_only: bool = False
+    is_attached: bool = False
+    """Whether the node runs on without this screen."""
     undoes: str = ""
     """What undoing would take back, in words; empty for nothing."""
     key_of: Callable[[str], str] = str

@@ -35,6 +35,8 @@ from kachery_tui.tui.widgets.prompt import Prompt
 from kachery_tui.tui.widgets.row_list import RowList
 
 if TYPE_CHECKING:
+    import asyncio
+
     from textual import events
     from textual.app import ComposeResult
 
@@ -78,6 +80,7 @@ class MainScreen(Desk):
         self._zoomed = self._leaving = self._acting = False
         self._channel = ""
         self._last_act = ""
+        self._following: asyncio.Task[None] | None = None
         kinds = (StreamsPane, RequestsPane, CachePane, FeedsPane, TasksPane, LogPane)
         self._channels = ChannelsPane(node, keymap.key_of, self.owners)
         self._panes: dict[PaneName, Pane] = {PaneName.CHANNELS: self._channels}
@@ -101,6 +104,11 @@ class MainScreen(Desk):
         yield CellLine(id="jobs")
         yield Prompt()
         yield Footer()
+
+    def on_unmount(self) -> None:
+        """The node may run on, without what this screen had it do."""
+        if self._following is not None:
+            self._following.cancel()
 
     def on_mount(self) -> None:
         """Show the frame; the node starts once that is painted."""
@@ -133,6 +141,7 @@ class MainScreen(Desk):
             held=self.refresh_timer.is_held,
             read_only=self.program.shown_on.settings.read_only,
             undoes=self.undo.next_words,
+            is_attached=self.program.is_attached,
             key_of=self._keymap.key_of,
         )
 
@@ -282,18 +291,19 @@ class MainScreen(Desk):
 
     async def _start(self) -> None:
         try:
-            await self.node.start()
-            self.node.supervisor.serve(self.owners.follow, "screen: follow registers")
+            if not self.program.is_attached:
+                await self.node.start()
+            self._following = self.node.supervisor.serve(self.owners.follow, "screen: follow registers")
         except KacheryError as error:
             _log.error("%s", error)
             self.notices.post_error(error)
             self.notice = "✗ the node has not started"
 
-    def say_farewell(self) -> None:
-        """Say that the node is closing, and look at it no more: it is being taken apart."""
+    def say_farewell(self, words: str) -> None:
+        """Say what goes on while the screen ends, and look at the node no more: it may be taken apart."""
         for name, pane in self._panes.items():
             pane.hand_over(self._memory.pane(name))
-        self.notice = "closing: letting go of channels and files…"
+        self.notice = words
         self.look()
         self._leaving = True
 

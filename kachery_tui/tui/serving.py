@@ -68,6 +68,10 @@ class ServingScreen(Screen[None]):
 
     def tell(self, text: str, *, title: str = "") -> None:
         """Tell what came of something that the person did; it goes by itself."""
+        if not self.app.is_running:
+            # The node runs on, and does what was asked for, when the screen has been left.
+            _log.info("%s: %s", title, text)
+            return
         # One at a time: piled up they cover the rows that they are about.
         self.app.clear_notifications()
         self.app.notify("\n".join(plain_lines(text)), title=plain(title), timeout=TOAST_SECONDS, markup=False)
@@ -81,7 +85,8 @@ class ServingScreen(Screen[None]):
         self, title: str, lines: Callable[[], Iterable[Line]], *, copies: str = "", live: bool = False
     ) -> None:
         """Lay a text over the panes; with `live`, it is asked for anew while it is open."""
-        self.app.push_screen(TextView(title, lines, copies=copies, live=live))
+        if self.app.is_running:
+            self.app.push_screen(TextView(title, lines, copies=copies, live=live))
 
     def stop_job(self) -> None:
         """Break off what is being stored or linked."""

@@ -75,19 +75,40 @@ def _palette(desk: Desk, _here: Here) -> None:
     desk.app.action_command_palette()
 
 
-def _quit(desk: Desk, _here: Here) -> None:
+def _stop_node(desk: Desk, here: Here) -> None:
+    question = f"End the node {here.node.label}? It runs on without this screen otherwise."
+    desk.app.push_screen(Confirm(question), lambda yes: desk.program.stop_node() if yes else None)
+
+
+def _stop_node_unavailable(here: Here) -> str:
+    return AVAILABLE if here.is_attached else f"this node ends with its screen: {here.key_of('quit')}"
+
+
+def _quit(desk: Desk, here: Here) -> None:
+    if here.is_attached:
+        desk.leave()
+        return
     node = desk.node
     moving = sum(1 for row in node.ledger if row.step in MOVING and row.subject.ends_by_itself) + len(
         desk.jobs
     )
-    if not moving:
+    others = desk.program.other_screens()
+    if not moving and not others:
         desk.leave()
         return
-    verb = "is" if moving == 1 else "are"
-    question = (
-        f"{present.count(moving, 'transfer')} {verb} under way; verified chunks are kept. Quit all the same?"
-    )
+    told = []
+    if others:
+        told.append(f"{present.count(others, 'screen')} of others {_are(others)} open on this node.")
+    if moving:
+        told.append(
+            f"{present.count(moving, 'transfer')} {_are(moving)} under way; verified chunks are kept."
+        )
+    question = " ".join((*told, "Quit all the same?"))
     desk.app.push_screen(Confirm(question), lambda yes: desk.leave() if yes else None)
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 ACTIONS: Final = (
@@ -117,5 +138,11 @@ ACTIONS: Final = (
         group=Group.PROGRAM, footer=False, changes=True,
     ),
     Action("help", "?", "Help", "What every key does here, and why some do not", _help, group=Group.PROGRAM),
-    Action("quit", "q", "Quit", "Leave the screen; this node ends with it", _quit, group=Group.PROGRAM),
+    Action(
+        "stop-node", "Q", "End node", "End the node that this screen shows, and would run on", _stop_node,
+        _stop_node_unavailable, Group.PROGRAM, changes=True, footer=False,
+    ),
+    Action(
+        "quit", "q", "Quit", "Leave the screen; a node that was started with it ends", _quit, group=Group.PROGRAM
+    ),
 )  # fmt: skip

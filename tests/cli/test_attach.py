@@ -1,0 +1,347 @@
+"""Screens of a running node on other terminals, as their terminals say; and what a node does when they go."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from shutil import which
+
+import pytest
+
+from kachery_tui.file_locks import is_running
+from kachery_tui.process_table import has_ended, stat_fields
+from kachery_tui.service.screen_frames import FromTerminal, encoded
+from tests.cli.commands import Shell, running_node, wait_until
+from tests.service.raw_screens import RawScreen
+from tests.tmux import PROGRAM, PROMPT, Tmux
+
+pytestmark = pytest.mark.skipif(not which("tmux"), reason="needs tmux: install it, by apt-get or brew")
+
+FRAME = ("on no channel", "q Quit")
+LEFT_AS_IT_WAS = {
+    "alternate_on": 0,
+    "cursor_flag": 1,
+    "mouse_any_flag": 0,
+    "mouse_sgr_flag": 0,
+    "wrap_flag": 1,
+    "insert_flag": 0,
+}
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    made = Shell(tmp_path)
+    made.ok("init", "--label", "ana@lab")
+    return made
+
+
+@contextmanager
+def node(shell: Shell) -> Iterator[int]:
+    """A running node; its process."""
+    with running_node(shell, said="on no channel", may_be_killed=True) as process:
+        wait_until(lambda: socket_of(shell))
+        yield process.pid
+
+
+def socket_of(shell: Shell) -> str:
+    text = (shell.storage / "kachery-tui.lock").read_text()
+    return str(json.loads(text).get("socket", "")) if text.strip() else ""
+
+
+@contextmanager
+def terminal(shell: Shell, size: tuple[int, int] = (80, 24), **environment: str) -> Iterator[Tmux]:
+    """A terminal with the program on it, painted."""
+    with Tmux(size, {**shell.environment, **environment}) as tmux:
+        open_screen(tmux)
+        yield tmux
+
+
+def open_screen(tmux: Tmux, *options: str) -> None:
+    tmux.command(f"cd; clear; stty -g > before; {' '.join((PROGRAM, *options))}")
+    tmux.wait_for(*FRAME)
+    assert tmux.flags["alternate_on"] == 1
+
+
+def assert_clean(tmux: Tmux, *words: str, code: int = 0) -> None:
+    """The shell has the terminal again, as it was before, and the program has said these words."""
+    tmux.wait_until(lambda: tmux.flags == LEFT_AS_IT_WAS)
+    tmux.wait_for(PROMPT, *words)
+    tmux.command("echo code=$?.; stty -g | cmp - before && echo is${x}clean")
+    tmux.wait_for("isclean", f"code={code}.")
+
+
+def processes(shell: Shell) -> list[int]:
+    """The processes of screens of this shell's node."""
+    found = subprocess.run(["pgrep", "-f", f"{PROGRAM}$"], capture_output=True, text=True, check=False).stdout
+    return [int(pid) for pid in found.split() if is_of(shell, int(pid))]
+
+
+def is_of(shell: Shell, pid: int) -> bool:
+    try:
+        return f"KACHERY_STORAGE_DIR={shell.storage}".encode() in Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return False
+
+
+def runs(pid: int) -> bool:
+    return is_running(pid) and not has_ended(stat_fields(pid))
+
+
+def screens_left(shell: Shell) -> int:
+    """How many screens the node's log says were left."""
+    return node_log(shell).count("has left the screen")
+
+
+def node_log(shell: Shell) -> str:
+    return (shell.folder / "node.log").read_text()
+
+
+def test_two_screens_of_different_sizes_and_a_node_that_runs_on(shell: Shell) -> None:
+    with node(shell) as pid, terminal(shell, (80, 24)) as small, terminal(shell, (140, 45)) as wide:
+        small.type("4")
+        small.wait_for("▶4 Cache")
+        wide.type("7")
+        wide.wait_for("▶7 Log")
+        assert "▶4 Cache" in small.text
+        small.resize(100, 30)
+        small.wait_until(lambda: len(small.lines) == 30 and "q Quit" in small.lines[-1])
+        small.type("q")
+        assert_clean(small, f"the node ana@lab runs on, process {pid}", "kachery-tui stop")
+        wide.type("3")
+        wide.wait_for("▶3 Requests")
+        # Into the same terminal again, and then the node is ended by the one that is left.
+        open_screen(small)
+        wide.type("Q")
+        wide.wait_for("End the node ana@lab?")
+        wide.type("y")
+        assert_clean(wide, "the node ana@lab has ended")
+        assert_clean(small, "the node ana@lab has ended")
+        wait_until(lambda: not runs(pid))
+
+
+def test_q_ends_nothing_and_asks_nothing(shell: Shell) -> None:
+    with node(shell) as pid, terminal(shell) as tmux:
+        tmux.type("Q")
+        tmux.wait_for("End the node")
+        tmux.type("n")
+        tmux.type("q")
+        assert_clean(tmux, "runs on")
+        assert runs(pid)
+        assert shell.ok("info").code == 0
+
+
+def test_stopped_and_brought_back(shell: Shell) -> None:
+    with node(shell) as pid, terminal(shell) as tmux:
+        for _ in range(2):
+            tmux.press("C-z")
+            tmux.wait_for("Stopped")
+            tmux.wait_until(lambda: tmux.flags == LEFT_AS_IT_WAS)
+            assert runs(pid)
+            tmux.command("clear; fg")
+            tmux.wait_for(*FRAME)
+            assert tmux.flags["alternate_on"] == 1
+        tmux.type("q")
+        assert_clean(tmux, "runs on")
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["the one that the shell knows", "the one that paints"])
+def test_a_screen_that_is_killed_leaves_its_terminal_clean(shell: Shell, place: int) -> None:
+    with node(shell) as pid, terminal(shell) as tmux:
+        both = sorted(processes(shell))
+        assert len(both) == 2
+        os.kill(both[place], signal.SIGKILL)
+        assert_clean(tmux, "Killed" if place == 0 else "SIGKILL", code=137)
+        wait_until(lambda: not processes(shell))
+        wait_until(lambda: screens_left(shell) == 1)
+        assert runs(pid)
+
+
+def test_a_node_that_is_killed_leaves_its_terminals_clean(shell: Shell) -> None:
+    with node(shell) as pid, terminal(shell) as tmux:
+        os.kill(pid, signal.SIGKILL)
+        assert_clean(tmux, "the node has gone", code=4)
+
+
+def test_a_terminal_that_is_gone_leaves_the_node(shell: Shell) -> None:
+    with node(shell) as pid:
+        with terminal(shell):
+            pass
+        wait_until(lambda: screens_left(shell) == 1)
+        wait_until(lambda: not processes(shell))
+        assert runs(pid)
+        assert "failed" not in node_log(shell)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_screen_alone(shell: Shell, number: signal.Signals) -> None:
+    with node(shell) as pid, terminal(shell) as tmux:
+        os.kill(min(processes(shell)), number)
+        assert_clean(tmux, code=128 + number)
+        assert runs(pid)
+
+
+def test_a_node_that_hangs_is_left_by_ctrl_c(shell: Shell) -> None:
+    with node(shell) as pid, terminal(shell) as tmux:
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            tmux.press("C-c")
+            assert_clean(tmux, "the node does not answer", code=4)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        wait_until(lambda: screens_left(shell) == 1)
+
+
+def test_a_screen_that_takes_nothing_costs_the_node_nothing(shell: Shell) -> None:
+    with node(shell) as pid, terminal(shell), ExitStack() as stack:
+        painter = max(processes(shell))
+        other = stack.enter_context(terminal(shell, (140, 45)))
+        os.kill(painter, signal.SIGSTOP)
+        try:
+            other.type("1234567" * 3)
+            other.wait_for("▶7 Log")
+            before = memory(pid)
+            other.type("1234567" * 10 + "37")
+            other.wait_for("▶7 Log")
+            assert memory(pid) < before + 10_000_000
+        finally:
+            os.kill(painter, signal.SIGCONT)
+
+
+def memory(pid: int) -> int:
+    """Bytes that a process has in memory."""
+    found = re.search(r"VmRSS:\s*(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found
+    return int(found[1]) * 1024
+
+
+def test_a_pager_has_the_terminal_of_the_screen(shell: Shell) -> None:
+    pager = shell.folder / "pager.py"
+    pager.write_text(
+        "import os, signal, sys\n"
+        "print('page one of', open(sys.argv[1]).read(), os.isatty(0), os.isatty(1), flush=True)\n"
+        "sys.stdin.readline()\n"
+        "os.kill(0, signal.SIGTSTP)\n"
+        "print('page two', flush=True)\n"
+        "sys.stdin.readline()\n"
+        "sys.exit(3)\n"
+    )
+    (shell.folder / "a.dat").write_text("hello")
+    shell.ok("store", "a.dat")
+    with node(shell), terminal(shell, PAGER=f"{sys.executable} {pager}") as tmux:
+        tmux.type("4")
+        tmux.wait_for("a.dat")
+        tmux.type("o")
+        tmux.wait_for("Where a.dat is", "Open in")
+        tmux.type("o")
+        tmux.wait_for("page one of hello True True")
+        tmux.press("Enter")
+        tmux.wait_for("Stopped")
+        tmux.command("fg")
+        tmux.wait_for("page two")
+        tmux.press("Enter")
+        tmux.wait_for("Where a.dat is", "ended with 3")
+        assert tmux.flags["alternate_on"] == 1
+        tmux.press("Escape")
+        tmux.wait_for("q Quit")
+        tmux.type("q")
+        assert_clean(tmux, "runs on")
+
+
+def test_another_screen_on_the_node_of_a_screen(shell: Shell) -> None:
+    with terminal(shell) as own:
+        wait_until(lambda: socket_of(shell))
+        with terminal(shell) as other:
+            own.type("q")
+            own.wait_for("1 screen of others is open on this node.")
+            own.type("y")
+            assert_clean(own)
+            assert_clean(other, "the node ana@lab has ended")
+
+
+def test_a_screen_of_its_own_where_a_node_runs(shell: Shell) -> None:
+    with node(shell) as pid, Tmux((80, 24), shell.environment) as tmux:
+        tmux.command(f"clear; {PROGRAM} --own")
+        tmux.wait_for("is in use", str(pid), PROMPT)
+        tmux.command(f"clear; {PROGRAM} --theme nrod")
+        tmux.wait_for("there is no theme 'nrod'", PROMPT)
+
+
+def test_fifty_screens(shell: Shell) -> None:
+    with node(shell) as pid, ExitStack() as stack:
+        place = socket_of(shell)
+        first = stack.enter_context(RawScreen(place))
+        first.wait_for("Quit")
+        before = memory(pid)
+        others = [stack.enter_context(RawScreen(place)) for _ in range(50)]
+        for other in others:
+            other.wait_for("Quit")
+        each = (memory(pid) - before) / len(others)
+        assert each < 10_000_000
+        first.press("7")
+        first.wait_for("Log")
+        for other in others:
+            other.close()
+        wait_until(lambda: screens_left(shell) == 50)
+        first.press("q")
+        assert first.last_word()["runs"]
+
+
+SAID = (
+    b"k",
+    encoded(FromTerminal.SIZE, b"123"),
+    encoded(FromTerminal.SIZE, b"\x00\x00\x00\x00"),
+    encoded(FromTerminal.SIZE, b"\xff\xff\xff\xff"),
+    encoded(FromTerminal.BACK, b"[]"),
+    encoded(FromTerminal.BACK, b"{" * 60_000),
+    b"k\xff\xff\xff\xff",
+    encoded(FromTerminal.KEYS, b"\x1b[200~" + b"x" * 60_000) * 5,
+    encoded(FromTerminal.KEYS, bytes(range(256)) * 200) * 5,
+    encoded(FromTerminal.TAKEN) * 1_000,
+    b"?\x00\x00\x00\x01?" * 1_000,
+)
+
+
+def test_whatever_a_terminal_says_the_node_goes_on(shell: Shell) -> None:
+    with node(shell) as pid, RawScreen(socket_of(shell)) as honest:
+        honest.wait_for("Quit")
+        for number, said in enumerate(SAID, 1):
+            with RawScreen(socket_of(shell), read_only=True) as liar:
+                liar.wait_for("Quit")
+                liar.send(said)
+                honest.painted = ""
+                honest.press("7" if number % 2 else "3")
+                honest.wait_for("Log" if number % 2 else "Requests")
+            wait_until(lambda number=number: screens_left(shell) == number)  # type: ignore[misc]
+        honest.press("q")
+        assert honest.last_word()["runs"]
+        assert runs(pid)
+        assert "failed" not in node_log(shell)
+
+
+REFUSED: tuple[tuple[dict[str, object], str], ...] = (
+    ({"columns": 0}, "columns is to be 1 to 1,000"),
+    ({"rows": 100_000}, "rows is to be 1 to 1,000"),
+    ({"theme": "nrod"}, "there is no theme 'nrod'"),
+    ({"environment": {"LD_PRELOAD": "x"}}, "environment is not to have 'LD_PRELOAD'"),
+    ({"environment": {"TERM": 3}}, "environment is not to have 'TERM'"),
+    ({"fps": 1_000}, "fps is to be"),
+    ({"colour": 3}, "this call knows no 'colour'"),
+)
+
+
+def test_what_no_screen_can_be_made_of(shell: Shell) -> None:
+    with node(shell):
+        for wishes, why in REFUSED:
+            with RawScreen(socket_of(shell), **wishes) as refused:
+                assert refused.status in (400, 404)
+                assert why in refused.answer
+        words = ["curl", "-s", "--unix-socket", socket_of(shell), "http://node/v1/screen"]
+        done = subprocess.run(
+            [*words, "-d", '{"columns": 80, "rows": 24}'], capture_output=True, text=True, check=True
+        )
+        assert "Upgrade: kachery-screen" in json.loads(done.stdout)["error"]["do"]
