@@ -201,6 +201,11 @@ class Ledger:
     def __len__(self) -> int:
         return len(self._rows)
 
+    @property
+    def has_pending(self) -> bool:
+        """Whether any request is under way that has an end to come."""
+        return any(row.is_pending for rows in self._active.values() for row in rows)
+
     def get(self, number: int) -> Request | None:
         """The row of that number, if it is still kept."""
         return self._rows.get(number)

@@ -86,6 +86,11 @@ class Supervisor:
         self.failures.append(TaskFailure(name, error))
         _log.error("%s failed unexpectedly: %r", name, error, exc_info=error)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether work is under way that ends by itself."""
+        return self._busy > 0
+
     async def wait_idle(self) -> None:
         """Wait until no work is under way."""
         await self._idle.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual.binding import Binding, BindingType
@@ -14,6 +15,7 @@ from kachery_tui.tui.actions import ACTIONS, BY_ID
 from kachery_tui.tui.actions.help import help_lines
 from kachery_tui.tui.actions.joining import take_paste
 from kachery_tui.tui.cells import Cell, Tone
+from kachery_tui.tui.changes import is_moving, state_of
 from kachery_tui.tui.desk import Desk
 from kachery_tui.tui.header import header_line, tab_at, tabs_line, title
 from kachery_tui.tui.here import ChannelRow, Here, PaneName
@@ -71,7 +73,13 @@ class MainScreen(Desk):
         super().__init__(node)
         self.program = program
         self.tour = tour
-        self.refresh_timer = RefreshTimer(self, self.look_in_time, program.shown_on.looks_per_second)
+        self.refresh_timer = RefreshTimer(
+            self,
+            self.look_in_time,
+            program.shown_on.looks_per_second,
+            partial(state_of, node),
+            partial(is_moving, node),
+        )
         self.notice = ""
         self._keymap = keymap
         self._memory = memory
@@ -107,6 +115,7 @@ class MainScreen(Desk):
 
     def on_unmount(self) -> None:
         """The node may run on, without what this screen had it do."""
+        self.refresh_timer.stop()
         if self._following is not None:
             self._following.cancel()
 
@@ -226,10 +235,15 @@ class MainScreen(Desk):
         if self.refresh_timer.is_held:
             self._look_at_frame(self.now)
         else:
-            self.look()
+            self._look_now()
 
     def look(self) -> None:
-        """Paint what changed since the last look. Nothing under a dialog moves; an act is looked at in the end."""
+        """Paint what changed since the last look, and look often for a while."""
+        self.refresh_timer.wake()
+        self._look_now()
+
+    def _look_now(self) -> None:
+        """Nothing under a dialog moves; an act is looked at in the end."""
         if self._acting or self.app.screen is not self or too_small(*self.size):
             return
         now = self.now
