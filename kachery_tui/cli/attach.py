@@ -25,7 +25,7 @@ from kachery_tui.errors import KacheryError
 from kachery_tui.printable import printable
 from kachery_tui.service.client import NodeClient, NodeGone
 from kachery_tui.service.screen_frames import (
-    PROTOCOL,
+    UPGRADE,
     VARIABLES,
     Frames,
     FromNode,
@@ -82,7 +82,7 @@ def attach(client: NodeClient, settings: ScreenConfig) -> int:
         "bell": settings.bell,
         "fps": settings.fps or 0,
     }
-    line, begun = client.open_line("/v1/screen", PROTOCOL, body)
+    line, begun = client.open_line("/v1/screen", UPGRADE, body)
     return guarded(lambda: _show(line, begun, terminal, client), terminal.mend)
 
 

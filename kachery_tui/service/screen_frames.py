@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any, Final
 
-PROTOCOL: Final = "kachery-screen"
+UPGRADE: Final = "kachery-screen"
 """What the connection is upgraded to."""
 
 LARGEST_FROM_TERMINAL: Final = 65_536

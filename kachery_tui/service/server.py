@@ -17,7 +17,7 @@ from kachery_tui.service.failures import NodeBusy, UnknownCall, failure_value, s
 from kachery_tui.service.http import Answer, HttpConnection, HttpRequest
 from kachery_tui.service.peers import Peer, describe, peer_of
 from kachery_tui.service.place import socket_place
-from kachery_tui.service.screen_frames import PROTOCOL
+from kachery_tui.service.screen_frames import UPGRADE
 from kachery_tui.service.screen_line import ScreenLine
 from kachery_tui.storage.lock import read_holder
 
@@ -175,10 +175,10 @@ class NodeSocket:
         elif call.stream is not None:
             await _stream(call.stream(asked), answer, only_last=request.wants_one)
         elif call.screen is not None:
-            if request.upgrade != PROTOCOL:
-                raise UsageError("a screen needs a terminal", "", f"Ask for it with Upgrade: {PROTOCOL}")
+            if request.upgrade != UPGRADE:
+                raise UsageError("a screen needs a terminal", "", f"Ask for it with Upgrade: {UPGRADE}")
             session = await call.screen(asked)
-            await session(ScreenLine(*await answer.switch(PROTOCOL)))
+            await session(ScreenLine(*await answer.switch(UPGRADE)))
 
     def _contents(self) -> Mapping[str, Any]:
         return {

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kachery_tui.cli.parser import parse
-from kachery_tui.cli.running import with_options
+from kachery_tui.cli.running import need_theme, with_options
 from kachery_tui.config import ScreenConfig
 from kachery_tui.errors import UsageError
 from tests.cli.commands import Shell
@@ -61,9 +61,9 @@ def test_options_come_before_settings(line: str, screen: ScreenConfig, expected:
 
 def test_a_theme_that_there_is_not_is_refused() -> None:
     with pytest.raises(UsageError, match="Did you mean `nord`"):
-        with_options(parse(["--theme", "nrod"]), ScreenConfig())
+        need_theme(parse(["--theme", "nrod"]))
     with pytest.raises(UsageError, match="ansi-dark, ansi-light"):
-        with_options(parse(["--theme", "zzz"]), ScreenConfig())
+        need_theme(parse(["--theme", "zzz"]))
 
 
 def test_the_screen_asks_for_the_mouse_unless_told_otherwise(shell: Shell, settings: Path) -> None:

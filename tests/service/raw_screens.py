@@ -3,10 +3,11 @@
 import json
 import socket
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self
 
-from kachery_tui.service.screen_frames import PROTOCOL, Frames, FromNode, FromTerminal, encoded
+from kachery_tui.service.screen_frames import UPGRADE, Frames, FromNode, FromTerminal, encoded
 
 PATIENCE: Final = 60.0
 
@@ -24,7 +25,7 @@ class RawScreen:
         """All that was painted so far."""
         body = json.dumps({"columns": 80, "rows": 24, "environment": {"TERM": "xterm-256color"}, **wishes})
         self.send(
-            f"POST /v1/screen HTTP/1.1\r\nHost: node\r\nConnection: Upgrade\r\nUpgrade: {PROTOCOL}\r\n"
+            f"POST /v1/screen HTTP/1.1\r\nHost: node\r\nConnection: Upgrade\r\nUpgrade: {UPGRADE}\r\n"
             f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
         )
         answer = b""
@@ -71,7 +72,9 @@ class RawScreen:
         kind, payload = self._waiting.pop(0)
         if kind is FromNode.PAINT:
             self.painted += payload.decode()
-            self.send(encoded(FromTerminal.TAKEN))
+            with suppress(OSError):
+                # The node may have ended the line by now; what it said last is still to be read.
+                self.send(encoded(FromTerminal.TAKEN))
         return kind, payload
 
     def wait_for(self, words: str) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from codecs import getincrementaldecoder
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from textual import constants, events
+from textual._parser import ParseError
 from textual._xterm_parser import XTermParser
 from textual.driver import Driver
 from textual.geometry import Size
@@ -116,6 +118,12 @@ class RelayDriver(Driver):
         if self._escape is not None:
             self._escape.cancel()
             self._escape = None
+
+    def close(self) -> None:
+        """Let go of what was heard: Textual keeps parsers in a cache, and with them what they said last, and the app."""
+        with suppress(EOFError, ParseError):
+            for _ in self._parser.feed(""):
+                pass
 
     def stop_application_mode(self) -> None:
         """Paint no more."""
