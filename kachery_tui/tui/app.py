@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import sys
+import time
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -15,6 +16,7 @@ from textual.binding import Binding, BindingType
 
 from kachery_tui.config import ScreenConfig
 from kachery_tui.tui.actions import ACTIONS
+from kachery_tui.tui.describe.since import standing
 from kachery_tui.tui.display import Display
 from kachery_tui.tui.keymap import Keymap
 from kachery_tui.tui.memory import Memory, recall, remember
@@ -127,7 +129,8 @@ class KacheryApp(DisplayedApp, inherit_bindings=False):
         await node.close()
 
     async def remember_screen(self, node: Node) -> None:
-        """Keep how the screen was left."""
+        """Keep how the screen was left, and how the node stood."""
+        self._memory.left = standing(node, await node.cache.totals(), time.time())
         await asyncio.to_thread(remember, node.config.folder, self._memory)
 
     def _begin(self, node: Node | None) -> None:

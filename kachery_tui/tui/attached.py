@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -73,7 +74,10 @@ class AttachedApp(KacheryApp):
 
     async def run_at(self, size: tuple[int, int]) -> None:
         """Run until the person leaves, or `exit` is called; `size` is the terminal's, in columns and rows."""
-        await self.run_async(size=size, mouse=self.shown_on.settings.mouse)
+        try:
+            await self.run_async(size=size, mouse=self.shown_on.settings.mouse)
+        finally:
+            _forget_painted()
 
     def stop_node(self) -> None:
         """End the node, and this screen with it."""
@@ -128,3 +132,11 @@ class AttachedApp(KacheryApp):
             _log.error("a screen failed unexpectedly: %r", error, exc_info=error)
         self._return_code = 1
         self._close_messages_no_wait()
+
+
+def _forget_painted() -> None:
+    """Have Textual let go of what it painted of screens that have ended: a cache of its keeps hundreds of widgets."""
+    with suppress(ImportError, AttributeError):
+        from textual._styles_cache import StylesCache
+
+        StylesCache.get_inner_outer.cache_clear()

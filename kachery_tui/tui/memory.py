@@ -1,4 +1,4 @@
-"""What the screen remembers from one run to the next: theme, and each pane's filter and order.
+"""What the screen remembers from one run to the next: theme, each pane's filter and order, and how the node stood.
 
 It lies in a file of its own beside the settings: a person writes `config.toml`, the program this.
 """
@@ -14,12 +14,15 @@ from kachery_tui.config.reading import write_private
 from kachery_tui.errors import KacheryError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 _log = logging.getLogger(__name__)
 
 FILE_NAME: Final = "screen.json"
-MOST_BYTES: Final = 100_000
+MOST_BYTES: Final = 1_000_000
+LATEST: Final = 1e11
+"""A time that no clock shows."""
 LONGEST_TEXT: Final = 500
 
 
@@ -32,11 +35,22 @@ class PaneMemory:
     descending: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """How the node stood when the screen was left: when that was (Unix time), the bytes in storage, and how many messages
+    of each feed were here, by its URI."""
+
+    at: float
+    stored: int
+    feeds: Mapping[str, int]
+
+
 @dataclass(slots=True)
 class Memory:
     """All of it. `theme` is empty where none was chosen."""
 
     theme: str = ""
+    left: Left | None = None
     panes: dict[str, PaneMemory] = field(default_factory=dict)
 
     def pane(self, name: str) -> PaneMemory:
@@ -53,7 +67,7 @@ def recall(folder: Path) -> Memory:
         return Memory()
     if not isinstance(value, dict):
         return Memory()
-    memory = Memory(theme=_text(value.get("theme")))
+    memory = Memory(theme=_text(value.get("theme")), left=_left(value.get("left")))
     panes = value.get("panes")
     for name, left in panes.items() if isinstance(panes, dict) else ():
         if isinstance(left, dict):
@@ -70,6 +84,17 @@ def remember(folder: Path, memory: Memory) -> None:
         write_private(folder / FILE_NAME, json.dumps(asdict(memory), indent=1).encode())
     except KacheryError as error:
         _log.warning("how the panes were left is not kept: %s", error)
+
+
+def _left(value: Any) -> Left | None:
+    if not isinstance(value, dict):
+        return None
+    at, stored, feeds = value.get("at"), value.get("stored"), value.get("feeds")
+    if not (
+        isinstance(at, float) and 0 < at < LATEST and isinstance(stored, int) and isinstance(feeds, dict)
+    ):
+        return None
+    return Left(at, stored, {_text(uri): number for uri, number in feeds.items() if isinstance(number, int)})
 
 
 def _text(value: Any) -> str:

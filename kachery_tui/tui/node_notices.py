@@ -8,6 +8,7 @@ from kachery_tui.node.steps import Step
 from kachery_tui.node.values import ConnectionState
 from kachery_tui.tui import present
 from kachery_tui.tui.describe.members import asks_words
+from kachery_tui.tui.describe.since import since_words
 from kachery_tui.tui.notices import Notice, Notices
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from kachery_tui.node.node import Node
     from kachery_tui.node.values import Totals
+    from kachery_tui.tui.memory import Left
     from kachery_tui.tui.owners import Owners
 
 TOTALS_SECONDS: Final = 2.0
@@ -67,6 +69,12 @@ class NodeNotices:
             self._look_for_totals(now)
         self._look_for_lost_channels(now)
         self._look_for_defects()
+
+    async def tell_since(self, left: Left, now: float) -> None:
+        """Tell what went on at a node that ran on while nobody looked. Raises `KacheryError`."""
+        totals = await self._node.cache.totals()
+        if words := since_words(self._node, left, totals, now):
+            self._notices.post("since", Notice(words, grave=False))
 
     def _look_for_totals(self, now: float) -> None:
         version = self._node.storage_version

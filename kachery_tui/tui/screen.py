@@ -307,6 +307,8 @@ class MainScreen(Desk):
         try:
             if not self.program.is_attached:
                 await self.node.start()
+            elif self._memory.left is not None:
+                await self._node_notices.tell_since(self._memory.left, self.now)
             self._following = self.node.supervisor.serve(self.owners.follow, "screen: follow registers")
         except KacheryError as error:
             _log.error("%s", error)

@@ -345,3 +345,20 @@ def test_what_no_screen_can_be_made_of(shell: Shell) -> None:
             [*words, "-d", '{"columns": 80, "rows": 24}'], capture_output=True, text=True, check=True
         )
         assert "Upgrade: kachery-screen" in json.loads(done.stdout)["error"]["do"]
+
+
+def test_what_went_on_since_the_screen_was_left(shell: Shell) -> None:
+    (shell.folder / "a.dat").write_bytes(b"x" * 2_000_000)
+    with node(shell), Tmux((80, 24), shell.environment) as tmux:
+        open_screen(tmux)
+        tmux.type("q")
+        assert_clean(tmux, "runs on")
+        open_screen(tmux)
+        assert "since" not in tmux.text
+        tmux.type("q")
+        assert_clean(tmux, "runs on")
+        shell.ok("store", "a.dat")
+        open_screen(tmux)
+        tmux.wait_for("since", "storage 0 B → 2", "Esc: read")
+        tmux.press("Escape")
+        tmux.wait_until(lambda: "since" not in tmux.text)
