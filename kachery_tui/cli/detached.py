@@ -31,7 +31,7 @@ LOG_NAME: Final = "node.log"
 def detach(args: Namespace) -> int:
     """Begin a node that outlives this terminal, and print its process id once it answers."""
     place = find_place(args)
-    _must_not_run(running_node(place))
+    must_not_run(running_node(place))
     log: Path = args.log if args.log is not None else place.folder / LOG_NAME
     client = _begun(place, args, log.absolute())
     client.close()
@@ -64,7 +64,8 @@ def stop(args: Namespace) -> int:
     return 0
 
 
-def _must_not_run(client: NodeClient | None) -> None:
+def must_not_run(client: NodeClient | None) -> None:
+    """Raise UsageError where a node runs already, to which there is this way."""
     if client is not None:
         client.close()
         raise UsageError(f"a node runs already, process {client.pid}", "", "End it: kachery-tui stop")
@@ -95,7 +96,7 @@ def _begun(place: Place, args: Namespace, log: Path) -> NodeClient:
             # Somebody else has begun one at the same time.
             process.terminate()
             process.wait()
-            _must_not_run(client)
+            must_not_run(client)
         if process.poll() is not None:
             raise KacheryError("the node did not start", _words_since(log, before), f"See {log}")
         time.sleep(LOOK_SECONDS)

@@ -338,7 +338,7 @@ _GROUPS: Final[Sequence[tuple[Sequence[str], Callable[["Commands"], None]]]] = (
     (("store", "link", "load", "cat"), _add_files),
     (("feed",), _add_feeds),
     (("task",), _add_tasks),
-    (("node", "stop", "hub", "authority", "demo"), _add_services),
+    (("node", "stop", "service", "hub", "authority", "demo"), _add_services),
 )
 """Commands, and what adds them to a grammar, in the order in which help shows them."""
 

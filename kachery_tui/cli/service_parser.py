@@ -28,6 +28,7 @@ def add_services(commands: Any, command: Command, of_the_screen: Callable[[], Ar
         help="let the storage folder's group look at it, and have it get files and feeds",
     )
     command(commands, "stop", "detached:stop", "end the running node")
+    _add_service(commands, command)
     hub = command(
         commands,
         "hub",
@@ -100,3 +101,28 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65_535:
         raise ArgumentTypeError(f"{port} is no port: 0 to 65535 would do")
     return port
+
+
+def _add_service(commands: Any, command: Command) -> None:
+    text = "have the system start the node: by systemd, or by launchd on macOS"
+    service = commands.add_parser("service", help=text, description=text, allow_abbrev=False)
+    actions = service.add_subparsers(title="actions", metavar="ACTION", required=True)
+    install = command(
+        actions,
+        "install",
+        "service_unit:install",
+        "write a service of this user's, start it, and print its file",
+        data=True,
+    )
+    install.add_argument(
+        "--group", action="store_true", help="let the storage folder's group look at it, as with `node`"
+    )
+    install.add_argument(
+        "--print", action="store_true", dest="only_print", help="print what would be written, and do nothing"
+    )
+    remove = command(actions, "remove", "service_unit:remove", "end the service, and take it away")
+    remove.set_defaults(group=False, only_print=False)
+    for action in (install, remove):
+        action.add_argument(
+            "--name", metavar="NAME", help="for a second node on this machine: kachery-tui-NAME"
+        )
