@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kachery_tui.service.calls import Session
     from kachery_tui.tui.app import KacheryApp
     from kachery_tui.tui.attached import AttachedApp
+    from kachery_tui.tui.terminal.relay import RelayDriver
 
 MOST_SCREENS: Final = 100
 """At a time. Each takes some megabytes."""
@@ -35,6 +36,7 @@ MOST_WAITING: Final = 64
 """Messages that may wait for a screen before it is handed more keys."""
 
 WAITING_SECONDS: Final = 0.02
+LONGEST_NOTE: Final = 1_000
 
 _log = logging.getLogger(__name__)
 
@@ -128,22 +130,24 @@ async def _hear(app: "AttachedApp", line: ScreenLine) -> None:
                     await asyncio.sleep(0)
                 case FromTerminal.KEYS:
                     for start in range(0, len(payload), KEYS_AT_ONCE):
-                        await _wait_until_typed(app)
+                        await _wait_until_typed(relay)
                         relay.take_keys(payload[start : start + KEYS_AT_ONCE])
                 case FromTerminal.SIZE:
                     relay.resize(*decoded_size(payload))
                 case FromTerminal.TAKEN:
                     relay.taken()
+                case FromTerminal.NOTE:
+                    app.note(str(decoded_object(payload).get("text", ""))[:LONGEST_NOTE])
                 case FromTerminal.BACK:
                     app.back(decoded_object(payload))
     except LineBroken as error:
         _log.warning("a screen ends: its terminal's side sent %s", error)
 
 
-async def _wait_until_typed(app: "AttachedApp") -> None:
+async def _wait_until_typed(relay: "RelayDriver") -> None:
     """Wait until the keys that came are nearly all done; whoever types faster than that waits."""
     await asyncio.sleep(0)
-    while app.is_running and app.waiting_messages > MOST_WAITING:  # noqa: ASYNC110 - Textual tells nobody
+    while len(relay.typist) > MOST_WAITING:  # noqa: ASYNC110 - Textual tells nobody
         await asyncio.sleep(WAITING_SECONDS)
 
 

@@ -37,13 +37,14 @@ def parse(arguments: Sequence[str]) -> Namespace:
             ("--no-mouse", not args.mouse),
             ("--ascii", args.ascii),
             ("--own", args.own),
+            ("--node", args.node is not None),
         ):
             if given:
                 parser.error(f"{option} is for the screen: `kachery-tui` without a command, and `demo`")
     return args
 
 
-_WITH_VALUE: Final = ("--config", "--storage", "--theme")
+_WITH_VALUE: Final = ("--config", "--storage", "--theme", "--node")
 """Options that may stand before the command and take the next word along."""
 
 
@@ -78,9 +79,10 @@ def _parser(wanted: str) -> ArgumentParser:
         action="store_true",
         help="run a node of the screen's own, also where one runs that it could show",
     )
+    parser.add_argument("--node", metavar="NAME", help="show that node, of those that `nodes` lists")
     parser.add_argument("--version", action="version", version=f"kachery-tui {__version__}")
     parser.set_defaults(run="screen:show", config=None, storage=None, debug=False, as_json=False)
-    parser.set_defaults(theme=None, read_only=False, mouse=True, ascii=False, own=False)
+    parser.set_defaults(theme=None, read_only=False, mouse=True, ascii=False, own=False, node=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for names, add in _GROUPS:
         if wanted in names or not any(wanted in each for each, _ in _GROUPS):
@@ -338,7 +340,7 @@ _GROUPS: Final[Sequence[tuple[Sequence[str], Callable[["Commands"], None]]]] = (
     (("store", "link", "load", "cat"), _add_files),
     (("feed",), _add_feeds),
     (("task",), _add_tasks),
-    (("node", "stop", "service", "hub", "authority", "demo"), _add_services),
+    (("node", "stop", "nodes", "service", "hub", "authority", "demo"), _add_services),
 )
 """Commands, and what adds them to a grammar, in the order in which help shows them."""
 

@@ -5,7 +5,7 @@ from argparse import Namespace
 from kachery_tui.cli.place import is_configured
 from kachery_tui.cli.running import need_terminal, with_options
 from kachery_tui.config import ScreenConfig, config_folder, load_node_config, storage_folder
-from kachery_tui.service.finding import find_node, find_node_of_another
+from kachery_tui.service.finding import find_node, find_node_of_another, node_named
 
 
 def show(args: Namespace) -> int:
@@ -21,12 +21,16 @@ def show(args: Namespace) -> int:
 
 
 def _of_running_node(args: Namespace) -> int | None:
-    """Show a screen of the node that runs on this storage folder; None where none does."""
+    """Show a screen of the node that was named, or that runs on this storage folder; None where none does."""
     config = load_node_config(config_folder(args.config)) if is_configured(args) else None
     storage = storage_folder(args.storage, config)
-    client = find_node(storage, config.folder) if config is not None else None
-    client = client or find_node_of_another(storage)
-    if client is None:
+    if args.node is not None:
+        client = node_named(args.node).client
+    elif config is not None and (found := find_node(storage, config.folder)) is not None:
+        client = found
+    elif (others := find_node_of_another(storage)) is not None:
+        client = others
+    else:
         return None
     from kachery_tui.cli.attach import attach
 

@@ -28,6 +28,7 @@ def add_services(commands: Any, command: Command, of_the_screen: Callable[[], Ar
         help="let the storage folder's group look at it, and have it get files and feeds",
     )
     command(commands, "stop", "detached:stop", "end the running node")
+    command(commands, "nodes", "nodes:list_", "list the nodes of yours that run on this machine", data=True)
     _add_service(commands, command)
     hub = command(
         commands,

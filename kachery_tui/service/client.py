@@ -4,12 +4,14 @@ Blocks, and imports next to nothing. It speaks HTTP/1.0, so that an answer is wh
 """
 
 import json
+import os
 import socket
 from collections.abc import Generator, Iterator, Mapping
 from typing import Any, BinaryIO, Final
 
 from kachery_tui.errors import TryAgain
 from kachery_tui.service.failures import failure_of
+from kachery_tui.service.peers import Peer
 
 ANSWER_PATIENCE: Final = 5.0
 """Seconds in which a node begins to answer, or it is stopped or hangs."""
@@ -36,13 +38,21 @@ class NodeGone(TryAgain):
 class NodeClient:
     """Calls to one running node."""
 
-    def __init__(self, connection: socket.socket, pid: int, place: str, *, is_ours: bool = True) -> None:
-        """`connection` is used for the first call; it leads to process `pid`, whose socket is at `place`. `is_ours` says
-        whether that is a process of this user's."""
-        self.is_ours = is_ours
+    def __init__(self, connection: socket.socket, peer: Peer, place: str) -> None:
+        """`connection` is used for the first call; it leads to the process `peer`, whose socket is at `place`."""
+        self.peer = peer
         self._first: socket.socket | None = connection
         self.place = place
-        self.pid = pid
+
+    @property
+    def pid(self) -> int:
+        """The node's process."""
+        return self.peer.pid
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is this user's."""
+        return self.peer.uid == os.geteuid()
 
     def close(self) -> None:
         """Let go of a connection that was not used."""

@@ -54,6 +54,14 @@ def _folders(group: int | None) -> Iterator[Path]:
         yield Path(base) / name
 
 
+def sockets_here() -> Iterator[Path]:
+    """The sockets of this user's nodes, also of those that were killed. Blocks on the disk."""
+    shared = (f"kachery-tui-{os.geteuid()}-*/*.sock", Path(tempfile.gettempdir()))
+    own = (("*.sock", folder) for folder in _folders(None))
+    for pattern, folder in (*own, shared):
+        yield from sorted(folder.glob(pattern))
+
+
 def _is_ours(folder: Path) -> bool:
     try:
         return folder.stat().st_uid == os.geteuid()

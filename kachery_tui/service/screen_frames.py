@@ -57,6 +57,8 @@ class FromTerminal(Enum):
     BACK = b"b"
     """The terminal shows nothing of the screen any more, and can be painted: after Ctrl+Z, or after a program that it was
     lent to, of which a JSON object tells the exit `code`, or the `error`."""
+    NOTE = b"n"
+    """A JSON object with a `text` that the screen should show: why another node cannot be shown."""
     LEAVE = b"l"
     """A signal says that the terminal's side has to go."""
 
@@ -70,6 +72,8 @@ class FromNode(Enum):
     """The person pressed the key that stops a program."""
     LEND = b"e"
     """Run the `command` of a JSON object on the terminal."""
+    GO = b"g"
+    """Show another `node` of this machine, which a JSON object names; if that cannot be, say so and stay."""
     BYE = b"q"
     """The end: a JSON object with a `text` for the person, and whether the node `runs` on."""
 

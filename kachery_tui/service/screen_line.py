@@ -62,6 +62,10 @@ class ScreenLine:
         """Have a program run on the terminal."""
         self._send(encoded_object(FromNode.LEND, {"command": command}))
 
+    def go(self, node: str) -> None:
+        """Have another node of that machine shown in the place of this one."""
+        self._send(encoded_object(FromNode.GO, {"node": node}))
+
     async def end(self, text: str, *, runs: bool) -> None:
         """Say that this was all, in words for the person; `runs` says whether the node goes on."""
         self._send(encoded_object(FromNode.BYE, {"text": text, "runs": runs}))

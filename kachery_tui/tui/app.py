@@ -123,6 +123,9 @@ class KacheryApp(DisplayedApp, inherit_bindings=False):
         """End the node, and this screen with it."""
         self.leave()
 
+    def go_to_node(self, name: str) -> None:
+        """Show another node of this machine: only where this one runs on without the screen."""
+
     async def part_from(self, node: Node) -> None:
         """Let go of the node at the end: it is this screen's own, and closed."""
         await self.remember_screen(node)

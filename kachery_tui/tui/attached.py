@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from textual.app import SuspendNotSupported
 
 from kachery_tui.tui.app import KacheryApp
+from kachery_tui.tui.cells import plain
 from kachery_tui.tui.terminal.relay import RelayDriver
 
 if TYPE_CHECKING:
@@ -64,14 +65,6 @@ class AttachedApp(KacheryApp):
         """The driver, once there is one."""
         return self._driver if isinstance(self._driver, RelayDriver) else None
 
-    @property
-    def waiting_messages(self) -> int:
-        """How many messages wait to be taken by what keys go to."""
-        if not self.screen_stack:
-            return 0
-        targets = (self, self.screen, self.screen.focused)
-        return max(one.message_queue_size for one in targets if one is not None)
-
     async def run_at(self, size: tuple[int, int]) -> None:
         """Run until the person leaves, or `exit` is called; `size` is the terminal's, in columns and rows."""
         try:
@@ -87,6 +80,14 @@ class AttachedApp(KacheryApp):
         """The node runs on."""
         if self._remembers:
             await self.remember_screen(node)
+
+    def go_to_node(self, name: str) -> None:
+        """Show another node of this machine; why that cannot be comes as a note."""
+        self._line.go(name)
+
+    def note(self, text: str) -> None:
+        """Show what the other end has to say."""
+        self.notify(plain(text), severity="warning", markup=False)
 
     # The terminal, at the other end of the line
 

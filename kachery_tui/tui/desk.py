@@ -49,6 +49,9 @@ class Program(Protocol):
     def leave(self) -> None:
         """Leave; a node of the screen's own is closed first."""
 
+    def go_to_node(self, name: str) -> None:
+        """Show another node of this machine."""
+
     def stop_node(self) -> None:
         """End the node, and leave."""
 

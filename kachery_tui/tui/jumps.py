@@ -1,8 +1,8 @@
-"""Going to a place by its name: a pane, a channel, a request by its number."""
+"""Going to a place by its name: a pane, a channel, a request by its number, another node."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kachery_tui.tui.here import PaneName
 
@@ -11,8 +11,19 @@ if TYPE_CHECKING:
     from kachery_tui.tui.desk import Desk
 
 
-def jump_problem(node: Node, text: str) -> str:
-    """Why one cannot go there; empty if one can. Pane names may be shortened."""
+NODE: Final = "node "
+"""What stands before the name of another node."""
+
+
+def jump_problem(node: Node, text: str, *, is_attached: bool) -> str:
+    """Why one cannot go there; empty if one can. Pane names may be shortened.
+
+    Only a screen that `is_attached` can show another node: the one of any other would end with it.
+    """
+    if text.startswith(NODE) and text not in node.memberships:
+        if not is_attached:
+            return "this node ends with its screen; leave it, and name the other one: kachery-tui --node NAME"
+        return "" if text.removeprefix(NODE).strip() else "its label, as `kachery-tui nodes` lists them"
     if not text or _pane(text) or text in node.memberships or _request(node, text) is not None:
         return ""
     if text.lstrip("#").isdecimal():
@@ -27,6 +38,8 @@ def jump_to(desk: Desk, text: str) -> None:
     if text in desk.node.memberships:
         desk.look_at_channel(text)
         desk.go(PaneName.STREAMS)
+    elif text.startswith(NODE):
+        desk.program.go_to_node(text.removeprefix(NODE).strip())
     elif number is not None:
         desk.show_request(number)
     elif pane is not None:

@@ -146,6 +146,14 @@ def clock(at: float | None, now: float) -> str:
     return moment.strftime("%H:%M:%S" if abs(now - at) < A_DAY else "%Y-%m-%d")
 
 
+def said_when(at: float, now: float) -> str:
+    """A moment to the minute, as people say it: `17:40` for one of today, `Fri 17:40` for a week, then with the date."""
+    when, today = datetime.fromtimestamp(at).astimezone(), datetime.fromtimestamp(now).astimezone()
+    if when.date() == today.date():
+        return f"{when:%H:%M}"
+    return f"{when:%a %H:%M}" if abs(now - at) < 6 * A_DAY else f"{when:%Y-%m-%d %H:%M}"
+
+
 def last(at: float | None, now: float) -> str:
     """When something happened last, in at most eight cells: the time of day for a day, then how many days ago.
 

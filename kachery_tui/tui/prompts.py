@@ -38,7 +38,12 @@ def ask_for_jump(desk: Desk) -> None:
         if text:
             jump_to(desk, text)
 
-    about = "a pane, a channel, a request's number"
+    is_attached = desk.program.is_attached
+    about = "a pane, a channel, a request's number" + (", node NAME" if is_attached else "")
     desk.query_one(Prompt).open(
-        "jump :", "", about=about, judge=lambda text: jump_problem(desk.node, text), done=done
+        "jump :",
+        "",
+        about=about,
+        judge=lambda text: jump_problem(desk.node, text, is_attached=is_attached),
+        done=done,
     )

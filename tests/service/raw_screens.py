@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from kachery_tui.service.screen_frames import UPGRADE, Frames, FromNode, FromTerminal, encoded
+from tests.emulator import Emulator
 
 PATIENCE: Final = 60.0
 
@@ -21,8 +22,8 @@ class RawScreen:
         self._connection.connect(place)
         self._frames = Frames()
         self._waiting: list[tuple[FromNode, bytes]] = []
-        self.painted = ""
-        """All that was painted so far."""
+        self.terminal = Emulator(wishes.get("columns", 80), wishes.get("rows", 24))
+        """What would show it."""
         body = json.dumps({"columns": 80, "rows": 24, "environment": {"TERM": "xterm-256color"}, **wishes})
         self.send(
             f"POST /v1/screen HTTP/1.1\r\nHost: node\r\nConnection: Upgrade\r\nUpgrade: {UPGRADE}\r\n"
@@ -71,18 +72,18 @@ class RawScreen:
             self._waiting += self._frames.feed(data)
         kind, payload = self._waiting.pop(0)
         if kind is FromNode.PAINT:
-            self.painted += payload.decode()
+            self.terminal.feed(payload)
             with suppress(OSError):
                 # The node may have ended the line by now; what it said last is still to be read.
                 self.send(encoded(FromTerminal.TAKEN))
         return kind, payload
 
     def wait_for(self, words: str) -> None:
-        """Take frames until these words were painted in one piece."""
+        """Take frames until these words can be read."""
         deadline = time.monotonic() + PATIENCE
-        while words not in self.painted:
+        while not any(words in line for line in self.terminal.lines):
             assert self.next_frame() is not None, "the line has ended"
-            assert time.monotonic() < deadline, self.painted[-2000:]
+            assert time.monotonic() < deadline, "\n".join(self.terminal.lines)
 
     def last_word(self) -> dict[str, Any]:
         """Take frames until the node says goodbye; what it says."""

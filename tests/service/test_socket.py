@@ -252,7 +252,7 @@ def test_an_answer_that_makes_no_sense_is_none(
     near, far = socket.socketpair()
     far.sendall(answer)
     far.shutdown(socket.SHUT_WR)
-    client = NodeClient(near, 1, "")
+    client = NodeClient(near, Peer(0, 0, 1), "")
     with pytest.raises(error):
         client.ask("GET", "/v1")
     far.close()
@@ -264,7 +264,7 @@ def test_a_node_that_does_not_answer_is_not_waited_for(tmp_path: Path) -> None:
         patch("kachery_tui.service.client.ANSWER_PATIENCE", 0.1),
         pytest.raises(NodeSilent, match="process 7"),
     ):
-        NodeClient(near, 7, "").ask("GET", "/v1")
+        NodeClient(near, Peer(0, 0, 7), "").ask("GET", "/v1")
     far.close()
 
 
@@ -272,7 +272,7 @@ def test_a_node_that_falls_silent_is_left(tmp_path: Path) -> None:
     near, far = socket.socketpair()
     far.sendall(b'HTTP/1.1 200 OK\r\n\r\n{"event": "progress"}\n')
     with patch("kachery_tui.service.client.SILENCE", 0.1), pytest.raises(NodeGone, match="silent"):
-        NodeClient(near, 7, "").ask("GET", "/v1")
+        NodeClient(near, Peer(0, 0, 7), "").ask("GET", "/v1")
     far.close()
 
 

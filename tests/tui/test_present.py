@@ -1,8 +1,10 @@
 """How numbers, times and states read."""
 
 import os
+import re
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from itertools import product
 
 import pytest
@@ -223,3 +225,10 @@ def test_counts_and_short_hashes() -> None:
     assert present.count(2, "copy", "copies") == "2 copies"
     assert present.short("ab" * 20) == "abababab…"
     assert present.short("abab") == "abab"
+
+
+def test_a_moment_as_people_say_it() -> None:
+    now = datetime(2026, 11, 27, 18, 0).astimezone().timestamp()
+    assert present.said_when(now - 1200, now) == "17:40"
+    assert re.fullmatch(r"[A-Z]\w\w 17:40", present.said_when(now - 86_400 - 1200, now))
+    assert present.said_when(now - 10 * 86_400 - 1200, now) == "2026-11-17 17:40"

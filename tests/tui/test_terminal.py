@@ -227,3 +227,20 @@ def test_ended_by_a_signal(shell: Shell) -> None:
         subprocess.run(["pkill", "-TERM", "-P", str(tmux.pid)], check=True)
         tmux.wait_until(lambda: tmux.flags["alternate_on"] == 0)
         assert_clean(tmux, shell)
+
+
+def test_what_comes_in_one_piece_is_typed_key_by_key(shell: Shell) -> None:
+    # As a slow line brings it, or somebody pastes it where nothing marks that as pasted.
+    with screen(shell) as tmux:
+        tmux.type("7/quiet lab")
+        tmux.wait_for("▶7 Log", "filter /", "quiet lab")
+        tmux.press("Escape")
+        # What follows it at once is a key with Alt.
+        tmux.wait_until(lambda: "filter /" not in tmux.text)
+        tmux.type(":requests")
+        tmux.wait_for("jump :", "requests")
+        tmux.press("Enter")
+        tmux.wait_for("▶3 Requests")
+        # Each opens what the next one closes.
+        tmux.type("?q" * 10 + "4")
+        tmux.wait_for("▶4 Cache", *FRAME)

@@ -35,11 +35,7 @@ def standing(node: Node, totals: Totals, now: float) -> Left:
 def since_words(node: Node, left: Left, totals: Totals, now: float) -> str:
     """What has happened since; empty if that is nothing."""
     parts = [*_requests(node, left), *_feeds(node, left), *_storage(left, totals)]
-    return f"since {_when(left.at, now)}: {', '.join(parts)}" if parts else ""
-
-
-def _when(at: float, now: float) -> str:
-    return " ".join(part for part in (present.day(at, now), present.clock(at, at)) if part)
+    return f"since {present.said_when(left.at, now)}: {', '.join(parts)}" if parts else ""
 
 
 def _requests(node: Node, left: Left) -> Iterator[str]:

@@ -15,6 +15,7 @@ from textual.messages import InBandWindowResize
 from kachery_tui.tui.on_display import display_of
 from kachery_tui.tui.terminal.outlet import Outlet
 from kachery_tui.tui.terminal.painter import Painter
+from kachery_tui.tui.terminal.typist import Typist
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -45,6 +46,13 @@ class MirrorDriver(LinuxDriver):
         # The thread that Textual starts writes into this.
         self._file = self._outlet  # type: ignore[assignment]
         self._was_continued = False
+        self._typist = Typist(app)
+
+    def send_message(self, message: Message) -> None:
+        """Hand on what the terminal says. Called in the thread that reads from it."""
+        with suppress(RuntimeError):
+            # The loop may be gone.
+            self._loop.call_soon_threadsafe(self._typist.take, message)
 
     def write(self, data: str) -> None:
         """Take what Textual paints, and hand on what else it tells the terminal."""
@@ -62,6 +70,7 @@ class MirrorDriver(LinuxDriver):
 
     def stop_application_mode(self) -> None:
         """Give the terminal back."""
+        self._typist.stop()
         self.painter.stop()
         super().stop_application_mode()
 

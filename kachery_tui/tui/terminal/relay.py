@@ -14,6 +14,7 @@ from textual.geometry import Size
 
 from kachery_tui.tui.on_display import display_of
 from kachery_tui.tui.terminal.painter import Painter
+from kachery_tui.tui.terminal.typist import Typist
 
 if TYPE_CHECKING:
     from asyncio import TimerHandle
@@ -33,6 +34,9 @@ class Line(Protocol):
 
     def lend(self, command: list[str]) -> None:
         """Have a program run on the terminal."""
+
+    def go(self, node: str) -> None:
+        """Have another node of that machine shown in the place of this one."""
 
 
 class RelayDriver(Driver):
@@ -54,6 +58,7 @@ class RelayDriver(Driver):
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self.line = line
         self.painter = Painter(self._loop, display_of(app), self._terminal_size, self._hand_over)
+        self.typist = Typist(app)
         self._is_open = True
         self._parser = XTermParser()
         self._decoder = getincrementaldecoder("utf-8")("replace")
@@ -64,6 +69,10 @@ class RelayDriver(Driver):
         self.painter.write(data)
 
     # What comes from the terminal
+
+    def send_message(self, message: Message) -> None:
+        """Hand on what the terminal says."""
+        self.typist.take(message)
 
     def take_keys(self, data: bytes) -> None:
         """Take what the terminal sent."""
@@ -115,6 +124,7 @@ class RelayDriver(Driver):
 
     def disable_input(self) -> None:
         """Hear no more keys."""
+        self.typist.stop()
         if self._escape is not None:
             self._escape.cancel()
             self._escape = None
