@@ -26,7 +26,7 @@ def attach(client: NodeClient, settings: ScreenConfig) -> int:
     """Show a screen of the node until the person leaves, or the node ends; the exit code. Raises `KacheryError`."""
     terminal = RawTerminal(sys.stdin.fileno(), sys.stderr.fileno(), mouse=settings.mouse)
     opened = _opened(client, settings, terminal)
-    return guarded(lambda: _show(opened, settings, terminal), terminal.mend)
+    return guarded(lambda guard: _show(opened, settings, terminal, guard), terminal.mend)
 
 
 def _opened(client: NodeClient, settings: ScreenConfig, terminal: RawTerminal) -> Opened:
@@ -46,7 +46,7 @@ def _opened(client: NodeClient, settings: ScreenConfig, terminal: RawTerminal) -
     return Opened(client, *client.open_line("/v1/screen", UPGRADE, body))
 
 
-def _show(opened: Opened, settings: ScreenConfig, terminal: RawTerminal) -> int:
+def _show(opened: Opened, settings: ScreenConfig, terminal: RawTerminal, guard: int) -> int:
     """Show this screen, and those of other nodes that the person goes to from there."""
 
     def open_node(name: str) -> Opened:
@@ -59,7 +59,9 @@ def _show(opened: Opened, settings: ScreenConfig, terminal: RawTerminal) -> int:
         try:
             while following is not None:
                 opened = following
-                side = TerminalSide(opened.line, terminal, signals, open_node, is_ours=opened.client.is_ours)
+                side = TerminalSide(
+                    opened.line, terminal, guard, signals, open_node, is_ours=opened.client.is_ours
+                )
                 try:
                     ending = side.run(opened.begun)
                 finally:

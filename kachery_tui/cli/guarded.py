@@ -14,30 +14,23 @@ from typing import Final
 
 from kachery_tui.cli.output import say
 
-
-class _GuardGone:
-    """Readable once the first process has gone; -1 in the first process itself."""
-
-    fileno = -1
-
-
-GUARD_GONE: Final = _GuardGone()
-
 _FORWARDED: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
-def guarded(work: Callable[[], int], mend: Callable[[], object]) -> int:
-    """Do `work` in a child, which must see to `GUARD_GONE`; its exit code. `mend` is called if the child was killed."""
+def guarded(work: Callable[[int], int], mend: Callable[[], object]) -> int:
+    """Do `work` in a child; its exit code. `mend` is called if the child was killed.
+
+    `work` is given a file descriptor that can be read once the first process has gone, and has to end then.
+    """
     reading, writing = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
     if not child:
         os.close(writing)
-        GUARD_GONE.fileno = reading
         # A process that has lost the terminal may still put it in order.
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-        os._exit(_code(work))
+        os._exit(_code(work, reading))
     os.close(reading)
 
     def forward(number: int, _frame: FrameType | None) -> None:
@@ -56,9 +49,9 @@ def guarded(work: Callable[[], int], mend: Callable[[], object]) -> int:
     return 128 - code
 
 
-def _code(work: Callable[[], int]) -> int:
+def _code(work: Callable[[int], int], guard: int) -> int:
     try:
-        code = work()
+        code = work(guard)
     except BaseException:  # noqa: BLE001 - there is nobody above in this process
         traceback.print_exc()
         code = 1

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from kachery_tui.cli.guarded import GUARD_GONE
 from kachery_tui.cli.raw_terminal import RawTerminal
 from kachery_tui.errors import KacheryError
 from kachery_tui.printable import printable
@@ -79,6 +78,8 @@ class TerminalSide:
 
     line: socket.socket
     terminal: RawTerminal
+    guard: int
+    """A file descriptor that can be read once the process has gone that the shell knows."""
     signals: int
     """A file descriptor to which the numbers of signals come, a byte each."""
     open_node: Callable[[str], Opened]
@@ -101,12 +102,12 @@ class TerminalSide:
         while self._ending is None:
             paper = [self.terminal.paper] if self._paper else []
             readable, writable, _ = select.select(
-                [self.line.fileno(), self.terminal.keys, self.signals, GUARD_GONE.fileno],
+                [self.line.fileno(), self.terminal.keys, self.signals, self.guard],
                 paper,
                 [],
                 self._wait(),
             )
-            if GUARD_GONE.fileno in readable:
+            if self.guard in readable:
                 return Ending(code=128 + signal.SIGKILL)
             if self.signals in readable:
                 self._heed_signals()

@@ -4,21 +4,30 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from shutil import which
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from kachery_tui.cli.terminal_side import Opened, TerminalSide
+from kachery_tui.errors import UsageError
 from kachery_tui.file_locks import is_running
 from kachery_tui.process_table import has_ended, stat_fields
-from kachery_tui.service.screen_frames import FromTerminal, encoded
+from kachery_tui.service.screen_frames import FromNode, FromTerminal, encoded, encoded_object
 from tests.cli.commands import Shell, running_node, wait_until
 from tests.service.raw_screens import RawScreen
 from tests.tmux import PROGRAM, PROMPT, Tmux
+from tests.users import BEN, LAB, User, make_reachable, need_root
+
+if TYPE_CHECKING:
+    from kachery_tui.cli.raw_terminal import RawTerminal
 
 pytestmark = pytest.mark.skipif(not which("tmux"), reason="needs tmux: install it, by apt-get or brew")
 
@@ -389,3 +398,82 @@ def test_several_nodes_by_name(shell: Shell) -> None:
         assert_clean(tmux, f"the node ana@lab runs on, process {ana}")
         tmux.command(f"clear; {PROGRAM} --node nobody")
         tmux.wait_for("no node 'nobody' runs here", PROMPT)
+
+
+def test_a_member_of_the_group_sees_and_changes_nothing(shell: Shell) -> None:
+    need_root()
+    make_reachable(shell.folder)
+    shell.folder.chmod(0o755)
+    shell.storage.mkdir(exist_ok=True)
+    os.chown(shell.storage, -1, LAB)
+    shell.storage.chmod(0o2770)
+    with running_node(shell, "--group", said="on no channel") as process:
+        wait_until(lambda: socket_of(shell))
+        place = socket_of(shell)
+
+        def look() -> None:
+            with RawScreen(place) as screen:
+                screen.wait_for("read-only")
+                screen.press("Q")
+                screen.wait_for("read-only")
+                screen.press("s")
+                screen.wait_for("not now")
+                screen.press("q")
+                assert screen.last_word()["runs"]
+
+        assert User(BEN, [LAB], 0o022, look).ended_well()
+        assert runs(process.pid)
+        # Nor is how the other one has left the screen taken for how this node's user did.
+        assert not (shell.config / "screen.json").exists()
+
+
+class Paper:
+    """A terminal that is a file."""
+
+    def __init__(self, file: Path, keys: int) -> None:
+        self.paper = os.open(file, os.O_WRONLY | os.O_CREAT)
+        self.keys = keys
+
+    size = (80, 24)
+
+    def take(self) -> None:
+        """It is no terminal."""
+
+
+def test_of_the_node_of_another_user_only_pictures_are_painted(tmp_path: Path) -> None:
+    here, there = socket.socketpair()
+    reading, writing = os.pipe()
+    paper = Paper(tmp_path / "paper", reading)
+
+    def open_node(name: str) -> Opened:
+        raise UsageError(f"no node {name}")
+
+    side = TerminalSide(here, cast("RawTerminal", paper), reading, reading, open_node, is_ours=False)
+    harmful = (
+        "\x1b]52;c;cm0gLXJm\a",
+        "\x1b]2;title\a",
+        "\x1b[6n",
+        "\x1b[?1049l",
+        "\x9b31m",
+        "a\x1b[21t",
+        "\a",
+    )
+    pictures = ("\x1b[2;3Hhello ü 脳", "\x1b[1;38;2;1;2;3mred\x1b[m", "\x1b[?2026hframe\x1b[?2026l")
+    with ThreadPoolExecutor(1) as pool:
+        ending = pool.submit(side.run, b"")
+        for text in (*harmful, *pictures):
+            there.sendall(encoded(FromNode.PAINT, text.encode()))
+        there.sendall(encoded_object(FromNode.LEND, {"command": ["touch", str(tmp_path / "run")]}))
+        there.sendall(encoded_object(FromNode.GO, {"node": "x"}))
+        said = b""
+        while said.count(encoded(FromTerminal.TAKEN)) < len(harmful) + len(pictures) or b"shown" not in said:
+            said += there.recv(4096)
+        there.sendall(encoded_object(FromNode.BYE, {"text": "over \x1b[31m", "runs": True}))
+        assert "\x1b" not in ending.result().text
+    assert (tmp_path / "paper").read_text() == "".join(pictures)
+    assert not (tmp_path / "run").exists()
+    assert b"the node is another user's" in said
+    for descriptor in (reading, writing, paper.paper):
+        os.close(descriptor)
+    here.close()
+    there.close()
