@@ -461,10 +461,10 @@ def test_of_the_node_of_another_user_only_pictures_are_painted(tmp_path: Path) -
     pictures = ("\x1b[2;3Hhello ü 脳", "\x1b[1;38;2;1;2;3mred\x1b[m", "\x1b[?2026hframe\x1b[?2026l")
     with ThreadPoolExecutor(1) as pool:
         ending = pool.submit(side.run, b"")
-        for text in (*harmful, *pictures):
-            there.sendall(encoded(FromNode.PAINT, text.encode()))
         there.sendall(encoded_object(FromNode.LEND, {"command": ["touch", str(tmp_path / "run")]}))
         there.sendall(encoded_object(FromNode.GO, {"node": "x"}))
+        for text in (*harmful, *pictures):
+            there.sendall(encoded(FromNode.PAINT, text.encode()))
         said = b""
         while said.count(encoded(FromTerminal.TAKEN)) < len(harmful) + len(pictures) or b"shown" not in said:
             said += there.recv(4096)
