@@ -18,7 +18,7 @@ from kachery_tui.config import ScreenConfig
 from kachery_tui.errors import KacheryError
 from kachery_tui.service.client import NodeClient
 from kachery_tui.service.finding import node_named
-from kachery_tui.service.screen_frames import UPGRADE, VARIABLES
+from kachery_tui.service.screen_frames import LARGEST_SIDE, LONGEST_VARIABLE, UPGRADE, VARIABLES
 from kachery_tui.tui.terminal import abilities
 
 
@@ -31,11 +31,12 @@ def attach(client: NodeClient, settings: ScreenConfig) -> int:
 
 def _opened(client: NodeClient, settings: ScreenConfig, terminal: RawTerminal) -> Opened:
     columns, rows = terminal.size
+    variables = {name: value for name in VARIABLES if (value := os.environ.get(name)) is not None}
     body = {
-        "columns": columns,
-        "rows": rows,
+        "columns": min(columns, LARGEST_SIDE),
+        "rows": min(rows, LARGEST_SIDE),
         "colours": abilities.colours(),
-        "environment": {name: value for name in VARIABLES if (value := os.environ.get(name)) is not None},
+        "environment": {name: value for name, value in variables.items() if len(value) <= LONGEST_VARIABLE},
         "theme": settings.theme,
         "read_only": settings.read_only,
         "mouse": settings.mouse,
@@ -101,7 +102,8 @@ def _signals_noted() -> Iterator[int]:
         yield reading
     finally:
         signal.set_wakeup_fd(old)
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number in before:
+            # What comes now comes too late: the process ends.
+            signal.signal(number, signal.SIG_IGN)
         os.close(reading)
         os.close(writing)

@@ -85,8 +85,14 @@ class AttachedScreens:
                 raise NotAllowed("this node is another user's")
             self._stop()
 
+        try:
+            # Others may have come since there was room.
+            self._make_room(wish)
+        except TryAgain as error:
+            await line.end(error.line, runs=True)
+            return
         display = Display(wish.settings, wish.environment, wish.colours)
-        app = AttachedApp(self._node, line, display, stop_node=stop_node, remembers=wish.is_user)
+        app = AttachedApp(self._node, line, display, stop_node=stop_node, is_guest=not wish.is_user)
         running = asyncio.create_task(app.run_at(wish.size), name=f"screen of {wish.caller}")
         self._open[running] = not wish.is_user
         hearing = asyncio.create_task(_hear(app, line), name=f"keys of {wish.caller}")
@@ -102,6 +108,7 @@ class AttachedScreens:
             app.leave()
         finally:
             hearing.cancel()
+            await asyncio.gather(hearing, return_exceptions=True)
             await _ended(running)
             self._open.pop(running, None)
             if app.return_code:
@@ -142,6 +149,8 @@ async def _hear(app: "AttachedApp", line: ScreenLine) -> None:
                     app.back(decoded_object(payload))
     except LineBroken as error:
         _log.warning("a screen ends: its terminal's side sent %s", error)
+    except Exception:  # noqa: BLE001 - a defect, to be seen in the log; it ends this screen alone
+        _log.exception("the keys of a screen failed unexpectedly")
 
 
 async def _wait_until_typed(relay: "RelayDriver") -> None:

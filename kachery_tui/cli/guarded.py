@@ -7,14 +7,19 @@ by a pipe, of which only the first one holds the other end.
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Final
 
 from kachery_tui.cli.output import say
 
-_FORWARDED: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+_FORWARDED: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGTSTP)
+
+STOPPING_SECONDS: Final = 0.05
+"""How long it may take until a signal that stops the process has done so."""
 
 
 def guarded(work: Callable[[int], int], mend: Callable[[], object]) -> int:
@@ -28,18 +33,20 @@ def guarded(work: Callable[[int], int], mend: Callable[[], object]) -> int:
     child = os.fork()
     if not child:
         os.close(writing)
-        # A process that has lost the terminal may still put it in order.
-        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
         os._exit(_code(work, reading))
     os.close(reading)
 
     def forward(number: int, _frame: FrameType | None) -> None:
-        os.kill(child, number)
+        with suppress(ProcessLookupError):
+            os.kill(child, number)
 
-    for number in _FORWARDED:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, forward)
-    _, status = os.waitpid(child, 0)
+    forwarded = [number for number in _FORWARDED if signal.getsignal(number) is not signal.SIG_IGN]
+    for number in forwarded:
+        signal.signal(number, forward)
+    status = _ended(child)
+    for number in forwarded:
+        # Whoever is impatient now is served at once.
+        signal.signal(number, signal.SIG_IGN)
     os.close(writing)
     code = os.waitstatus_to_exitcode(status)
     if code >= 0:
@@ -47,6 +54,23 @@ def guarded(work: Callable[[int], int], mend: Callable[[], object]) -> int:
     mend()
     say(f"the screen was ended by {signal.Signals(-code).name}; the node runs on")
     return 128 - code
+
+
+def _ended(child: int) -> int:
+    """Wait for the child's end; the status that `waitpid` tells. While the child is stopped, all of this is."""
+    while True:
+        _, status = os.waitpid(child, os.WUNTRACED)
+        if not os.WIFSTOPPED(status):
+            return status
+        before = signal.getsignal(signal.SIGTSTP)
+        if before is not signal.SIG_IGN:
+            signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+            os.kill(0, signal.SIGTSTP)
+            # The signal may arrive a moment later.
+            time.sleep(STOPPING_SECONDS)
+            signal.signal(signal.SIGTSTP, before)
+        # The shell has done so if there is one.
+        os.kill(child, signal.SIGCONT)
 
 
 def _code(work: Callable[[int], int], guard: int) -> int:

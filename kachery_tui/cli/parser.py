@@ -37,7 +37,7 @@ def parse(arguments: Sequence[str]) -> Namespace:
             ("--no-mouse", not args.mouse),
             ("--ascii", args.ascii),
             ("--own", args.own),
-            ("--node", args.node is not None),
+            ("--node", args.shown_node is not None),
         ):
             if given:
                 parser.error(f"{option} is for the screen: `kachery-tui` without a command, and `demo`")
@@ -79,10 +79,12 @@ def _parser(wanted: str) -> ArgumentParser:
         action="store_true",
         help="run a node of the screen's own, also where one runs that it could show",
     )
-    parser.add_argument("--node", metavar="NAME", help="show that node, of those that `nodes` lists")
+    parser.add_argument(
+        "--node", dest="shown_node", metavar="NAME", help="show that node, of those that `nodes` lists"
+    )
     parser.add_argument("--version", action="version", version=f"kachery-tui {__version__}")
     parser.set_defaults(run="screen:show", config=None, storage=None, debug=False, as_json=False)
-    parser.set_defaults(theme=None, read_only=False, mouse=True, ascii=False, own=False, node=None)
+    parser.set_defaults(theme=None, read_only=False, mouse=True, ascii=False, own=False, shown_node=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for names, add in _GROUPS:
         if wanted in names or not any(wanted in each for each, _ in _GROUPS):

@@ -2,12 +2,16 @@
 
 import os
 import select
+import signal
 import subprocess
 import termios
+import time
 import tty
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
+
+from kachery_tui.errors import KacheryError
 
 TAKE: Final = (
     "\x1b[22;2t"  # keeps the title
@@ -28,6 +32,10 @@ GIVE_BACK: Final = (
     + "".join(f"\x1b[?{mode}l" for mode in MOUSE)
     + "\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?1004l\x1b[23;2t"
 )
+
+MOST_WAITS: Final = 20
+WAIT_SECONDS: Final = 0.1
+"""How often, and between which pauses, it is looked whether the program is in the foreground again that was stopped."""
 
 LAST_SECONDS: Final = 1.0
 """How long a terminal that takes nothing is waited for."""
@@ -54,7 +62,13 @@ class RawTerminal:
         return columns or 80, rows or 24
 
     def take(self) -> None:
-        """Have each key at once, unchanged, and the screen free."""
+        """Have each key at once, unchanged, and the screen free; wait for that in the background.
+
+        Raises `KacheryError` where nothing will bring this program to the foreground.
+        """
+        self._wait_for_foreground()
+        # What was taken already is not to be put on a stack of the terminal's twice.
+        self.give_back()
         # As it is now: the shell, or a program that it was lent to, may have changed it.
         raw = termios.tcgetattr(self.keys)
         raw[tty.LFLAG] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN | termios.ISIG)
@@ -75,21 +89,37 @@ class RawTerminal:
 
     def mend(self) -> None:
         """Leave it as it was found, whoever has taken it. A terminal that is gone is no trouble."""
-        self._tell(GIVE_BACK)
-        with suppress(termios.error, OSError):
-            # What it answers to questions, and tells of the mouse, is not for the shell.
-            termios.tcflush(self.keys, termios.TCIFLUSH)
-            termios.tcsetattr(self.keys, termios.TCSANOW, self._before)
+        # Also one that has lost the terminal may put it in order.
+        before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        try:
+            self._tell(GIVE_BACK)
+            with suppress(termios.error, OSError):
+                # What it answers to questions, and tells of the mouse, is not for the shell.
+                termios.tcflush(self.keys, termios.TCIFLUSH)
+                termios.tcsetattr(self.keys, termios.TCSANOW, self._before)
+        finally:
+            signal.signal(signal.SIGTTOU, before)
 
     def lend(self, command: Sequence[str]) -> int:
-        """Let a program have it until that ends; its exit code. Raises `OSError` when it does not start."""
-        self.give_back()
-        try:
-            return subprocess.run(
-                command, check=False, stdin=self.keys, stdout=self.paper, stderr=self.paper
-            ).returncode
-        finally:
-            self.take()
+        """Let a program have it that was given back, until that ends; its exit code.
+
+        Raises `OSError` when it does not start.
+        """
+        done = subprocess.run(command, check=False, stdin=self.keys, stdout=self.paper, stderr=self.paper)
+        return done.returncode
+
+    def _wait_for_foreground(self) -> None:
+        """As the system has a program wait that another one keeps from its terminal: stopped, with its group."""
+        for _ in range(MOST_WAITS):
+            try:
+                if os.tcgetpgrp(self.keys) == os.getpgrp():
+                    return
+            except OSError:
+                # It is not the terminal that this program belongs to, or is gone: nobody hands it round.
+                return
+            os.kill(0, signal.SIGTTOU)
+            time.sleep(WAIT_SECONDS)
+        raise KacheryError("the terminal is another program's", "", "Bring this one to the foreground: fg")
 
     def _tell(self, text: str) -> None:
         with suppress(OSError):

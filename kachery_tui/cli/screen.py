@@ -24,8 +24,8 @@ def _of_running_node(args: Namespace) -> int | None:
     """Show a screen of the node that was named, or that runs on this storage folder; None where none does."""
     config = load_node_config(config_folder(args.config)) if is_configured(args) else None
     storage = storage_folder(args.storage, config)
-    if args.node is not None:
-        client = node_named(args.node).client
+    if args.shown_node is not None:
+        client = node_named(args.shown_node).client
     elif config is not None and (found := find_node(storage, config.folder)) is not None:
         client = found
     elif (others := find_node_of_another(storage)) is not None:

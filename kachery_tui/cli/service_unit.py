@@ -157,12 +157,27 @@ def _must_be_ours(service: Service, place: Place, name: str | None) -> None:
         return
     except OSError as error:
         raise KacheryError(f"cannot read {service.file}", error.strerror or str(error)) from None
-    folder = str(place.folder.absolute())
-    if folder.encode() not in there and _quoted(folder)[1:-1].encode() not in there:
+    if str(place.folder.absolute()) not in _words_of(there):
         other = "--name NAME" if name is None else "another --name"
         raise UsageError(
             f"{service.file} is there already", "it is for other settings", f"Give this one {other}"
         )
+
+
+def _words_of(data: bytes) -> list[str]:
+    """The words of the command in the description of a service of ours; none in any other."""
+    if sys.platform == "darwin":
+        try:
+            words = plistlib.loads(data)["ProgramArguments"]
+        except (plistlib.InvalidFileException, KeyError, TypeError, ValueError):
+            return []
+        return [str(word) for word in words]
+    lines = [line for line in data.decode("utf-8", "replace").splitlines() if line.startswith("ExecStart=")]
+    quoted = re.findall(r'"((?:[^"\\]|\\.)*)"', lines[0]) if lines else []
+    return [
+        re.sub(r"\\(.)|(%)%|([$])[$]", lambda match: "".join(filter(None, match.groups())), word)
+        for word in quoted
+    ]
 
 
 def _warn_of_variables(place: Place) -> None:

@@ -30,9 +30,6 @@ PIECE: Final = 4_096
 PAPER_PIECE: Final = 256
 """Bytes that a terminal which takes anything at all takes without blocking."""
 
-STOPPING_SECONDS: Final = 0.05
-"""How long it may take until a signal that stops the process has done so."""
-
 PATIENCE: Final = 3.0
 """Seconds that a node has to heed the key that leaves."""
 
@@ -146,6 +143,8 @@ class TerminalSide:
         try:
             for kind, payload in self._frames.feed(data):
                 self._asked_to_leave = None
+                if self._ending is not None:
+                    return
                 match kind:
                     case FromNode.PAINT:
                         self._take_paint(payload)
@@ -163,8 +162,10 @@ class TerminalSide:
             raise NodeGone("the screen ends", f"the node sent {error}") from None
 
     def _take_paint(self, data: bytes) -> None:
-        if not self.is_ours and not _ONLY_A_PICTURE.fullmatch(data.decode("utf-8", "replace")):
-            data = b""
+        if not self.is_ours:
+            # What is looked at is what is written: halves of a character could make one of the terminal's own.
+            text = data.decode("utf-8", "replace")
+            data = text.encode() if _ONLY_A_PICTURE.fullmatch(text) else b""
         self._paper += data
         self._pieces.append(len(data))
         self._settle(0)
@@ -208,7 +209,7 @@ class TerminalSide:
             # It was hung up.
             self._end_by(signal.SIGHUP)
             return
-        if self._asked_to_leave is None and any(key in data for key in LEAVING_KEYS):
+        if self._asked_to_leave is None and data in LEAVING_KEYS:
             self._asked_to_leave = time.monotonic()
         self._say(encoded(FromTerminal.KEYS, data))
 
@@ -244,40 +245,48 @@ class TerminalSide:
     # The terminal is another's for a while
 
     def _suspend(self) -> None:
-        """Give the terminal back, and stop with all that the shell takes for this program.
+        """Give the terminal back, and stop; `guarded` then stops all that the shell takes for this program.
 
-        Where no shell waits, the system stops nothing, and the terminal is taken again.
+        Where signals that stop a program are ignored, or no shell waits, the terminal is taken again at once.
         """
+        if signal.getsignal(signal.SIGTSTP) is signal.SIG_IGN:
+            return
         self.terminal.give_back()
-        with _by_default(signal.SIGTSTP), _by_default(signal.SIGCONT):
-            os.kill(0, signal.SIGTSTP)
-            # The signal may arrive a moment later; nothing is to run ahead of it.
-            time.sleep(STOPPING_SECONDS)
+        with _by_default(signal.SIGCONT):
+            os.kill(os.getpid(), signal.SIGSTOP)
+        # What stopped the others may have come here, too.
+        self._forget_signals(signal.SIGTSTP, signal.SIGCONT)
         self._come_back()
 
     def _lend(self, value: dict[str, Any]) -> None:
         command = value.get("command")
         if not self.is_ours:
-            self._come_back(error="the node is another user's")
-        elif (
-            not isinstance(command, list) or not command or not all(isinstance(word, str) for word in command)
-        ):
-            self._come_back(error="no command")
-        else:
-            # It stops with the program, and Ctrl+C is for that.
-            with _by_default(signal.SIGTSTP), _by_default(signal.SIGCONT):
-                try:
-                    told = {"code": self.terminal.lend(command)}
-                except OSError as error:
-                    self._come_back(error=error.strerror or str(error))
-                    return
-            if select.select([self.signals], [], [], 0)[0]:
-                self._heed_signals(only=(signal.SIGTERM, signal.SIGHUP))
+            self._say_back({"error": "the node is another user's"})
+            return
+        if not isinstance(command, list) or not command or not all(isinstance(word, str) for word in command):
+            self._say_back({"error": "no command"})
+            return
+        self.terminal.give_back()
+        told: dict[str, Any]
+        # It stops with the program, and Ctrl+C is for that.
+        with _by_default(signal.SIGTSTP), _by_default(signal.SIGCONT):
+            try:
+                told = {"code": self.terminal.lend(command)}
+            except OSError as error:
+                told = {"error": error.strerror or str(error)}
+        self._forget_signals(signal.SIGINT, signal.SIGTSTP, signal.SIGCONT)
+        if not select.select([self.guard], [], [], 0)[0]:
+            self.terminal.take()
             self._say_back(told)
 
-    def _come_back(self, *, error: str = "") -> None:
+    def _forget_signals(self, *numbers: int) -> None:
+        """Heed what signals came, but for these."""
+        if select.select([self.signals], [], [], 0)[0]:
+            self._heed_signals(only=[number for number in SIGNALS if number not in numbers])
+
+    def _come_back(self) -> None:
         self.terminal.take()
-        self._say_back({"error": error} if error else {})
+        self._say_back({})
 
     def _say_back(self, told: dict[str, Any]) -> None:
         """What was to be painted goes nowhere any more; all of it is painted anew."""

@@ -20,6 +20,7 @@ SILENCE: Final = 30.0
 """Seconds between two pieces of an answer. A node that works on something says so more often."""
 
 LARGEST_HEAD: Final = 65_536
+LONGEST_NUMBER: Final = 16
 LARGEST_LINE: Final = 32_000_000
 """Bytes of one line of an answer."""
 
@@ -114,7 +115,7 @@ class NodeClient:
         lengths = [
             int(value)
             for name, _, value in (line.partition(b":") for line in said.split(b"\r\n"))
-            if name.lower() == b"content-length" and value.strip().isdigit()
+            if name.lower() == b"content-length" and len(value) < LONGEST_NUMBER and value.strip().isdigit()
         ]
         missing = min(lengths[0] if lengths else 0, LARGEST_LINE) - len(begun)
         while missing > 0 and (piece := connection.recv(missing)):

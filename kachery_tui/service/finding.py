@@ -50,7 +50,10 @@ def running_nodes() -> list[RunningNode]:
     found = []
     for place in sockets_here():
         client = _connected(str(place))
-        if client is None or not client.is_ours:
+        if client is None:
+            continue
+        if not client.is_ours:
+            client.close()
             continue
         try:
             status = client.ask("GET", "/v1/status")

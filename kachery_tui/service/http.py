@@ -105,8 +105,13 @@ class HttpConnection:
         self._writer = writer
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=LARGEST_HEAD)
 
-    async def serve(self, respond: Callable[[HttpRequest, Answer], Awaitable[None]]) -> None:
-        """Answer one request after the other, until the caller goes or has to. A caller that goes away ends `respond`.
+    async def serve(
+        self,
+        respond: Callable[[HttpRequest, Answer], Awaitable[None]],
+        takes_over: Callable[[HttpRequest], bool],
+    ) -> None:
+        """Answer one request after the other, until the caller goes or has to. A caller that goes away ends `respond`,
+        unless that `takes_over` the connection, for another protocol.
 
         Raises nothing but what `respond` does, and CancelledError.
         """
@@ -120,7 +125,7 @@ class HttpConnection:
                 except BadRequest as bad:
                     await answer.whole(bad.status, {"error": failure_value(UsageError(bad.why))})
                     return
-                if request.upgrade:
+                if takes_over(request):
                     # Who speaks the other protocol reads, and sees when the caller has gone.
                     await respond(request, answer)
                 elif not await self._while_there(respond(request, answer)):

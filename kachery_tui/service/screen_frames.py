@@ -38,11 +38,15 @@ VARIABLES: Final = (
     "TMUX",
     "STY",
     "PATH",
+    "PWD",
     "PAGER",
     "VISUAL",
     "EDITOR",
 )
 """Variables of the terminal's side that a screen looks at."""
+
+LONGEST_VARIABLE: Final = 10_000
+"""Characters."""
 
 
 class FromTerminal(Enum):

@@ -7,9 +7,8 @@ from typing import Any, Final
 from kachery_tui.config import ScreenConfig
 from kachery_tui.errors import UsageError
 from kachery_tui.service.calls import Asked, Session, Values
-from kachery_tui.service.screen_frames import LARGEST_SIDE, VARIABLES
+from kachery_tui.service.screen_frames import LARGEST_SIDE, LONGEST_VARIABLE, VARIABLES
 
-LONGEST_VARIABLE: Final = 10_000
 MOST_COLOURS: Final = 1 << 24
 MOST_FPS: Final = 60
 

@@ -141,7 +141,11 @@ class NodeSocket:
                 _log.exception("%s %s failed unexpectedly", request.method, request.path[:80])
                 await _fail(answer, KacheryError("the node failed", type(error).__name__, "See its log"))
 
-        await connection.serve(respond)
+        def takes_over(request: HttpRequest) -> bool:
+            call = self._calls.get((request.method, request.path))
+            return request.upgrade == UPGRADE and call is not None and call.screen is not None
+
+        await connection.serve(respond, takes_over)
 
     def _make_room(self, peer: Peer) -> None:
         """See that there is room for one more caller. Raises `NodeBusy`."""

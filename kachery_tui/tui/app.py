@@ -88,7 +88,7 @@ class KacheryApp(DisplayedApp, inherit_bindings=False):
     def _settle_in(self, node: Node) -> None:
         """Take over what the person has set, and how the screen was left. Before the first paint, so it may block."""
         self._person_keys = Keymap(node.config.keys)
-        self._memory = recall(node.config.folder)
+        self._memory = Memory() if self.is_guest else recall(node.config.folder)
         few = "ansi-dark" if self.shown_on.has_few_colours else ""
         theme = self.shown_on.settings.theme or self._memory.theme or few
         if theme in self.available_themes:
@@ -117,6 +117,11 @@ class KacheryApp(DisplayedApp, inherit_bindings=False):
     @property
     def is_attached(self) -> bool:
         """Whether the node runs on without this screen."""
+        return False
+
+    @property
+    def is_guest(self) -> bool:
+        """Whether the person is another user than the node's own, and has no business on this one's disk."""
         return False
 
     def stop_node(self) -> None:

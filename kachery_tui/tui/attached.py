@@ -30,11 +30,11 @@ _log = logging.getLogger(__name__)
 class AttachedApp(KacheryApp):
     """The screen of a node that has been started, and that is not closed when the person leaves.
 
-    `stop_node` ends the node, if the person asks for that. How the screen is left is kept if it `remembers`: that of
-    another user is not this node's.
+    `stop_node` ends the node, if the person asks for that. A guest is another user than the node's own: how that one
+    leaves the screen is not kept, nor how the node's user has left it shown.
     """
 
-    farewell: ClassVar[str] = ""
+    farewell: ClassVar[str] = "leaving…"
 
     def __init__(
         self,
@@ -43,10 +43,10 @@ class AttachedApp(KacheryApp):
         shown_on: Display,
         *,
         stop_node: Callable[[], object],
-        remembers: bool,
+        is_guest: bool,
     ) -> None:
+        self._is_guest = is_guest
         super().__init__(node, shown_on=shown_on)
-        self._remembers = remembers
         self.driver_class = cast("type[Driver]", partial(RelayDriver, line=line))
         self._line = line
         self._stop_node = stop_node
@@ -61,15 +61,25 @@ class AttachedApp(KacheryApp):
         return True
 
     @property
+    def is_guest(self) -> bool:
+        """Whether the person is another user than the node's own."""
+        return self._is_guest
+
+    @property
     def relay(self) -> RelayDriver | None:
         """The driver, once there is one."""
         return self._driver if isinstance(self._driver, RelayDriver) else None
 
     async def run_at(self, size: tuple[int, int]) -> None:
         """Run until the person leaves, or `exit` is called; `size` is the terminal's, in columns and rows."""
+        loop = asyncio.get_running_loop()
+        # Textual has all tasks of a loop begin eagerly; this loop is the node's.
+        loop.call_soon(loop.set_task_factory, loop.get_task_factory())
         try:
             await self.run_async(size=size, mouse=self.shown_on.settings.mouse)
         finally:
+            if self._lent is not None and not self._lent.done():
+                self._lent.set_result({"error": "the terminal has gone"})
             _forget_painted()
 
     def stop_node(self) -> None:
@@ -78,7 +88,7 @@ class AttachedApp(KacheryApp):
 
     async def part_from(self, node: Node) -> None:
         """The node runs on."""
-        if self._remembers:
+        if not self._is_guest:
             await self.remember_screen(node)
 
     def go_to_node(self, name: str) -> None:
@@ -87,6 +97,7 @@ class AttachedApp(KacheryApp):
 
     def note(self, text: str) -> None:
         """Show what the other end has to say."""
+        self.clear_notifications()
         self.notify(plain(text), severity="warning", markup=False)
 
     # The terminal, at the other end of the line

@@ -30,6 +30,10 @@ class Program(Protocol):
         """Whether the node runs on without the screen."""
 
     @property
+    def is_guest(self) -> bool:
+        """Whether the person is another user than the node's own."""
+
+    @property
     def other_screens(self) -> Callable[[], int]:
         """How many screens others have on this screen's node, which end with it."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kachery_tui.config import ScreenConfig
@@ -34,6 +35,11 @@ class Display:
     def is_remote(self) -> bool:
         """Whether there is a line between, which may be slow."""
         return "SSH_CONNECTION" in self.environment
+
+    @property
+    def folder(self) -> Path:
+        """The current folder of the program that has the terminal: where paths start that do not say otherwise."""
+        return Path.cwd() if self.environment is os.environ else Path(self.environment.get("PWD") or "/")
 
     @property
     def has_no_colours(self) -> bool:

@@ -50,10 +50,10 @@ def name_problem(text: str) -> str:
     return "" if Path(text).suffix.lower() in FORMATS else "the name must end in .csv or .json"
 
 
-def place_problem(text: str) -> str:
+def place_problem(text: str, folder: Path) -> str:
     """Why nothing can be written to a path; empty if something can. Looks at the disk."""
     try:
-        path = target(text)
+        path = target(text, folder)
         if path.is_dir():
             return f"a folder: {path}"
         return "" if path.parent.is_dir() else f"no such folder: {path.parent}"
@@ -61,9 +61,12 @@ def place_problem(text: str) -> str:
         return str(error)
 
 
-def target(text: str) -> Path:
-    """What was typed as a path. Raises `RuntimeError` where ~ leads nowhere."""
-    return Path(text).expanduser().absolute()
+def target(text: str, folder: Path) -> Path:
+    """What was typed as a path, which starts in `folder` unless it says otherwise.
+
+    Raises `RuntimeError` where ~ leads nowhere.
+    """
+    return folder / Path(text).expanduser()
 
 
 def write_table(path: Path, table: Table) -> None:

@@ -124,6 +124,8 @@ class Here:
     hinting: bool = False
     held: bool = False
     read_only: bool = False
+    is_guest: bool = False
+    """Whether the person is another user than the node's own."""
     is_attached: bool = False
     """Whether the node runs on without this screen."""
     undoes: str = ""

@@ -12,6 +12,7 @@ from textual.widgets import Input
 
 from kachery_tui.errors import KacheryError
 from kachery_tui.tui.actions import ACTIONS, BY_ID
+from kachery_tui.tui.actions.action import READ_ONLY
 from kachery_tui.tui.actions.help import help_lines
 from kachery_tui.tui.actions.joining import take_paste
 from kachery_tui.tui.cells import Cell, Tone
@@ -151,6 +152,7 @@ class MainScreen(Desk):
             read_only=self.program.shown_on.settings.read_only,
             undoes=self.undo.next_words,
             is_attached=self.program.is_attached,
+            is_guest=self.program.is_guest,
             key_of=self._keymap.key_of,
         )
 
@@ -160,6 +162,8 @@ class MainScreen(Desk):
 
     def go(self, name: PaneName) -> None:
         """Make a pane the current one."""
+        if not self.app.is_running:
+            return
         if name is not self._current:
             self._before = self._current
         self._current = name
@@ -244,7 +248,7 @@ class MainScreen(Desk):
 
     def _look_now(self) -> None:
         """Nothing under a dialog moves; an act is looked at in the end."""
-        if self._acting or self.app.screen is not self or too_small(*self.size):
+        if self._acting or not self.app.is_running or self.app.screen is not self or too_small(*self.size):
             return
         now = self.now
         self._settle_channel()
@@ -422,5 +426,8 @@ class MainScreen(Desk):
 
     def on_paste(self, event: events.Paste) -> None:
         """What is pasted is asked for, if that is URIs."""
-        if self.node.is_started:
+        here = self.here
+        if here.read_only:
+            self.tell_why_not(READ_ONLY, title="not taken")
+        elif self.node.is_started:
             take_paste(self, event.text)

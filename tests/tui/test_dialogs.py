@@ -127,9 +127,9 @@ def test_paths_as_terminals_quote_them(tmp_path: Path, monkeypatch: pytest.Monke
         "~/two words.dat",
         "'~/two words.dat'",
     ):
-        assert path_of(text) == path
-    assert path_of("no'such") == tmp_path / "no'such"
-    assert path_of("a b") == tmp_path / "a b"
+        assert path_of(text, tmp_path) == path
+    assert path_of("no'such", tmp_path) == tmp_path / "no'such"
+    assert path_of("a b", tmp_path) == tmp_path / "a b"
 
 
 async def test_what_cannot_be_stored_is_said_in_the_dialog(tmp_path: Path) -> None:

@@ -32,6 +32,9 @@ class Group(StrEnum):
     PROGRAM = "Program"
 
 
+READ_ONLY: Final = "this screen is read-only"
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """One thing that a person can do.
@@ -40,8 +43,8 @@ class Action:
     the key; none where only the palette offers it. `about` says in a sentence what it does. `unavailable` gives the
     reason why it cannot be done here and now, or nothing. `footer` says whether the footer may offer it, and
     `footer_panes` in which panes. `changes` says whether it changes anything but the screen, which read-only mode
-    refuses, `needs_node` whether it must wait for the node to have started. `also` is a second key, as long as the
-    first was not remapped.
+    refuses, `writes` whether it writes files as the node's user, `needs_node` whether it must wait for the node to have
+    started. `also` is a second key, as long as the first was not remapped.
     """
 
     id: str
@@ -56,6 +59,7 @@ class Action:
     footer_panes: frozenset[PaneName] = EVERYWHERE
     changes: bool = False
     needs_node: bool = False
+    writes: bool = False
     label_here: Callable[[Here], str] | None = None
     also: str = ""
 
@@ -69,7 +73,9 @@ class Action:
             places = " or ".join(f"{name} ({here.key_of(f'pane-{name}')})" for name in sorted(self.panes))
             return f"go to {places} for it"
         if self.changes and here.read_only:
-            return "this screen is read-only"
+            return READ_ONLY
+        if self.writes and here.is_guest:
+            return "this node is another user's, whose files these would be"
         if self.needs_node and not here.node.is_started:
             return "the node is still starting"
         return self.unavailable(here)

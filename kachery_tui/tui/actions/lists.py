@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kachery_tui.node.threads import in_thread
@@ -17,6 +16,8 @@ from kachery_tui.tui.here import PaneName
 from kachery_tui.tui.prompts import ask_for_filter
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kachery_tui.tui.desk import Desk
     from kachery_tui.tui.here import Here
     from kachery_tui.tui.panes.pane import Pane
@@ -86,21 +87,21 @@ def _hold_label(here: Here) -> str:
 
 
 def _export(desk: Desk, _here: Here) -> None:
-    pane = desk.pane
+    pane, folder = desk.pane, desk.program.shown_on.folder
 
     def go_on(text: str | None) -> None:
         if text is not None:
-            desk.run_work(_export_to(desk, pane, target(text)), "screen: export")
+            desk.run_work(_export_to(desk, pane, target(text, folder)), "screen: export")
 
     desk.app.push_screen(
         Ask(
             f"Export the rows of {pane.NAME}",
-            about=f"as CSV or JSON, by the ending .csv or .json; ~ and Tab work; relative to {Path.cwd()}",
+            about=f"as CSV or JSON, by the ending .csv or .json; ~ and Tab work; relative to {folder}",
             value=f"{pane.NAME}.csv",
             takes="Export",
             check=name_problem,
-            admit=lambda text: in_thread(lambda: place_problem(text)),
-            suggester=PathSuggester(),
+            admit=lambda text: in_thread(lambda: place_problem(text, folder)),
+            suggester=PathSuggester(folder),
         ),
         go_on,
     )
@@ -160,5 +161,6 @@ ACTIONS: Final = (
     ),
     Action(
         "export", "X", "Export rows", "Write the rows that are shown to a CSV or JSON file", _export, footer=False,
+        writes=True,
     ),
 )  # fmt: skip

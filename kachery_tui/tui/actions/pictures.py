@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kachery_tui.config.reading import write_private
@@ -17,6 +16,7 @@ from kachery_tui.tui.widgets.cell_line import CellLines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from kachery_tui.tui.desk import Desk
     from kachery_tui.tui.here import Here
@@ -62,14 +62,13 @@ def _shoot(desk: Desk, _here: Here, *, masked: bool) -> None:
 async def _save(desk: Desk, *, masked: bool) -> None:
     picture = picture_of(desk, masked=masked).encode()
     name = f"kachery-{datetime.now().astimezone():%Y-%m-%d-%H%M%S}"
-    path = await in_thread(lambda: _write(name, picture))
+    path = await in_thread(lambda: _write(desk.program.shown_on.folder, name, picture))
     desk.app.copy_to_clipboard(str(path))
     desk.tell(str(path), title="Screenshot saved, its path copied")
 
 
-def _write(name: str, picture: bytes) -> Path:
-    """Write a picture into the current folder, under a name that is free there; its path. Raises `KacheryError`."""
-    folder = Path.cwd()
+def _write(folder: Path, name: str, picture: bytes) -> Path:
+    """Write a picture into a folder, under a name that is free there; its path. Raises `KacheryError`."""
     names = (f"{name}{f'-{number}' if number else ''}.svg" for number in count())
     path = next(folder / free for free in names if not (folder / free).exists())
     write_private(path, picture)
@@ -79,10 +78,10 @@ def _write(name: str, picture: bytes) -> Path:
 ACTIONS: Final = (
     Action(
         "screenshot", "", "Screenshot", "Save what the screen shows as SVG in the current folder",
-        partial(_shoot, masked=False), group=Group.PROGRAM, footer=False,
+        partial(_shoot, masked=False), group=Group.PROGRAM, footer=False, writes=True,
     ),
     Action(
         "screenshot-masked", "", "Screenshot, hashes masked", "The same with hashes and URIs as a3…7f",
-        partial(_shoot, masked=True), group=Group.PROGRAM, footer=False,
+        partial(_shoot, masked=True), group=Group.PROGRAM, footer=False, writes=True,
     ),
 )  # fmt: skip

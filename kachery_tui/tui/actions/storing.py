@@ -32,25 +32,25 @@ def _ask_for_path(desk: Desk, here: Here, *, copy: bool) -> None:
     desk.app.push_screen(
         Ask(
             "Store a file" if copy else "Link a file",
-            about=f"{about}; relative to {Path.cwd()}",
+            about=f"{about}; relative to {desk.program.shown_on.folder}",
             takes="Store" if copy else "Link",
-            admit=_problem_of,
-            suggester=PathSuggester(),
+            admit=partial(_problem_of, folder=desk.program.shown_on.folder),
+            suggester=PathSuggester(desk.program.shown_on.folder),
         ),
         partial(_take_in, desk, here, copy=copy),
     )
 
 
-async def _problem_of(text: str) -> str:
+async def _problem_of(text: str, folder: Path) -> str:
     """Why a path cannot be taken in; empty if it can, as far as can be seen before it is read."""
-    return await asyncio.to_thread(_look_at, text)
+    return await asyncio.to_thread(_look_at, text, folder)
 
 
-def _look_at(text: str) -> str:
+def _look_at(text: str, folder: Path) -> str:
     # The path itself stands in the line above.
     name = Path(text).name or text
     try:
-        path = path_of(text)
+        path = path_of(text, folder)
         # A pipe is not even opened: that would wait for somebody to write to it.
         if not stat.S_ISREG(path.stat().st_mode):
             return f"no ordinary file: {name}"
@@ -63,19 +63,19 @@ def _look_at(text: str) -> str:
         return f"{(reason or 'it cannot be read').lower()}: {name}"
 
 
-def path_of(text: str) -> Path:
-    """What was typed or pasted as a path; terminals quote what is dragged into them.
+def path_of(text: str, folder: Path) -> Path:
+    """What was typed or pasted as a path from `folder`; terminals quote what is dragged into them.
 
     Raises `RuntimeError` where ~ leads nowhere.
     """
-    path = Path(text).expanduser().absolute()
+    path = folder / Path(text).expanduser()
     if path.exists():
         return path
     try:
         words = shlex.split(text)
     except ValueError:
         return path
-    unquoted = Path(words[0]).expanduser().absolute() if len(words) == 1 else path
+    unquoted = folder / Path(words[0]).expanduser() if len(words) == 1 else path
     return unquoted if unquoted.exists() else path
 
 
@@ -83,7 +83,7 @@ def _take_in(desk: Desk, here: Here, text: str | None, *, copy: bool) -> None:
     if text is None:
         return
     with desk.reporting_errors():
-        path = path_of(text)
+        path = path_of(text, desk.program.shown_on.folder)
         job = Job(
             "storing" if copy else "linking",
             path.name,

@@ -21,6 +21,9 @@ MOST_FEEDS: Final = 3
 MOST_KEPT: Final = 1_000
 """Feeds of which it is remembered how long they were."""
 
+MOST_MESSAGES: Final = 1 << 62
+"""More than any feed has."""
+
 LEAST_GROWTH: Final = 0.01
 """The share of the storage folder's limit, or of its size, from which on a change is worth a word."""
 
@@ -61,8 +64,9 @@ def _why(failed: Sequence[Request]) -> str:
 
 
 def _feeds(node: Node, left: Left) -> Iterator[str]:
-    grown = [(state.here - left.feeds.get(str(state.uri), 0), state) for state in node.feeds.states]
-    # One that is not remembered is new, or was too old to be.
+    # Of one that is not remembered because there were too many, nothing can be told.
+    default = 0 if len(left.feeds) < MOST_KEPT else MOST_MESSAGES
+    grown = [(state.here - left.feeds.get(str(state.uri), default), state) for state in node.feeds.states]
     grown = [(more, state) for more, state in grown if more > 0]
     grown.sort(key=lambda each: -each[0])
     for more, state in grown[:MOST_FEEDS]:

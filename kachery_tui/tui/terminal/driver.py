@@ -70,7 +70,6 @@ class MirrorDriver(LinuxDriver):
 
     def stop_application_mode(self) -> None:
         """Give the terminal back."""
-        self._typist.stop()
         self.painter.stop()
         super().stop_application_mode()
 

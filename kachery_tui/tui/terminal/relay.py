@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from codecs import getincrementaldecoder
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from textual import constants, events
 from textual._parser import ParseError
 from textual._xterm_parser import XTermParser
 from textual.driver import Driver
 from textual.geometry import Size
+from textual.messages import InBandWindowResize
 
 from kachery_tui.tui.on_display import display_of
 from kachery_tui.tui.terminal.painter import Painter
@@ -21,6 +23,12 @@ if TYPE_CHECKING:
 
     from textual.app import App
     from textual.message import Message
+
+
+_log = logging.getLogger(__name__)
+
+LONGEST_PASTE: Final = 2_000_000
+"""Characters that are pasted at one go."""
 
 
 class Line(Protocol):
@@ -62,6 +70,8 @@ class RelayDriver(Driver):
         self._is_open = True
         self._parser = XTermParser()
         self._decoder = getincrementaldecoder("utf-8")("replace")
+        self._unfinished = 0
+        """Characters that came since the last key."""
         self._escape: TimerHandle | None = None
 
     def write(self, data: str) -> None:
@@ -75,13 +85,21 @@ class RelayDriver(Driver):
         self.typist.take(message)
 
     def take_keys(self, data: bytes) -> None:
-        """Take what the terminal sent."""
+        """Take what the terminal sent. What cannot be read is dropped."""
+        if not self._is_open:
+            return
         if self._escape is not None:
             self._escape.cancel()
             self._escape = None
         if text := self._decoder.decode(data):
-            for message in self._parser.feed(text):
-                self._take(message)
+            self._unfinished += len(text)
+            try:
+                for message in self._parser.feed(text):
+                    self._take(message)
+            except (ParseError, ValueError, OverflowError) as error:
+                self._begin_anew(repr(error))
+            if self._unfinished > LONGEST_PASTE:
+                self._begin_anew("more was pasted than is taken")
         # What could be the beginning of a longer sequence is a key of its own if nothing more comes.
         self._escape = self._loop.call_later(2 * constants.ESCAPE_DELAY, self._end_escape)
 
@@ -109,7 +127,16 @@ class RelayDriver(Driver):
         for message in self._parser.tick():
             self._take(message)
 
+    def _begin_anew(self, why: str) -> None:
+        _log.warning("keys of a screen are dropped: %s", why)
+        self._unfinished = 0
+        self._parser = XTermParser()
+
     def _take(self, message: Message) -> None:
+        self._unfinished = 0
+        if isinstance(message, events.Resize | InBandWindowResize):
+            # The size is told beside the keys, and checked.
+            return
         if isinstance(message, events.InputEvent):
             self.painter.key_came()
         self.process_message(message)

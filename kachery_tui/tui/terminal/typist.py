@@ -42,7 +42,7 @@ class Typist:
         """Hand this on after what came before it."""
         if len(self._waiting) < MOST_WAITING:
             self._waiting.append(message)
-        if self._handing_on is None:
+        if self._handing_on is None or self._handing_on.done():
             self._handing_on = asyncio.create_task(self._hand_on(), name="keys")
 
     def stop(self) -> None:
@@ -50,16 +50,14 @@ class Typist:
         self._waiting.clear()
         if self._handing_on is not None:
             self._handing_on.cancel()
+            self._handing_on = None
 
     async def _hand_on(self) -> None:
-        try:
-            while self._waiting:
-                message = self._waiting.popleft()
-                self._app.post_message(message)
-                if isinstance(message, events.Key) and self._waiting:
-                    await self._acted()
-        finally:
-            self._handing_on = None
+        while self._waiting:
+            message = self._waiting.popleft()
+            self._app.post_message(message)
+            if isinstance(message, events.Key):
+                await self._acted()
 
     async def _acted(self) -> None:
         """Wait until the key that was posted has passed everything that it goes through."""
