@@ -250,6 +250,7 @@ class TerminalSide:
         Where signals that stop a program are ignored, or no shell waits, the terminal is taken again at once.
         """
         if signal.getsignal(signal.SIGTSTP) is signal.SIG_IGN:
+            self._say_back({})
             return
         self.terminal.give_back()
         with _by_default(signal.SIGCONT):

@@ -313,6 +313,9 @@ SAID = (
     b"k\xff\xff\xff\xff",
     encoded(FromTerminal.KEYS, b"\x1b[200~" + b"x" * 60_000) * 5,
     encoded(FromTerminal.KEYS, bytes(range(256)) * 200) * 5,
+    encoded(FromTerminal.KEYS, b"\x1b[48;60000;60000;0;0t"),
+    encoded(FromTerminal.KEYS, b"\x1b[99999999;1u\x1b[;;u\x1b[48;;;;t"),
+    encoded(FromTerminal.NOTE, b'{"text": "\\u001b[31m"}') * 200,
     encoded(FromTerminal.TAKEN) * 1_000,
     b"?\x00\x00\x00\x01?" * 1_000,
 )
@@ -418,6 +421,10 @@ def test_a_member_of_the_group_sees_and_changes_nothing(shell: Shell) -> None:
                 screen.wait_for("read-only")
                 screen.press("s")
                 screen.wait_for("not now")
+                screen.press("X")
+                screen.wait_for("another user's")
+                screen.press("\x1b[200~kachery://127.0.0.1:1/lab#code\x1b[201~")
+                screen.wait_for("not taken")
                 screen.press("q")
                 assert screen.last_word()["runs"]
 
@@ -465,15 +472,84 @@ def test_of_the_node_of_another_user_only_pictures_are_painted(tmp_path: Path) -
         there.sendall(encoded_object(FromNode.GO, {"node": "x"}))
         for text in (*harmful, *pictures):
             there.sendall(encoded(FromNode.PAINT, text.encode()))
+        for half in (b"\xc2", b"\x9d52;c;ZXZpbA==\xc2", b"\x9c"):
+            there.sendall(encoded(FromNode.PAINT, half))
         said = b""
-        while said.count(encoded(FromTerminal.TAKEN)) < len(harmful) + len(pictures) or b"shown" not in said:
+        while (
+            said.count(encoded(FromTerminal.TAKEN)) < len(harmful) + len(pictures) + 3 or b"shown" not in said
+        ):
             said += there.recv(4096)
         there.sendall(encoded_object(FromNode.BYE, {"text": "over \x1b[31m", "runs": True}))
         assert "\x1b" not in ending.result().text
-    assert (tmp_path / "paper").read_text() == "".join(pictures)
+    # Halves of characters are none, together either.
+    painted = (tmp_path / "paper").read_text()
+    assert painted.replace("\ufffd", "").removesuffix("52;c;ZXZpbA==") == "".join(pictures)
     assert not (tmp_path / "run").exists()
     assert b"the node is another user's" in said
     for descriptor in (reading, writing, paper.paper):
         os.close(descriptor)
     here.close()
     there.close()
+
+
+def test_in_the_background_it_waits_and_leaves_the_terminal_alone(shell: Shell) -> None:
+    with node(shell), Tmux((80, 24), shell.environment) as tmux:
+        tmux.command(f"cd; clear; stty -g > before; {PROGRAM} &")
+        # The shell tells of it before its next prompt.
+        tmux.wait_until(lambda: len(processes(shell)) == 2)
+        tmux.wait_until(lambda: all(stat_fields(pid)[0] == "T" for pid in processes(shell)))
+        assert tmux.flags == LEFT_AS_IT_WAS
+        tmux.command("clear; fg")
+        tmux.wait_for(*FRAME)
+        tmux.press("C-z")
+        tmux.wait_for("Stopped")
+        tmux.command("clear; bg; sleep 1; echo still${x}here")
+        tmux.wait_for("stillhere")
+        assert tmux.flags == LEFT_AS_IT_WAS
+        tmux.command("clear; fg")
+        tmux.wait_for(*FRAME)
+        tmux.type("q")
+        assert_clean(tmux, "runs on")
+
+
+def test_whichever_process_is_told_to_stop_both_do(shell: Shell) -> None:
+    with node(shell), terminal(shell) as tmux:
+        for place in (0, 1):
+            os.kill(sorted(processes(shell))[place], signal.SIGTSTP)
+            tmux.wait_for("Stopped")
+            tmux.wait_until(lambda: tmux.flags == LEFT_AS_IT_WAS)
+            tmux.command("clear; fg")
+            tmux.wait_for(*FRAME)
+        tmux.type("q")
+        assert_clean(tmux, "runs on")
+
+
+def test_where_stopping_is_ignored_nothing_stops(shell: Shell) -> None:
+    with node(shell), Tmux((80, 24), shell.environment) as tmux:
+        tmux.command("trap '' TSTP")
+        open_screen(tmux)
+        tmux.press("C-z")
+        tmux.type("7")
+        tmux.wait_for("▶7 Log")
+        tmux.type("q")
+        assert_clean(tmux, "runs on")
+
+
+def test_a_terminal_that_goes_while_an_editor_has_it_leaves_no_work(shell: Shell) -> None:
+    editor = shell.folder / "editor.sh"
+    editor.write_text("#!/bin/sh\necho edits $1\nsleep 60\n")
+    editor.chmod(0o755)
+    with node(shell):
+        with terminal(shell, EDITOR=str(editor)) as tmux:
+            tmux.press("C-p")
+            tmux.wait_for("Search")
+            tmux.type("Edit settings")
+            tmux.press("Enter")
+            tmux.wait_for("edits")
+        wait_until(lambda: screens_left(shell) == 1)
+        assert "failed" not in node_log(shell)
+        # Nothing of it goes on: the next screen comes to rest, and the node ends at once.
+        with RawScreen(socket_of(shell)) as screen:
+            screen.wait_for("Quit")
+            screen.press("q")
+            assert screen.last_word()["runs"]

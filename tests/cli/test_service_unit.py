@@ -38,7 +38,10 @@ def test_a_unit_is_written_and_what_is_left_to_do_is_said(shell: Shell) -> None:
     printed = shell.ok("service", "install", "--print")
     assert printed.stdout == unit(shell).read_text()
     assert f'"--config" "{shell.config}" "--storage" "{shell.storage}"' in printed.stdout
-    # Again, and other settings in its place.
+    # Again, and other settings in its place, be their folder's name the beginning of this one's.
+    shell.ok("--config", shell.config.with_name("conf"), "init")
+    assert shell.run("--config", shell.config.with_name("conf"), "service", "install").code == 2
+    assert shell.run("--config", shell.config.with_name("conf"), "service", "remove").code == 2
     assert shell.run("service", "install", "--group").code == 1
     assert '"--group"' in unit(shell).read_text()
     other = shell.run("--config", shell.folder / "other", "service", "install")

@@ -191,8 +191,13 @@ def test_where_no_shell_waits_nothing_is_suspended(shell: Shell) -> None:
     with Tmux((80, 24), shell.environment, PROGRAM.split()) as tmux:
         tmux.wait_for(*FRAME)
         tmux.press("C-z")
-        tmux.type("7")
-        tmux.wait_for("▶7 Log")
+
+        def is_gone_to() -> bool:
+            # What is typed while the terminal changes hands is nobody's.
+            tmux.type("7")
+            return "▶7 Log" in tmux.text
+
+        tmux.wait_until(is_gone_to)
         assert tmux.flags["alternate_on"] == 1
 
 

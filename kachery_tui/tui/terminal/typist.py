@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from textual import events
 
@@ -29,7 +29,7 @@ MOST_WAITING: Final = 10_000
 class Typist:
     """Hands on what a terminal says. Belongs to the loop's thread."""
 
-    def __init__(self, app: App[object]) -> None:
+    def __init__(self, app: App[Any]) -> None:
         self._app = app
         self._waiting: deque[Message] = deque()
         self._handing_on: asyncio.Task[None] | None = None
