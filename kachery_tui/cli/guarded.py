@@ -62,6 +62,9 @@ def _ended(child: int) -> int:
         _, status = os.waitpid(child, os.WUNTRACED)
         if not os.WIFSTOPPED(status):
             return status
+        if os.WSTOPSIG(status) in (signal.SIGTTOU, signal.SIGTTIN):
+            # In the background: this process has been stopped with it, and continued.
+            continue
         before = signal.getsignal(signal.SIGTSTP)
         if before is not signal.SIG_IGN:
             signal.signal(signal.SIGTSTP, signal.SIG_DFL)
