@@ -282,7 +282,8 @@ class MainScreen(Desk):
         tabs = self.query_one("#tabs", CellLine)
         tabs.show(tabs_line(self.node, self._current, self._keymap.key_of, self.size.width))
         self._node_notices.update(now)
-        self.query_one("#trouble", Banner).tell(self.notices.line)
+        newest = self.notices.newest
+        self.query_one("#trouble", Banner).tell(self.notices.line, grave=newest is not None and newest.grave)
         self.query_one("#tour", Banner).tell(self.tour.line(self._keymap.key_of))
         jobs = self.query_one("#jobs", CellLine)
         jobs.display = bool(self.jobs)

@@ -13,7 +13,7 @@ class Banner(CellLines):
         max-height: 3;
         padding: 0 1;
         background: $accent-muted;
-        &#trouble { background: $error-muted; }
+        &.-grave { background: $error-muted; }
         &:ansi { background: ansi_default; }
     }
     """
@@ -22,8 +22,9 @@ class Banner(CellLines):
         super().__init__(id=id)
         self.display = False
 
-    def tell(self, text: str) -> None:
-        """Show `text`; nothing, if it is empty."""
+    def tell(self, text: str, *, grave: bool = False) -> None:
+        """Show `text`; nothing, if it is empty. `grave` is what went wrong."""
+        self.set_class(grave, "-grave")
         lines = ((Cell(text, Tone.STRONG),),)
         if lines == self.lines:
             return
