@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(not which("tmux"), reason="needs tmux: install it, by apt-get or brew")
 
-FRAME = ("on no channel", "q Quit")
+FRAME = ("on no channel", "q Leave")
 LEFT_AS_IT_WAS = {
     "alternate_on": 0,
     "cursor_flag": 1,
@@ -118,7 +118,7 @@ def test_two_screens_of_different_sizes_and_a_node_that_runs_on(shell: Shell) ->
         wide.wait_for("▶7 Log")
         assert "▶4 Cache" in small.text
         small.resize(100, 30)
-        small.wait_until(lambda: len(small.lines) == 30 and "q Quit" in small.lines[-1])
+        small.wait_until(lambda: len(small.lines) == 30 and "q Leave" in small.lines[-1])
         small.type("q")
         assert_clean(small, f"the node ana@lab runs on, process {pid}", "kachery-tui stop")
         wide.type("3")
@@ -259,13 +259,15 @@ def test_a_pager_has_the_terminal_of_the_screen(shell: Shell) -> None:
         tmux.wait_for("Where a.dat is", "ended with 3")
         assert tmux.flags["alternate_on"] == 1
         tmux.press("Escape")
-        tmux.wait_for("q Quit")
+        tmux.wait_for("q Leave")
         tmux.type("q")
         assert_clean(tmux, "runs on")
 
 
 def test_another_screen_on_the_node_of_a_screen(shell: Shell) -> None:
-    with terminal(shell) as own:
+    with Tmux((80, 24), shell.environment) as own:
+        own.command(f"cd; clear; stty -g > before; {PROGRAM}")
+        own.wait_for("on no channel", "q Quit")
         wait_until(lambda: socket_of(shell))
         with terminal(shell) as other:
             own.type("q")
@@ -287,11 +289,11 @@ def test_fifty_screens(shell: Shell) -> None:
     with node(shell) as pid, ExitStack() as stack:
         place = socket_of(shell)
         first = stack.enter_context(RawScreen(place))
-        first.wait_for("Quit")
+        first.wait_for("q Leave")
         before = memory(pid)
         others = [stack.enter_context(RawScreen(place)) for _ in range(50)]
         for other in others:
-            other.wait_for("Quit")
+            other.wait_for("q Leave")
         each = (memory(pid) - before) / len(others)
         assert each < 10_000_000
         first.press("7")
@@ -323,10 +325,10 @@ SAID = (
 
 def test_whatever_a_terminal_says_the_node_goes_on(shell: Shell) -> None:
     with node(shell) as pid, RawScreen(socket_of(shell)) as honest:
-        honest.wait_for("Quit")
+        honest.wait_for("q Leave")
         for number, said in enumerate(SAID, 1):
             with RawScreen(socket_of(shell), read_only=True) as liar:
-                liar.wait_for("Quit")
+                liar.wait_for("q Leave")
                 liar.send(said)
                 honest.press("7" if number % 2 else "3")
                 honest.wait_for("▶7 Log" if number % 2 else "▶3 Requests")
@@ -550,6 +552,6 @@ def test_a_terminal_that_goes_while_an_editor_has_it_leaves_no_work(shell: Shell
         assert "failed" not in node_log(shell)
         # Nothing of it goes on: the next screen comes to rest, and the node ends at once.
         with RawScreen(socket_of(shell)) as screen:
-            screen.wait_for("Quit")
+            screen.wait_for("q Leave")
             screen.press("q")
             assert screen.last_word()["runs"]

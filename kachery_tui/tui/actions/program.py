@@ -143,6 +143,7 @@ ACTIONS: Final = (
         _stop_node_unavailable, Group.PROGRAM, changes=True, footer=False,
     ),
     Action(
-        "quit", "q", "Quit", "Leave the screen; a node that was started with it ends", _quit, group=Group.PROGRAM
+        "quit", "q", "Quit", "Leave the screen; a node that was started with it ends", _quit, group=Group.PROGRAM,
+        label_here=lambda here: "Leave" if here.is_attached else "Quit",
     ),
 )  # fmt: skip
