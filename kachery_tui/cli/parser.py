@@ -48,8 +48,8 @@ _WITH_VALUE: Final = ("--config", "--storage", "--theme", "--node")
 """Options that may stand before the command and take the next word along."""
 
 
-def _command_in(arguments: Sequence[str]) -> str:
-    """The word that names the command; empty where none does."""
+def _command_in(arguments: Sequence[str]) -> str | None:
+    """The word that names the command; empty for help on all of them, None where no command is meant."""
     words = iter(arguments)
     for word in words:
         if word in ("-h", "--help"):
@@ -58,11 +58,11 @@ def _command_in(arguments: Sequence[str]) -> str:
             next(words, None)
         elif not word.startswith("-"):
             return word
-    return ""
+    return None
 
 
-def _parser(wanted: str) -> ArgumentParser:
-    """The grammar of `wanted` and those beside it, of all commands where it is none.
+def _parser(wanted: str | None) -> ArgumentParser:
+    """The grammar of `wanted` and those beside it, of all commands where it is none of them; of no command for None.
 
     To make all of it takes as long as half a short command does.
     """
@@ -87,7 +87,7 @@ def _parser(wanted: str) -> ArgumentParser:
     parser.set_defaults(theme=None, read_only=False, mouse=True, ascii=False, own=False, shown_node=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for names, add in _GROUPS:
-        if wanted in names or not any(wanted in each for each, _ in _GROUPS):
+        if wanted is not None and (wanted in names or not any(wanted in each for each, _ in _GROUPS)):
             add(commands)
     return parser
 

@@ -3,15 +3,12 @@
 from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kachery_tui.config import (
-    ChannelConfig,
-    NodeConfig,
-    config_folder,
-    load_channels,
-    load_node_config,
-    storage_folder,
-)
+from kachery_tui.config import NodeConfig, config_folder, load_node_config, storage_folder
+
+if TYPE_CHECKING:
+    from kachery_tui.config import ChannelConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +23,11 @@ class Place:
         """The settings folder."""
         return self.config.folder
 
-    def channels(self) -> tuple[ChannelConfig, ...]:
+    def channels(self) -> "tuple[ChannelConfig, ...]":
         """All joined channels. Raises the first `ConfigError`, if a channel file does not hold."""
+        # Not every command looks at them, and what reads them takes a while to be there.
+        from kachery_tui.config import load_channels
+
         loaded = load_channels(self.folder)
         if loaded.errors:
             raise loaded.errors[0]

@@ -8,7 +8,6 @@ from pathlib import Path
 from kachery_tui.errors import KacheryError, UsageError
 from kachery_tui.service.client import ANSWER_PATIENCE, NodeClient
 from kachery_tui.service.peers import peer_of
-from kachery_tui.service.place import sockets_here
 from kachery_tui.storage.lock import Holder, read_holder
 
 ROOT = 0
@@ -47,6 +46,9 @@ class RunningNode:
 
 def running_nodes() -> list[RunningNode]:
     """All of them that answer, by label."""
+    # Most commands look for one whose socket the storage folder names.
+    from kachery_tui.service.place import sockets_here
+
     found = []
     for place in sockets_here():
         client = _connected(str(place))
