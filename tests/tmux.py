@@ -25,6 +25,16 @@ _FLAGS: Final = (
     "insert_flag",
 )
 
+LEFT_AS_IT_WAS: Final = {
+    "alternate_on": 0,
+    "cursor_flag": 1,
+    "mouse_any_flag": 0,
+    "mouse_sgr_flag": 0,
+    "wrap_flag": 1,
+    "insert_flag": 0,
+}
+"""The state of a terminal that no screen has."""
+
 
 class Tmux:
     """A window with a shell in it, or another `program`. The server is one of its own, and ends with the `with` block."""

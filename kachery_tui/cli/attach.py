@@ -55,9 +55,9 @@ def _show(opened: Opened, settings: ScreenConfig, terminal: RawTerminal, guard: 
         return _opened(node_named(name).client, settings, terminal)
 
     with _signals_noted() as signals:
-        terminal.take()
         following: Opened | None = opened
         try:
+            terminal.take()
             while following is not None:
                 opened = following
                 side = TerminalSide(

@@ -69,12 +69,13 @@ class RawTerminal:
         self._wait_for_foreground()
         # What was taken already is not to be put on a stack of the terminal's twice.
         self.give_back()
-        # As it is now: the shell, or a program that it was lent to, may have changed it.
-        raw = termios.tcgetattr(self.keys)
-        raw[tty.LFLAG] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN | termios.ISIG)
-        raw[tty.IFLAG] &= ~(termios.IXON | termios.IXOFF | termios.ICRNL | termios.INLCR | termios.IGNCR)
-        raw[tty.CC][termios.VMIN] = 1
-        termios.tcsetattr(self.keys, termios.TCSANOW, raw)
+        with suppress(termios.error):
+            # As it is now: the shell, or a program that it was lent to, may have changed it. Or it was hung up.
+            raw = termios.tcgetattr(self.keys)
+            raw[tty.LFLAG] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN | termios.ISIG)
+            raw[tty.IFLAG] &= ~(termios.IXON | termios.IXOFF | termios.ICRNL | termios.INLCR | termios.IGNCR)
+            raw[tty.CC][termios.VMIN] = 1
+            termios.tcsetattr(self.keys, termios.TCSANOW, raw)
         modes = "".join(f"\x1b[?{mode}h" for mode in MOUSE) if self._mouse else ""
         # One terminal prints a p for the question.
         asks = ASK_FOR_SYNC if os.environ.get("TERM_PROGRAM") != "Apple_Terminal" else ""

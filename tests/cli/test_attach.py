@@ -23,7 +23,7 @@ from kachery_tui.process_table import has_ended, stat_fields
 from kachery_tui.service.screen_frames import FromNode, FromTerminal, encoded, encoded_object
 from tests.cli.commands import Shell, running_node, wait_until
 from tests.service.raw_screens import RawScreen
-from tests.tmux import PROGRAM, PROMPT, Tmux
+from tests.tmux import LEFT_AS_IT_WAS, PROGRAM, PROMPT, Tmux
 from tests.users import BEN, LAB, User, make_reachable, need_root
 
 if TYPE_CHECKING:
@@ -32,14 +32,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(not which("tmux"), reason="needs tmux: install it, by apt-get or brew")
 
 FRAME = ("on no channel", "q Leave")
-LEFT_AS_IT_WAS = {
-    "alternate_on": 0,
-    "cursor_flag": 1,
-    "mouse_any_flag": 0,
-    "mouse_sgr_flag": 0,
-    "wrap_flag": 1,
-    "insert_flag": 0,
-}
 
 
 @pytest.fixture

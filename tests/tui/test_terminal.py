@@ -19,7 +19,7 @@ import pytest
 from kachery_tui.cli.running import HANG_UP_SECONDS
 from tests.cli.commands import PATIENCE, Shell
 from tests.cli.commands import PROGRAM as COMMAND
-from tests.tmux import PROGRAM, PROMPT, Tmux
+from tests.tmux import LEFT_AS_IT_WAS, PROGRAM, PROMPT, Tmux
 
 pytestmark = pytest.mark.skipif(not which("tmux"), reason="needs tmux: install it, by apt-get or brew")
 
@@ -34,15 +34,6 @@ PANES = {
     "7": "Log",
 }
 FRAME = ("on no channel", "q Quit")
-
-LEFT_AS_IT_WAS = {
-    "alternate_on": 0,
-    "cursor_flag": 1,
-    "mouse_any_flag": 0,
-    "mouse_sgr_flag": 0,
-    "wrap_flag": 1,
-    "insert_flag": 0,
-}
 
 
 @pytest.fixture
