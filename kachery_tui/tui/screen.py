@@ -18,7 +18,8 @@ from kachery_tui.tui.actions.joining import take_paste
 from kachery_tui.tui.cells import Cell, Tone
 from kachery_tui.tui.changes import is_moving, state_of
 from kachery_tui.tui.desk import Desk
-from kachery_tui.tui.header import header_line, tab_at, tabs_line, title
+from kachery_tui.tui.frame import Frame
+from kachery_tui.tui.header import tab_at
 from kachery_tui.tui.here import ChannelRow, Here, PaneName
 from kachery_tui.tui.layout import LEAST_HEIGHT, LEAST_WIDTH, LEFT, arrange, too_small
 from kachery_tui.tui.node_notices import NodeNotices
@@ -85,6 +86,7 @@ class MainScreen(Desk):
         self._keymap = keymap
         self._memory = memory
         self._node_notices = NodeNotices(node, self.owners, self.notices, program.ring, keymap.key_of)
+        self._frame = Frame(self, self._node_notices, keymap.key_of)
         self._current = self._before = PaneName.REQUESTS
         self._zoomed = self._leaving = self._acting = False
         self._channel = ""
@@ -264,31 +266,7 @@ class MainScreen(Desk):
         self.query_one(Footer).offer(*self._keymap.offers(here))
 
     def _look_at_frame(self, now: float) -> None:
-        """Header, tabs, banners: what shows also while the panes are held still."""
-        self.query_one("#header", CellLine).show(
-            header_line(
-                self.node,
-                now,
-                self.size.width,
-                totals=self._node_notices.totals,
-                notice=self.notice,
-                held=self.refresh_timer.words(self._node_notices.seen, self._keymap.key_of("hold")),
-                read_only=self.program.shown_on.settings.read_only,
-            )
-        )
-        if self._leaving:
-            return
-        self.program.set_terminal_title(title(self.node))
-        tabs = self.query_one("#tabs", CellLine)
-        tabs.show(tabs_line(self.node, self._current, self._keymap.key_of, self.size.width))
-        self._node_notices.update(now)
-        newest = self.notices.newest
-        self.query_one("#trouble", Banner).tell(self.notices.line, grave=newest is not None and newest.grave)
-        self.query_one("#tour", Banner).tell(self.tour.line(self._keymap.key_of))
-        jobs = self.query_one("#jobs", CellLine)
-        jobs.display = bool(self.jobs)
-        if self.jobs:
-            jobs.show(self.jobs[-1].line(now))
+        self._frame.look(now, self._current, notice=self.notice, is_leaving=self._leaving)
 
     def _settle_channel(self) -> None:
         """The channel that is looked at: that of the last row chosen among the channels, else the first."""
