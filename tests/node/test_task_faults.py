@@ -371,7 +371,10 @@ async def test_a_worker_that_is_killed(tmp_path: Path, lab: Path) -> None:
         function = ben.tasks.functions.find("lab", "sleeps.1")
         assert function is not None
         assert isinstance(function.runner, FunctionRunner)
-        (process,) = function.runner._busy
+        busy = function.runner._busy
+        # That it runs is told before a worker is looked for.
+        await until(lambda: len(busy) == 1)
+        (process,) = busy
         os.kill(process._process.pid, signal.SIGKILL)
         with pytest.raises(TaskFailed, match="killed by SIGKILL"):
             await row.outcome()
