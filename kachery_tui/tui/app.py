@@ -15,6 +15,7 @@ from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 
 from kachery_tui.config import ScreenConfig
+from kachery_tui.errors import KacheryError
 from kachery_tui.tui.actions import ACTIONS
 from kachery_tui.tui.describe.since import standing
 from kachery_tui.tui.display import Display
@@ -138,7 +139,10 @@ class KacheryApp(DisplayedApp, inherit_bindings=False):
 
     async def remember_screen(self, node: Node) -> None:
         """Keep how the screen was left, and how the node stood."""
-        self._memory.left = standing(node, await node.cache.totals(), time.time())
+        try:
+            self._memory.left = standing(node, await node.cache.totals(), time.time())
+        except KacheryError as error:
+            _log.warning("how the node stands is not kept: %s", error)
         await asyncio.to_thread(remember, node.config.folder, self._memory)
 
     def _begin(self, node: Node | None) -> None:
@@ -191,7 +195,7 @@ class KacheryApp(DisplayedApp, inherit_bindings=False):
         except Exception:  # noqa: BLE001 - whatever it was, the person wants to leave
             _log.exception("closing the node failed")
         finally:
-            if self._terminal_title and self._driver is not None:
+            if self._terminal_title and not self.is_attached and self._driver is not None:
                 self._driver.write(TITLE_BEFORE)
             self.exit()
 
@@ -205,7 +209,7 @@ class KacheryApp(DisplayedApp, inherit_bindings=False):
         """Say in the terminal's title what goes on; written only when it changed."""
         if title == self._terminal_title or self._driver is None:
             return
-        if not self._terminal_title:
+        if not self._terminal_title and not self.is_attached:
             self._driver.write(KEEP_TITLE)
         self._terminal_title = title
         self._driver.write(title_sequence(title))

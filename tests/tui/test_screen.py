@@ -11,7 +11,7 @@ from textual import events
 from textual.events import Key
 from textual.screen import Screen
 
-from kachery_tui.errors import UsageError
+from kachery_tui.errors import KacheryError, UsageError
 from kachery_tui.node.files.subject import FileSubject
 from kachery_tui.node.steps import Side, Step
 from kachery_tui.protocol.uris import FileUri
@@ -263,3 +263,25 @@ async def test_another_theme_gives_every_tone_another_colour(tmp_path: Path) -> 
         me.app.theme = "textual-light"
         await me.reads("no channel")
         assert [me.main.query_one("#header", CellLine).tone_style(tone) for tone in Tone] == light
+
+
+async def test_a_node_is_closed_whatever_can_be_told_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_: object) -> None:
+        raise KacheryError("the index cannot be read")
+
+    async with at_the_screen(unstarted_node(tmp_path / "me", None), WIDE) as me:
+        await until(lambda: me.node.is_started)
+        closed = asyncio.Event()
+        close = me.node.close
+
+        async def noted() -> None:
+            await close()
+            closed.set()
+
+        monkeypatch.setattr(me.node, "close", noted)
+        monkeypatch.setattr("kachery_tui.tui.app.standing", unreadable)
+        await me.press("q")
+        await until(closed.is_set)
+    assert (tmp_path / "me" / "screen.json").exists()
