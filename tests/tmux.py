@@ -36,6 +36,24 @@ LEFT_AS_IT_WAS: Final = {
 """The state of a terminal that no screen has."""
 
 
+def stopping_pager(folder: Path) -> str:
+    """A pager, as a command, that stops as less and vim do, the whole group with it, and ends with exit code 3.
+
+    It shows the file as page one, and page two once it has been stopped and goes on; Enter goes on from either.
+    """
+    pager = folder / "pager.py"
+    pager.write_text(
+        "import os, signal, sys\n"
+        "print('page one of', open(sys.argv[1]).read(), os.isatty(0), os.isatty(1), flush=True)\n"
+        "sys.stdin.readline()\n"
+        "os.kill(0, signal.SIGTSTP)\n"
+        "print('page two', flush=True)\n"
+        "sys.stdin.readline()\n"
+        "sys.exit(3)\n"
+    )
+    return f"{sys.executable} {pager}"
+
+
 class Tmux:
     """A window with a shell in it, or another `program`. The server is one of its own, and ends with the `with` block."""
 

@@ -4,9 +4,12 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from kachery_tui.errors import KacheryError, NotAllowed, TryAgain, UsageError
+from kachery_tui.cli.running import need_theme
+from kachery_tui.errors import NotAllowed, TryAgain
 from kachery_tui.node.node import Node
 from kachery_tui.node.threads import in_thread
 from kachery_tui.service.screen_frames import FromTerminal, LineBroken, decoded_object, decoded_size
@@ -58,18 +61,9 @@ class AttachedScreens:
         """A screen as it is wished for. Raises `KacheryError`."""
         self._make_room(wish)
         # Brings in Textual, which takes some tenths of a second the first time.
-        await in_thread(_import_screen)
-        theme = wish.settings.theme
-        if theme is not None:
-            from textual.theme import BUILTIN_THEMES
-
-            if theme not in BUILTIN_THEMES:
-                raise UsageError(f"there is no theme {theme!r}", "", ", ".join(sorted(BUILTIN_THEMES)))
-
-        async def session(line: ScreenLine) -> None:
-            await self._run(wish, line)
-
-        return session
+        await in_thread(lambda: import_module("kachery_tui.tui.attached"))
+        need_theme(wish.settings.theme)
+        return partial(self._run, wish)
 
     def _make_room(self, wish: ScreenWish) -> None:
         others = sum(self._open.values())
@@ -168,10 +162,3 @@ async def _ended(running: "asyncio.Task[None]") -> None:
         await asyncio.wait({running}, timeout=LEAVE_SECONDS)
     if running.done() and not running.cancelled() and (error := running.exception()):
         _log.error("a screen failed unexpectedly: %r", error, exc_info=error)
-
-
-def _import_screen() -> None:
-    try:
-        import kachery_tui.tui.attached  # noqa: F401 - so that it is there
-    except ImportError as error:
-        raise KacheryError("this node can show no screens", str(error)) from None

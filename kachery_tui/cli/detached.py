@@ -71,15 +71,19 @@ def must_not_run(client: NodeClient | None) -> None:
         raise UsageError(f"a node runs already, process {client.pid}", "", "End it: kachery-tui stop")
 
 
+def node_command(place: Place, *, group: bool) -> list[str]:
+    """What runs the node of these settings from anywhere: by the interpreter that runs here, its paths absolute."""
+    folders = ["--config", str(place.folder.absolute()), "--storage", str(place.storage.absolute())]
+    return [sys.executable, "-P", "-m", "kachery_tui", "node", *folders, *(["--group"] if group else [])]
+
+
 def _begun(place: Place, args: Namespace, log: Path) -> NodeClient:
     """A way to a new node. Raises what it said where it did not start."""
     descriptor = open_log(log)
     before = os.fstat(descriptor).st_size
-    # Absolute: it is to be found again from wherever.
-    folders = ("--config", str(place.folder.absolute()), "--storage", str(place.storage.absolute()))
-    options = [name for name, given in (("--debug", args.debug), ("--group", args.group)) if given]
+    options = ["--debug"] if args.debug else []
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "kachery_tui", "node", *folders, *options, "--log", str(log)],
+        [*node_command(place, group=args.group), *options, "--log", str(log)],
         stdin=subprocess.DEVNULL,
         stdout=descriptor,
         stderr=descriptor,

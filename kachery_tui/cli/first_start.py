@@ -2,7 +2,6 @@
 
 import asyncio
 from argparse import Namespace
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,7 +41,7 @@ def converse(args: Namespace) -> int:
         storage_found=(storage / "sha1").is_dir(),
         hub_offered=hub_is_installed(),
     )
-    start = FirstStarter(args, screen)
+    start = FirstStarter(args)
     app = KacheryApp(
         first_start=(suggestion, start.finish),
         beside=lambda node: serve_beside_screen(node, app),
@@ -57,10 +56,8 @@ def converse(args: Namespace) -> int:
 class FirstStarter:
     """What a conversation has brought about so far; another try after a failure takes it up."""
 
-    def __init__(self, args: Namespace, screen: ScreenConfig | None = None) -> None:
-        """`screen` is how the screen is to be this time; no configuration keeps that."""
+    def __init__(self, args: Namespace) -> None:
         self._args = args
-        self._screen = screen or ScreenConfig()
         self._folder = config_folder(args.config)
         self._storage: Storage | None = None
         self._hub: LocalHub | None = None
@@ -84,7 +81,7 @@ class FirstStarter:
             install_channel(self._folder, file)
         config = NodeConfig(self._folder, answers.label, storage=storage.folder)
         save_node_config(config)
-        return Node(replace(config, screen=self._screen), storage, load_channels(self._folder).channels)
+        return Node(config, storage, load_channels(self._folder).channels)
 
     def _open(self, folder: Path) -> Storage:
         if self._storage is not None:

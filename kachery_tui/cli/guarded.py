@@ -7,7 +7,6 @@ by a pipe, of which only the first one holds the other end.
 import os
 import signal
 import sys
-import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,11 +14,9 @@ from types import FrameType
 from typing import Final
 
 from kachery_tui.cli.output import say
+from kachery_tui.tui.terminal.stopping import stop_with_group
 
 _FORWARDED: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGTSTP)
-
-STOPPING_SECONDS: Final = 0.05
-"""How long it may take until a signal that stops the process has done so."""
 
 
 def guarded(work: Callable[[int], int], mend: Callable[[], object]) -> int:
@@ -65,13 +62,8 @@ def _ended(child: int) -> int:
         if os.WSTOPSIG(status) in (signal.SIGTTOU, signal.SIGTTIN):
             # In the background: this process has been stopped with it, and continued.
             continue
-        before = signal.getsignal(signal.SIGTSTP)
-        if before is not signal.SIG_IGN:
-            signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-            os.kill(0, signal.SIGTSTP)
-            # The signal may arrive a moment later.
-            time.sleep(STOPPING_SECONDS)
-            signal.signal(signal.SIGTSTP, before)
+        if signal.getsignal(signal.SIGTSTP) is not signal.SIG_IGN:
+            stop_with_group()
         # The shell has done so if there is one.
         os.kill(child, signal.SIGCONT)
 

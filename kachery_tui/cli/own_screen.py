@@ -4,7 +4,6 @@ import logging
 import shutil
 import tempfile
 from argparse import Namespace
-from dataclasses import replace
 from pathlib import Path
 
 from kachery_tui.cli.local_hub import LocalHub, need_hub
@@ -22,6 +21,7 @@ from kachery_tui.cli.running import (
 from kachery_tui.config import ScreenConfig, load_channels
 from kachery_tui.errors import UsageError
 from kachery_tui.storage.storage import Storage
+from kachery_tui.tui.display import Display
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ HUB_HINT = "the hub of channel {name} runs as long as this screen; `kachery-tui 
 
 def run(args: Namespace) -> int:
     """Open the screen over a node that ends with it."""
-    need_theme(args)
+    need_theme(args.theme)
     if not is_configured(args):
         from kachery_tui.cli.first_start import converse
 
@@ -40,18 +40,17 @@ def run(args: Namespace) -> int:
     problem = theme_problem(place.folder / "config.toml", screen.theme)
     if problem is not None:
         raise problem
-    place = replace(place, config=replace(place.config, screen=screen))
     storage = Storage.open(place.storage)
     hub = LocalHub()
     try:
         storage.claim()
-        return _show(args, place, storage, hub)
+        return _show(args, place, storage, hub, own_display(screen))
     finally:
         storage.close()
         hub.close()
 
 
-def _show(args: Namespace, place: Place, storage: Storage, hub: LocalHub) -> int:
+def _show(args: Namespace, place: Place, storage: Storage, hub: LocalHub, shown_on: Display) -> int:
     from kachery_tui.cli.attached_screens import serve_beside_screen
     from kachery_tui.node.node import Node
     from kachery_tui.tui.app import KacheryApp
@@ -72,7 +71,7 @@ def _show(args: Namespace, place: Place, storage: Storage, hub: LocalHub) -> int
         node,
         tour=tour,
         beside=lambda node: serve_beside_screen(node, app),
-        shown_on=own_display(place.config.screen),
+        shown_on=shown_on,
     )
     return run_screen(app)
 
@@ -84,14 +83,14 @@ def demo(args: Namespace) -> int:
     for path in args.paths:
         if not path.is_file():
             raise UsageError(f"cannot provide {path}", "it is no file", "Name files that can be read")
-    need_theme(args)
+    need_theme(args.theme)
     screen = with_options(args, ScreenConfig())
     from kachery_tui.demo.show import Backstage, DemoApp, make_node
 
     folder = Path(tempfile.mkdtemp(prefix="kachery-demo-"))
     try:
         with Backstage(folder, args.paths) as backstage:
-            node = make_node(folder, screen)
+            node = make_node(folder)
             log_to(node.log, debug=args.debug)
             code = run_screen(DemoApp(node, backstage, own_display(screen)))
             say("Clearing away the demo's hub, peers and files…")

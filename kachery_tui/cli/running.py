@@ -34,10 +34,10 @@ def with_options(args: Namespace, screen: ScreenConfig) -> ScreenConfig:
     )
 
 
-def need_theme(args: Namespace) -> None:
-    """Raise UsageError where the command line names one that there is not."""
-    if args.theme is not None and (instead := _theme_instead_of(args.theme)):
-        raise UsageError(f"there is no theme {args.theme!r}", "", instead)
+def need_theme(name: str | None) -> None:
+    """Raise UsageError for a theme that there is not; None is for the default."""
+    if name is not None and (instead := _theme_instead_of(name)):
+        raise UsageError(f"there is no theme {name!r}", "", instead)
 
 
 def theme_problem(file: Path, theme: str | None) -> ConfigError | None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from kachery_tui.cli.detached import must_not_run
+from kachery_tui.cli.detached import LOG_NAME, must_not_run, node_command
 from kachery_tui.cli.node_work import running_node
 from kachery_tui.cli.output import emit, say
 from kachery_tui.cli.place import Place, find_place
@@ -96,10 +96,7 @@ def _service(args: Namespace, place: Place) -> Service:
     if args.name is not None and not NAME.fullmatch(args.name):
         raise UsageError(f"{args.name!r} is no name of a service", "", "Letters, digits, _, . and - would do")
     name = "kachery-tui" if args.name is None else f"kachery-tui-{args.name}"
-    # Absolute, and by the interpreter that runs here: a service has no PATH of the person's.
-    command = [sys.executable, "-P", "-m", "kachery_tui", "node"]
-    command += ["--config", str(place.folder.absolute()), "--storage", str(place.storage.absolute())]
-    command += ["--group"] if args.group else []
+    command = node_command(place, group=args.group)
     if sys.platform == "darwin":
         return _of_launchd(name, command, place)
     if not shutil.which("systemctl") and not args.only_print:
@@ -125,7 +122,7 @@ def _service(args: Namespace, place: Place) -> Service:
 def _of_launchd(name: str, command: list[str], place: Place) -> Service:
     label = f"org.kachery.{name}"
     file = Path.home() / "Library" / "LaunchAgents" / f"{label}.plist"
-    log = place.folder.absolute() / "node.log"
+    log = place.folder.absolute() / LOG_NAME
     value = {
         "Label": label,
         "ProgramArguments": [*command, "--log", str(log)],

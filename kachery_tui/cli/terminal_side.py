@@ -25,10 +25,10 @@ from kachery_tui.service.screen_frames import (
     encoded_object,
     encoded_size,
 )
+from kachery_tui.tui.terminal import outlet
 
 PIECE: Final = 4_096
-PAPER_PIECE: Final = 256
-"""Bytes that a terminal which takes anything at all takes without blocking."""
+"""Bytes of keys that are read at a time."""
 
 PATIENCE: Final = 3.0
 """Seconds that a node has to heed the key that leaves."""
@@ -172,7 +172,7 @@ class TerminalSide:
 
     def _paint(self) -> None:
         try:
-            written = os.write(self.terminal.paper, self._paper[:PAPER_PIECE])
+            written = os.write(self.terminal.paper, self._paper[: outlet.PIECE])
         except OSError:
             # It was hung up; the signal for that comes, or its keys end.
             written = len(self._paper)

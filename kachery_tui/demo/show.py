@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import Final, Self
 
 from kachery_tui.child import Child
-from kachery_tui.config import NodeConfig, ScreenConfig
+from kachery_tui.config import NodeConfig
 from kachery_tui.demo.cues import Cue, CueKind, Offer
 from kachery_tui.demo.files import DENSITY, RATES
 from kachery_tui.demo.incubator import NAME
@@ -89,7 +89,7 @@ class DemoApp(KacheryApp):
     It paints first. Then the stage is set, the node joins the channel, and the tour begins.
     """
 
-    def __init__(self, node: Node, backstage: Backstage, shown_on: Display | None = None) -> None:
+    def __init__(self, node: Node, backstage: Backstage, shown_on: Display) -> None:
         super().__init__(node, tour=["one moment…"], shown_on=shown_on)
         self._demo_node = node
         self._backstage = backstage
@@ -238,7 +238,7 @@ def _row(here: Here, uri: FileUri, side: Side, *steps: Step) -> bool:
     return found is not None
 
 
-def make_node(folder: Path, screen: ScreenConfig) -> Node:
+def make_node(folder: Path) -> Node:
     """The node that the screen shows, below the demo's folder."""
-    config = NodeConfig(folder / "you", "you", storage=folder / "you" / "storage", screen=screen)
+    config = NodeConfig(folder / "you", "you", storage=folder / "you" / "storage")
     return Node(config, Storage.open(folder / "you" / "storage"), ())

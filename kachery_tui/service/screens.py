@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kachery_tui.config import ScreenConfig
+from kachery_tui.config.node import MOST_FPS
 from kachery_tui.errors import UsageError
 from kachery_tui.service.calls import Asked, Session, Values
 from kachery_tui.service.screen_frames import LARGEST_SIDE, LONGEST_VARIABLE, VARIABLES
 
 MOST_COLOURS: Final = 1 << 24
-MOST_FPS: Final = 60
 
 WISHES: Final = (
     "columns",

@@ -142,6 +142,12 @@ def processes_of(folder: Path) -> list[str]:
     return found
 
 
+def socket_of(shell: Shell) -> str:
+    """Where the shell's node answers; empty as long as it does not."""
+    text = (shell.storage / "kachery-tui.lock").read_text()
+    return str(json.loads(text).get("socket", "")) if text.strip() else ""
+
+
 def read_line(process: subprocess.Popen[bytes]) -> str:
     """The next line on a process's stdout."""
     assert process.stdout is not None

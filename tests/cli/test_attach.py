@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -21,9 +20,9 @@ from kachery_tui.errors import UsageError
 from kachery_tui.file_locks import is_running
 from kachery_tui.process_table import has_ended, stat_fields
 from kachery_tui.service.screen_frames import FromNode, FromTerminal, encoded, encoded_object
-from tests.cli.commands import Shell, running_node, wait_until
+from tests.cli.commands import Shell, running_node, socket_of, wait_until
 from tests.service.raw_screens import RawScreen
-from tests.tmux import LEFT_AS_IT_WAS, PROGRAM, PROMPT, Tmux
+from tests.tmux import LEFT_AS_IT_WAS, PROGRAM, PROMPT, Tmux, stopping_pager
 from tests.users import BEN, LAB, User, make_reachable, need_root
 
 if TYPE_CHECKING:
@@ -47,11 +46,6 @@ def node(shell: Shell) -> Iterator[int]:
     with running_node(shell, said="on no channel", may_be_killed=True) as process:
         wait_until(lambda: socket_of(shell))
         yield process.pid
-
-
-def socket_of(shell: Shell) -> str:
-    text = (shell.storage / "kachery-tui.lock").read_text()
-    return str(json.loads(text).get("socket", "")) if text.strip() else ""
 
 
 @contextmanager
@@ -224,19 +218,9 @@ def memory(pid: int) -> int:
 
 
 def test_a_pager_has_the_terminal_of_the_screen(shell: Shell) -> None:
-    pager = shell.folder / "pager.py"
-    pager.write_text(
-        "import os, signal, sys\n"
-        "print('page one of', open(sys.argv[1]).read(), os.isatty(0), os.isatty(1), flush=True)\n"
-        "sys.stdin.readline()\n"
-        "os.kill(0, signal.SIGTSTP)\n"
-        "print('page two', flush=True)\n"
-        "sys.stdin.readline()\n"
-        "sys.exit(3)\n"
-    )
     (shell.folder / "a.dat").write_text("hello")
     shell.ok("store", "a.dat")
-    with node(shell), terminal(shell, PAGER=f"{sys.executable} {pager}") as tmux:
+    with node(shell), terminal(shell, PAGER=stopping_pager(shell.folder)) as tmux:
         tmux.type("4")
         tmux.wait_for("a.dat")
         tmux.type("o")

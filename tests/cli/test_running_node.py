@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import PATIENCE, PROGRAM, Shell, running_node, wait_until
+from tests.cli.commands import PATIENCE, PROGRAM, Shell, running_node, socket_of, wait_until
 from tests.nodes import join_by_file
 
 ROLES = [f"{way}-{kind}" for way in ("request", "provide") for kind in ("files", "feeds", "tasks")]
@@ -25,11 +25,6 @@ def running(shell: Shell) -> Iterator[subprocess.Popen[bytes]]:
     with running_node(shell, may_be_killed=True) as process:
         wait_until(lambda: socket_of(shell))
         yield process
-
-
-def socket_of(shell: Shell) -> str:
-    text = (shell.storage / "kachery-tui.lock").read_text()
-    return str(json.loads(text).get("socket", "")) if text.strip() else ""
 
 
 def rows(shell: Shell) -> list[dict[str, object]]:

@@ -61,9 +61,9 @@ def test_options_come_before_settings(line: str, screen: ScreenConfig, expected:
 
 def test_a_theme_that_there_is_not_is_refused() -> None:
     with pytest.raises(UsageError, match="Did you mean `nord`"):
-        need_theme(parse(["--theme", "nrod"]))
+        need_theme(parse(["--theme", "nrod"]).theme)
     with pytest.raises(UsageError, match="ansi-dark, ansi-light"):
-        need_theme(parse(["--theme", "zzz"]))
+        need_theme(parse(["--theme", "zzz"]).theme)
 
 
 def test_the_screen_asks_for_the_mouse_unless_told_otherwise(shell: Shell, settings: Path) -> None:

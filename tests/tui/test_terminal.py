@@ -19,7 +19,7 @@ import pytest
 from kachery_tui.cli.running import HANG_UP_SECONDS
 from tests.cli.commands import PATIENCE, Shell
 from tests.cli.commands import PROGRAM as COMMAND
-from tests.tmux import LEFT_AS_IT_WAS, PROGRAM, PROMPT, Tmux
+from tests.tmux import LEFT_AS_IT_WAS, PROGRAM, PROMPT, Tmux, stopping_pager
 
 pytestmark = pytest.mark.skipif(not which("tmux"), reason="needs tmux: install it, by apt-get or brew")
 
@@ -150,19 +150,9 @@ def test_suspended_with_the_program_that_it_was_begun_by(shell: Shell) -> None:
 
 
 def test_suspended_while_a_pager_has_the_terminal(shell: Shell) -> None:
-    pager = shell.folder / "pager.py"
-    # It stops as less and vim do: the whole group with it.
-    pager.write_text(
-        "import os, signal, sys\n"
-        "print('page one', flush=True)\n"
-        "sys.stdin.readline()\n"
-        "os.kill(0, signal.SIGTSTP)\n"
-        "print('page two', flush=True)\n"
-        "sys.stdin.readline()\n"
-    )
     (shell.folder / "a.dat").write_text("hello")
     shell.ok("store", "a.dat")
-    with screen(shell, PAGER=f"{sys.executable} {pager}") as tmux:
+    with screen(shell, PAGER=stopping_pager(shell.folder)) as tmux:
         tmux.type("4")
         tmux.wait_for("a.dat")
         tmux.type("o")

@@ -21,9 +21,6 @@ MOST_FEEDS: Final = 3
 MOST_KEPT: Final = 1_000
 """Feeds of which it is remembered how long they were."""
 
-MOST_MESSAGES: Final = 1 << 62
-"""More than any feed has."""
-
 LEAST_GROWTH: Final = 0.01
 """The share of the storage folder's limit, or of its size, from which on a change is worth a word."""
 
@@ -64,9 +61,10 @@ def _why(failed: Sequence[Request]) -> str:
 
 
 def _feeds(node: Node, left: Left) -> Iterator[str]:
-    # Of one that is not remembered because there were too many, nothing can be told.
-    default = 0 if len(left.feeds) < MOST_KEPT else MOST_MESSAGES
-    grown = [(state.here - left.feeds.get(str(state.uri), default), state) for state in node.feeds.states]
+    # Where there were too many to be remembered, nothing can be told of those that are not.
+    all_kept = len(left.feeds) < MOST_KEPT
+    known = [state for state in node.feeds.states if all_kept or str(state.uri) in left.feeds]
+    grown = [(state.here - left.feeds.get(str(state.uri), 0), state) for state in known]
     grown = [(more, state) for more, state in grown if more > 0]
     grown.sort(key=lambda each: -each[0])
     for more, state in grown[:MOST_FEEDS]:

@@ -15,6 +15,7 @@ from textual.messages import InBandWindowResize
 from kachery_tui.tui.on_display import display_of
 from kachery_tui.tui.terminal.outlet import Outlet
 from kachery_tui.tui.terminal.painter import Painter
+from kachery_tui.tui.terminal.stopping import stop_with_group
 from kachery_tui.tui.terminal.typist import Typist
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 LAST_SECONDS: Final = 1.0
 """How long a terminal that takes nothing may keep the program from ending."""
-
-STOPPING_SECONDS: Final = 0.05
-"""How long it may take until a signal that stops the process has done so."""
 
 
 class MirrorDriver(LinuxDriver):
@@ -91,8 +89,7 @@ class MirrorDriver(LinuxDriver):
     def _sigtstp_application(self, *_: object) -> None:
         """Give the terminal back, and stop with all that the shell takes for this program (Ctrl+Z).
 
-        The program may have been begun by another one (`uv run`, `sudo`, a script), which has to stop, too, for the shell
-        to come back. Where no shell waits, the system stops nothing, and the terminal is taken again.
+        Where no shell waits, nothing stops, and the terminal is taken again.
         """
         if not self._auto_restart:
             # A person's editor or pager has the terminal, and stops with us.
@@ -101,11 +98,7 @@ class MirrorDriver(LinuxDriver):
         self.suspend_application_mode()
         self._must_signal_resume = True
         self._was_continued = False
-        ours = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        os.kill(0, signal.SIGTSTP)
-        # Another thread may be the one that is stopped; this one does not run ahead of it.
-        time.sleep(STOPPING_SECONDS)
-        signal.signal(signal.SIGTSTP, ours)
+        stop_with_group()
         if not self._was_continued:
             self._sigcont_application()
 
