@@ -1,10 +1,12 @@
 """What holds for all tests."""
 
+import gc
 import os
 import signal
 
 from hypothesis import HealthCheck, settings
 
+from kachery_tui.cli.main import OBJECTS_BETWEEN_COLLECTIONS
 from kachery_tui.hub import ports
 
 # How long an example takes says more about the machine and its disk than about what is tested.
@@ -16,6 +18,9 @@ settings.register_profile(
     max_examples=int(os.environ.get("KACHERY_FUZZ_EXAMPLES", "100")),
 )
 settings.load_profile("anywhere")
+
+# As the program does.
+gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, *gc.get_threshold()[1:])
 
 # Who runs the tests in the background, or by `nohup`, has told them to ignore these, and so the programs that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from kachery_tui.channel.transfer import Open, Sink
+    from kachery_tui.channel.transfer import Landed, Open, Sink
     from kachery_tui.channel.values import ObjectInfo
     from kachery_tui.config import BucketConfig
 
@@ -93,26 +93,30 @@ class Bucket:
         end: int | None = None,
         max_bytes: int,
         fresh: bool = False,
+        landed: "Landed | None" = None,
     ) -> int:
         """GET an object, or its bytes from `start` up to `end`, into `sink`; returns the number of bytes.
 
         `sink` is called in a worker thread, in order, with views that are only good during the call. Raising in it
         ends the fetch with that exception. Once this coroutine has returned or was cancelled, `sink` is not called
         any more. An object of more than `max_bytes` is refused, before its first byte where the server says its size.
-        `fresh` reads past whatever caches lie in between.
+        `fresh` reads past whatever caches lie in between. `landed` is told the number of bytes once all have come, in
+        that thread, too: what it raises is raised here.
         """
         span = transfer.Span(start, end, max_bytes, fresh)
-        return await self._fetch(name, span, lambda _: sink)
+        return await self._fetch(name, span, lambda _: sink, landed)
 
-    async def fetch_whole(self, name: str, open_sink: "Open", *, max_bytes: int) -> int:
+    async def fetch_whole(
+        self, name: str, open_sink: "Open", *, max_bytes: int, landed: "Landed | None" = None
+    ) -> int:
         """As `fetch`, of an object whose size nobody knows: `open_sink` is told it, and gives the sink.
 
         That saves asking for it first. `open_sink` is called in a worker thread, too, with None where the server does not
         say how much will come.
         """
-        return await self._fetch(name, transfer.Span(0, None, max_bytes), open_sink)
+        return await self._fetch(name, transfer.Span(0, None, max_bytes), open_sink, landed)
 
-    async def _fetch(self, name: str, span: transfer.Span, open_sink: "Open") -> int:
+    async def _fetch(self, name: str, span: transfer.Span, open_sink: "Open", landed: "Landed | None") -> int:
         what = f"cannot fetch {name} from the bucket"
         url = await self._read_url("get_object", name)
         if span.fresh and self.config.public_url:
@@ -120,7 +124,10 @@ class Bucket:
             url = f"{url}?fresh={time.time_ns()}"
 
         def work(job: Job) -> int:
-            return transfer.download(job, self._wire, url, what, span, open_sink)
+            received = transfer.download(job, self._wire, url, what, span, open_sink)
+            if landed is not None:
+                job.call(landed, received)
+            return received
 
         async with self._slots:
             return await run_job(work)

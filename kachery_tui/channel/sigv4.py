@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -103,10 +104,17 @@ def sign_url(
     )
     digest = hashlib.sha256(canonical.encode()).hexdigest()
     to_sign = "\n".join([_ALGORITHM, moment, scope, digest])
-    key = f"AWS4{keys.secret_key}".encode()
-    for step in (day, place.region, "s3", "aws4_request"):
-        key = _hmac(key, step)
+    key = _signing_key(keys.secret_key, day, place.region)
     return f"{url}?{encoded}&X-Amz-Signature={_hmac(key, to_sign).hex()}"
+
+
+@lru_cache(maxsize=16)
+def _signing_key(secret_key: str, day: str, region: str) -> bytes:
+    """The key for all that is signed on one day: four of the five hashes that a signature takes."""
+    key = f"AWS4{secret_key}".encode()
+    for step in (day, region, "s3", "aws4_request"):
+        key = _hmac(key, step)
+    return key
 
 
 def _hmac(key: bytes, text: str) -> bytes:

@@ -40,6 +40,8 @@ _JSON_ERROR: Final = re.compile(r'"error": ?"([^"\\]{1,500})"')
 Sink = Callable[[memoryview], None]
 Open = Callable[[int | None], Sink]
 """Gives a sink for so many bytes; None where the server does not say how many will come."""
+Landed = Callable[[int], object]
+"""Told how many bytes have come, once it is all of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any, Final
 
 from kachery_tui import words
-from kachery_tui.errors import TryAgain
 from kachery_tui.node.threads import in_thread, in_thread_with_progress
 from kachery_tui.protocol.uris import FileUri
 from kachery_tui.service.work import THIS_COMMAND, Events, Work
@@ -18,32 +18,38 @@ LOOK_SECONDS: Final = 0.2
 
 
 async def load_file(
-    work: Work, uri: FileUri, channel: str | None = None, *, verify: bool = False, caller: str = THIS_COMMAND
+    work: Work,
+    uri: FileUri,
+    channel: str | None = None,
+    *,
+    verify: bool = False,
+    caller: str = THIS_COMMAND,
+    is_absent: bool = False,
 ) -> Events:
-    """Get a file; `done` has its path and size. With `verify` one that is here is read through.
+    """Get a file; `done` has its path and size. With `verify` one that is here is read through; `is_absent` says that
+    there is none.
 
     Raises what the request ends with.
     """
-    found = None
-    async with aclosing(_look(work, uri, verify=verify)) as looking:
-        async for event in looking:
-            if isinstance(event, Found):
-                found = event
-            else:
+    if not is_absent:
+        async with aclosing(_look(work, uri, verify=verify)) as looking:
+            async for event in looking:
+                if isinstance(event, Found):
+                    yield _done(uri, event.path, event.size)
+                    return
                 yield event
-    path = found.path if found is not None else None
-    if path is None:
-        row = work.node.files.request(uri, channel, caller=caller)
-        async with aclosing(work.wait(row)) as events:
-            async for event in events:
-                yield event
-        path = await row.outcome()
-        assert path is not None, "a request that ends well has a path"
-    try:
-        size = (await in_thread(path.stat)).st_size
-    except OSError as error:
-        raise TryAgain(f"{path} has gone again", error.strerror or str(error)) from None
-    yield {"event": "done", "uri": str(uri), "path": str(path), "size": size}
+    row = work.node.files.request(uri, channel, caller=caller, is_absent=True)
+    async with aclosing(work.wait(row)) as events:
+        async for event in events:
+            yield event
+    path = await row.outcome()
+    assert path is not None, "a request that ends well has a path"
+    assert row.size is not None, "and a size"
+    yield _done(uri, path, row.size)
+
+
+def _done(uri: FileUri, path: Path, size: int) -> dict[str, Any]:
+    return {"event": "done", "uri": str(uri), "path": str(path), "size": size}
 
 
 async def _look(work: Work, uri: FileUri, *, verify: bool) -> AsyncGenerator[dict[str, Any] | Found, None]:

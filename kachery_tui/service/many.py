@@ -2,12 +2,15 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Sequence
 from contextlib import aclosing
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, NamedTuple
 
 from kachery_tui.errors import KacheryError
 from kachery_tui.node.rates import RateMeter
+from kachery_tui.node.threads import in_thread
 from kachery_tui.protocol.uris import FileUri
 from kachery_tui.service.failures import failure_value
 from kachery_tui.service.files import load_file
@@ -21,7 +24,16 @@ AT_ONCE: Final = 16
 TOLD_AHEAD: Final = 256
 """Files that are there and that the caller has not heard of yet, at the most."""
 
+LOOKED_FOR_AT_ONCE: Final = 64
+"""Files that are looked for in storage at one go."""
+
 TELL_SECONDS: Final = 0.25
+
+
+class _Wanted(NamedTuple):
+    place: int
+    uri: FileUri
+    is_absent: bool
 
 
 class Many:
@@ -42,6 +54,8 @@ class Many:
         self._verify = verify
         self._caller = caller
         self._left = iter(enumerate(uris))
+        self._next: deque[_Wanted] = deque()
+        self._looking = asyncio.Lock()
         self._told: asyncio.Queue[dict[str, Any]] = asyncio.Queue(TOLD_AHEAD)
         self._started = time.monotonic()
         self._meter = RateMeter()
@@ -96,9 +110,10 @@ class Many:
         return self._bytes + sum(self._under_way.values())
 
     async def _get_some(self) -> None:
-        for place, uri in self._left:
+        while (wanted := await self._take_one()) is not None:
+            place, uri = wanted.place, wanted.uri
             try:
-                found = await self._get(place, uri)
+                found = await self._get(wanted)
             except KacheryError as error:
                 self._failed += 1
                 event = {"event": "file", "place": place, "uri": str(uri), "error": failure_value(error)}
@@ -110,9 +125,29 @@ class Many:
                 self._under_way.pop(place, None)
             await self._told.put(event)
 
-    async def _get(self, place: int, uri: FileUri) -> dict[str, Any]:
+    async def _take_one(self) -> "_Wanted | None":
+        """The next one to get. Those after it are looked for with it: most of many are not here."""
+        async with self._looking:
+            if not self._next:
+                some, storage = list(islice(self._left, LOOKED_FOR_AT_ONCE)), self._work.node.storage
+                self._next.extend(
+                    await in_thread(
+                        lambda: [_Wanted(place, uri, storage.find(uri.sha1) is None) for place, uri in some]
+                    )
+                )
+            return self._next.popleft() if self._next else None
+
+    async def _get(self, wanted: "_Wanted") -> dict[str, Any]:
         last: dict[str, Any] = {}
-        getting = load_file(self._work, uri, self._channel, verify=self._verify, caller=self._caller)
+        place, uri = wanted.place, wanted.uri
+        getting = load_file(
+            self._work,
+            uri,
+            self._channel,
+            verify=self._verify,
+            caller=self._caller,
+            is_absent=wanted.is_absent,
+        )
         async with aclosing(getting) as events:
             async for last in events:
                 if last["event"] == "progress" and "request" in last:

@@ -1,6 +1,7 @@
 """What goes wrong: services that go away, peers that lie, buckets that hold rubbish."""
 
 import asyncio
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -422,3 +423,20 @@ async def test_a_file_that_another_program_is_receiving_is_waited_for(tmp_path: 
         await row.outcome()
         assert row.origins == {Origin.DISK: len(data)}
         other.close()
+
+
+async def test_a_file_that_cannot_be_put_into_storage_is_not_asked_for_again(
+    tmp_path: Path, hub: Hub, lab: Path
+) -> None:
+    data = b"there is no place for it"
+    sha1 = hashlib.sha1(data, usedforsecurity=False).hexdigest()
+    put_file(in_bucket(hub, sha1).parent, sha1, data)
+    async with running_node(tmp_path / "ana", lab, roles=REQUEST) as ana:
+        storage = tmp_path / "ana" / "storage"
+        # A file stands where a folder has to be.
+        put_file(storage / "sha1", sha1[:2], b"")
+        row = ana.files.request(f"sha1://{sha1}")
+        with pytest.raises(KacheryError, match="cannot receive"):
+            await asyncio.wait_for(row.outcome(), 10)
+        assert not row.asks
+        assert not list((storage / "tmp").glob("*.part"))

@@ -15,7 +15,6 @@ from kachery_tui.node.membership import Membership, joined
 from kachery_tui.node.parts import Parts
 from kachery_tui.node.row_work import RowWork
 from kachery_tui.node.steps import Side, Step
-from kachery_tui.node.threads import in_thread
 from kachery_tui.protocol.envelope import Envelope
 from kachery_tui.protocol.messages import (
     RequestFile,
@@ -40,11 +39,14 @@ class FileExchange(Exchange):
         self._provider = Provider(parts, self._uploader)
         self._work = RowWork(parts.ledger, parts.supervisor)
 
-    def request(self, uri: FileUri | str, channel: str | None = None, *, caller: str = "") -> Request:
+    def request(
+        self, uri: FileUri | str, channel: str | None = None, *, caller: str = "", is_absent: bool = False
+    ) -> Request:
         """Get a file: from own storage, a bucket, or another node.
 
         `channel` names the one to use; without it every channel is looked at. A request for the same file that is
-        under way already is returned instead of a second one. `caller` is for whom, where that is no person here.
+        under way already is returned instead of a second one. `caller` is for whom, where that is no person here;
+        `is_absent` saves the look into own storage, for those who have just done that.
         Raises `ProtocolError` for what is no file URI, `UsageError` for an unknown channel.
         """
         wanted = FileUri.parse(uri) if isinstance(uri, str) else uri
@@ -58,7 +60,7 @@ class FileExchange(Exchange):
         row = self._ledger.open(Side.MINE, channel or "", file, Step.STORAGE)
         row.only_channel = channel
         self._ledger.called(row, caller)
-        self._work.run(row, lambda: self._fetch(row, file))
+        self._work.run(row, lambda: self._fetch(row, file, is_absent=is_absent))
         return row
 
     def push(self, uri: FileUri | str, channel: str) -> Request:
@@ -144,12 +146,13 @@ class FileExchange(Exchange):
         """Say that the program ends: what is cancelled from now on was not cancelled by a person."""
         self._work.is_ending = True
 
-    async def _fetch(self, row: Request, file: FileSubject) -> None:
+    async def _fetch(self, row: Request, file: FileSubject, *, is_absent: bool = False) -> None:
         parts = self._parts
         names = [row.only_channel] if row.only_channel is not None else list(parts.memberships)
         candidates = [parts.memberships[name] for name in names]
-        found = await Fetch(row, file, candidates, parts, self._asker).fetch()
-        await in_thread(lambda: parts.storage.touch(found.sha1))
+        fetch = Fetch(row, file, candidates, parts, self._asker, is_absent=is_absent)
+        found = await fetch.fetch()
+        row.size = found.size
         self._ledger.end(row, Step.DONE, path=found.path)
         parts.evictor.evict_soon()
 

@@ -1,7 +1,7 @@
 """Getting one file: own storage, then the buckets, then the nodes of the channels; verified, and put where it belongs."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from kachery_tui.channel.errors import MissingObject
@@ -46,7 +46,10 @@ class Fetch:
         candidates: Sequence[Membership],
         parts: Parts,
         asker: Asker,
+        *,
+        is_absent: bool = False,
     ) -> None:
+        """`is_absent` says that own storage was looked at just now, in vain."""
         self._row = row
         self._file = file
         self._candidates = list(candidates)
@@ -54,6 +57,7 @@ class Fetch:
         self._ledger = parts.ledger
         self._obtainer = Obtainer(row, file, candidates, parts, asker)
         self._came_from: dict[int, Origin] = {}
+        self._is_absent = is_absent
 
     async def fetch(self) -> Found:
         """Walk to the end; the file in own storage.
@@ -72,7 +76,8 @@ class Fetch:
 
     async def _walk(self) -> Found:
         row, key = self._row, self._file.key
-        found = await self._in_storage()
+        found = None if self._is_absent else await self._in_storage()
+        self._is_absent = False
         if found is not None:
             row.size = found.size
             self._ledger.count(row, found.size, Origin.DISK)
@@ -87,10 +92,15 @@ class Fetch:
 
     async def _in_storage(self) -> Found | None:
         sha1 = self._file.key.sha1
+
+        def find(report: Callable[[int], None]) -> Found | None:
+            found = self._storage.find_right(sha1, progress=report)
+            if found is not None:
+                self._storage.touch(sha1)
+            return found
+
         try:
-            return await in_thread_with_progress(
-                lambda report: self._storage.find_right(sha1, progress=report), None
-            )
+            return await in_thread_with_progress(find)
         except Damaged as error:
             self._ledger.note(self._row, f"{error.line}: it is got anew. {error.do}")
             return None
@@ -114,47 +124,43 @@ class Fetch:
 
     async def _single(self, key: FileKey, *, counted: bool, at_most: int | None = None) -> Found:
         """Get what is one object in the bucket: a file without a manifest, or a manifest."""
-        incoming: Incoming | None = None
         loop = asyncio.get_running_loop()
 
-        def placed(membership: Membership, size: int) -> Incoming:
-            """Where so many bytes go. Called in a thread."""
-            nonlocal incoming
+        def receive(membership: Membership, size: int) -> Incoming:
+            """Called in a thread."""
             self._check_size(membership, size, at_most)
-            if incoming is None or incoming.chunks[0].end != size:
-                if incoming is not None:
-                    incoming.close(keep=False)
-                name_on_disk = self._file.uri.name if counted else None
-                incoming = self._storage.receive(key.sha1, size, name=name_on_disk, origin=membership.name)
             if counted and self._row.size != size:
                 loop.call_soon_threadsafe(has_size, size)
-            return incoming
+            name_on_disk = self._file.uri.name if counted else None
+            return self._storage.receive(key.sha1, size, name=name_on_disk, origin=membership.name)
 
         def has_size(size: int) -> None:
             self._row.size = size
             self._ledger.touch(self._row)
+
+        whole = _Whole(receive)
 
         async def get(membership: Membership, came_from: Origin) -> None:
             name = file_object(membership.name, key.sha1)
             origin = came_from if counted else None
             try:
                 await self._obtainer.download_whole(
-                    membership, name, lambda size: placed(membership, size), origin
+                    membership, name, lambda size: whole.place(membership, size), whole.commit, origin
                 )
             except SizeNotSaid:
                 info = await membership.channel.bucket.head(name)
                 if info is None:
                     raise MissingObject(name) from None
-                place = await in_thread(lambda: placed(membership, info.size))
+                place = await in_thread(lambda: whole.place(membership, info.size))
                 await self._obtainer.download(membership, name, place, 0, origin)
+                await in_thread(whole.commit)
 
         try:
             await self._obtainer.obtain(key, get)
-            assert incoming is not None
-            return await in_thread(incoming.commit)
         finally:
-            if incoming is not None:
-                await in_thread(lambda: incoming.close(keep=False))
+            if whole.is_open:
+                await in_thread(whole.close)
+        return whole.outcome()
 
     async def _in_chunks(self, manifest: Manifest) -> Found:
         """Get a file chunk by chunk, several at a time; what an earlier try verified is not fetched again."""
@@ -264,3 +270,45 @@ class Fetch:
                 f"{size} bytes, and {membership.name} allows {limit} here (limits.max_file_size)",
                 "Raise the limit in the channel file if you want it",
             )
+
+
+class _Whole:
+    """An object in one piece on its way into storage. All but `is_open` and `outcome` is called in threads."""
+
+    def __init__(self, receive: Callable[[Membership, int], Incoming]) -> None:
+        self._receive = receive
+        self._incoming: Incoming | None = None
+        self._outcome: Found | KacheryError | None = None
+
+    def place(self, membership: Membership, size: int) -> Incoming:
+        """Where so many bytes go; the same one for as long as the size stays."""
+        if self._incoming is None or self._incoming.chunks[0].end != size:
+            self.close()
+            self._incoming = self._receive(membership, size)
+        return self._incoming
+
+    def commit(self) -> None:
+        """It is all there. What fails now is the disk's matter, which another try at the bucket would not help."""
+        assert self._incoming is not None, "what is there has a place"
+        try:
+            self._outcome = self._incoming.commit()
+        except KacheryError as error:
+            self._outcome = error
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is anything to let go of."""
+        return self._incoming is not None and not isinstance(self._outcome, Found)
+
+    def close(self) -> None:
+        """Let go of what did not come whole."""
+        if self._incoming is not None:
+            self._incoming.close(keep=False)
+            self._incoming = None
+
+    def outcome(self) -> Found:
+        """The object in storage; raises why it could not be put there."""
+        assert self._outcome is not None, "what was obtained was committed"
+        if isinstance(self._outcome, KacheryError):
+            raise self._outcome
+        return self._outcome

@@ -35,6 +35,7 @@ Get = Callable[[Membership, Origin], Awaitable[None]]
 """Gets one object from a channel's bucket; the origin says whether it lay there or was sent on this request."""
 
 Sink = Callable[[memoryview], None]
+Landed = Callable[[int], None]
 Told = Callable[[int, ChunkWriter], Sink]
 """Makes a sink of so many bytes that writes, and tells how much was."""
 
@@ -187,34 +188,48 @@ class Obtainer:
         chunk = incoming.chunks[index]
         size, writer = chunk.end - chunk.start, incoming.writer(index)
         bucket = membership.channel.bucket
-        await self._take(lambda told: bucket.fetch(name, told(size, writer), max_bytes=size), name, origin)
+
+        def fetch(told: "Told", landed: "Landed") -> Awaitable[int]:
+            return bucket.fetch(name, told(size, writer), max_bytes=size, landed=landed)
+
+        await self._take(fetch, name, origin)
 
     async def download_whole(
         self,
         membership: Membership,
         name: str,
         place: Callable[[int], Incoming],
+        verified: Callable[[], object],
         origin: Origin | None,
     ) -> None:
-        """The same for an object whose size the bucket alone knows: `place` is told it, in a worker thread.
+        """The same for an object whose size the bucket alone knows: `place` is told it, and `verified` called when it is
+        there and right, both in a worker thread.
 
         Raises what `download` raises, `SizeNotSaid` where the bucket does not say it, and what `place` raises.
         """
 
-        def fetch(told: "Told") -> Awaitable[int]:
+        def fetch(told: "Told", landed: "Landed") -> Awaitable[int]:
             def open_sink(size: int | None) -> "Sink":
                 if size is None:
                     raise SizeNotSaid(f"{name}: its size is not said")
                 return told(size, place(size).writer(0))
 
-            return membership.channel.bucket.fetch_whole(name, open_sink, max_bytes=LARGEST)
+            def done(received: int) -> None:
+                landed(received)
+                verified()
+
+            return membership.channel.bucket.fetch_whole(name, open_sink, max_bytes=LARGEST, landed=done)
 
         await self._take(fetch, name, origin)
 
     async def _take(
-        self, fetch: Callable[["Told"], Awaitable[int]], name: str, origin: Origin | None
+        self, fetch: Callable[["Told", "Landed"], Awaitable[int]], name: str, origin: Origin | None
     ) -> None:
-        """Fetch by `fetch`, which is given what makes a sink of a size and a writer."""
+        """Fetch by `fetch`, which is given what makes a sink of a size and a writer, and what is to be called at the end.
+
+        All that a thread has to do is done by the one that receives: handing a small file from thread to thread would
+        take longer than receiving it.
+        """
         loop = asyncio.get_running_loop()
         taken = 0
         place: tuple[int, ChunkWriter] | None = None
@@ -237,13 +252,15 @@ class Obtainer:
 
             return sink
 
-        try:
-            received = await fetch(told)
+        def landed(received: int) -> None:
             assert place is not None, "what was received has been written"
             size, writer = place
             if received != size:
                 raise WrongBytes(f"{name} has {received} bytes, not {size}")
-            await in_thread(writer.finish)
+            writer.finish()
+
+        try:
+            size = await fetch(told, landed)
         except BaseException:
             if place is not None:
                 await in_thread(place[1].abort)
