@@ -17,12 +17,12 @@ from typing import Final
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from kachery_tui.config import ScreenConfig
 from kachery_tui.demo.show import NOBODYS, Backstage, DemoApp, make_node
 from kachery_tui.node.ledger import Request
 from kachery_tui.node.node import Node
 from kachery_tui.node.steps import Side
 from kachery_tui.protocol.roles import Role
+from kachery_tui.tui.display import Display
 from kachery_tui.tui.header import waiting
 from kachery_tui.tui.screen import MainScreen
 
@@ -148,8 +148,8 @@ async def shoot(size: tuple[int, int]) -> None:
     folder = Path(tempfile.mkdtemp(prefix="kachery-demo-"))
     try:
         with Backstage(folder, []) as backstage:
-            node = make_node(folder, ScreenConfig())
-            app = DemoApp(node, backstage)
+            node = make_node(folder)
+            app = DemoApp(node, backstage, Display())
             async with app.run_test(size=size) as pilot:
                 await Photographer(app, pilot, node).tour()
                 app.leave()

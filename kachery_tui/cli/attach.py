@@ -77,7 +77,7 @@ def _show(opened: Opened, settings: ScreenConfig, terminal: RawTerminal, guard: 
     if ending.text:
         say(ending.text)
     if ending.text and ending.runs and opened.client.is_ours:
-        say("Look at it again: kachery-tui. End it: kachery-tui stop")
+        say("To attach again: kachery-tui. To stop the node: kachery-tui stop")
     return ending.code
 
 

@@ -80,9 +80,9 @@ def remove(args: Namespace) -> int:
         if not owner.remove(one):
             raise UsageError(f"{one.label or one.node_id} is no member of {args.name}, nor waits to be one")
     if isinstance(one, Applicant):
-        say(f"{one.label or one.node_id} is told no")
+        say(f"{one.label or one.node_id} was rejected")
         return 0
-    say(f"{one.label or one.node_id} is no member of {args.name} any more; `channel grant` takes that back")
+    say(f"{one.label or one.node_id} is no longer a member of {args.name}; `channel grant` undoes that")
     return 0
 
 

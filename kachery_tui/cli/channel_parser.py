@@ -70,7 +70,7 @@ def _add_owning(actions: Any, command: Command) -> None:
         one.add_argument("--data", type=Path, metavar="DIR", help="the hub's folder (default: as for `hub`)")
         return one
 
-    invite = owned("invite", "invite", "print a line by which somebody joins")
+    invite = owned("invite", "invite", "print an invitation: a line with which somebody joins")
     invite.add_argument(
         "--roles",
         type=roles,
@@ -79,13 +79,13 @@ def _add_owning(actions: Any, command: Command) -> None:
         help="what it grants (default: request-files; `all` for every role)",
     )
     invite.add_argument(
-        "--uses", type=_count, default=1, metavar="N", help="how many it lets in (default: 1)"
+        "--uses", type=_count, default=1, metavar="N", help="how many nodes it admits (default: 1)"
     )
     invite.add_argument(
         "--expires", type=_seconds, default=7 * 86_400.0, metavar="TIME", help="30m, 12h, 7d (default: 7d)"
     )
-    invite.add_argument("--quota", type=_size, metavar="SIZE", help="bytes a day that it may upload: 10G")
-    key = owned("key", "key", "print a key for clients that are no nodes")
+    invite.add_argument("--quota", type=_size, metavar="SIZE", help="upload limit a day, such as 10G")
+    key = owned("key", "key", "print a key for clients that are not nodes")
     key.add_argument(
         "--roles",
         type=roles,
@@ -94,9 +94,9 @@ def _add_owning(actions: Any, command: Command) -> None:
         help="what it grants (default: request-files,provide-files: to load, and to store)",
     )
     key.add_argument("--label", default="key", help="what to call it in lists")
-    key.add_argument("--quota", type=_size, metavar="SIZE", help="bytes a day that it may upload: 10G")
+    key.add_argument("--quota", type=_size, metavar="SIZE", help="upload limit a day, such as 10G")
     members = owned("members", "members", "list the members, and who waits to be one")
-    members.add_argument("--all", action="store_true", help="those, too, who were thrown out")
+    members.add_argument("--all", action="store_true", help="include removed members")
     grant = owned(
         "grant",
         "grant",
@@ -105,11 +105,11 @@ def _add_owning(actions: Any, command: Command) -> None:
         usage="kachery-tui channel grant NAME NODE [+role | -role]... [--quota SIZE] [--data DIR] [--json]",
     )
     grant.add_argument("node", metavar="NODE", help="its label, or the start of its id")
-    grant.add_argument("--quota", type=_size, metavar="SIZE", help="bytes a day that it may upload: 10G")
+    grant.add_argument("--quota", type=_size, metavar="SIZE", help="upload limit a day, such as 10G")
     _add_changes(grant)
-    remove = owned("remove", "remove", "throw a node out, or tell one no who waits")
+    remove = owned("remove", "remove", "remove a member, or reject an applicant")
     remove.add_argument("node", metavar="NODE", help="its label, or the start of its id")
-    newcomers = owned("newcomers", "newcomers", "say what somebody gets who comes without an invitation")
+    newcomers = owned("newcomers", "newcomers", "set what a newcomer without an invitation gets")
     newcomers.add_argument(
         "what", nargs="?", type=Newcomers, choices=list(Newcomers), metavar="|".join(Newcomers)
     )

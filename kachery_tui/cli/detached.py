@@ -38,7 +38,7 @@ def detach(args: Namespace) -> int:
     value = {"pid": client.pid, "socket": client.place, "log": str(log)}
     emit(str(client.pid), value, as_json=args.as_json)
     say(f"the node {place.config.label} runs as process {client.pid}, and writes its log into {log}")
-    say("See how it stands: kachery-tui status. End it: kachery-tui stop")
+    say("Its state: kachery-tui status. To stop it: kachery-tui stop")
     return 0
 
 

@@ -86,7 +86,7 @@ def _find_here(place: Place, uris: Iterable[FileUri], *, verify: bool) -> dict[F
             try:
                 found = storage.find_right(uri.sha1, anew=verify)
             except Damaged as error:
-                say(f"{error.line}: it is got anew. {error.do}")
+                say(f"{error.line}: it is fetched again. {error.do}")
                 continue
             if found is not None:
                 storage.touch(uri.sha1)
@@ -130,7 +130,7 @@ def _load_many(args: Namespace) -> int:
     The exit code is 1 if any of them failed.
     """
     if args.to is not None and not args.to.is_dir():
-        raise UsageError(f"{args.to} is no folder", "many files go into one", f"Make it: mkdir {args.to}")
+        raise UsageError(f"{args.to} is not a folder", "many files go into one", f"Make it: mkdir {args.to}")
     place = find_place(args)
     loading = _Loading(args)
     for uris in _batches(given(args.uris, "URIs")):

@@ -65,13 +65,13 @@ def _key(place: Place) -> PrivateKey:
 def _brings(offer: Offer) -> list[str]:
     """What an invitation makes a node use and reach, in words."""
     invitation = offer.invitation
-    crypt = ", not encrypted: who shares the network can read along" if offer.can_be_overheard else ""
+    crypt = ", not encrypted: others on the network can read it" if offer.can_be_overheard else ""
     until = f", until {moment(offer.expires)}" if offer.expires is not None else ""
     return [
         f"channel   {invitation.channel}",
         f"reaches   {invitation.url}{crypt}",
         f"brings    {', '.join(sorted(offer.roles))}{until}"
         if offer.roles
-        else "brings    what the owner says",
-        "provides  by itself what others ask for, where it may",
+        else "brings    whatever the owner grants",
+        "provides  automatically what others request, where it may",
     ]

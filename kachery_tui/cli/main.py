@@ -70,7 +70,7 @@ def _handler(name: str) -> Callable[[Namespace], int]:
 def _crashed(error: Exception, *, debug: bool) -> int:
     if debug:
         say(redacted("".join(traceback.format_exception(error))), end="")
-    detail = redacted(str(error)) or "no further words"
+    detail = redacted(str(error)) or "no details"
     hint = "" if debug else "\n  run it again with --debug to see where"
     say(f"kachery-tui: a defect of this program: {type(error).__name__}: {detail}{hint}")
     return EXIT_FAILED

@@ -82,7 +82,7 @@ def demo(args: Namespace) -> int:
     need_hub("the demo")
     for path in args.paths:
         if not path.is_file():
-            raise UsageError(f"cannot provide {path}", "it is no file", "Name files that can be read")
+            raise UsageError(f"cannot provide {path}", "it is not a file", "Name files that can be read")
     need_theme(args.theme)
     screen = with_options(args, ScreenConfig())
     from kachery_tui.demo.show import Backstage, DemoApp, make_node

@@ -17,7 +17,7 @@ A node of the kachery network in a terminal. Without a command it opens the scre
 """
 
 EPILOG: Final = """\
-stdout carries data, stderr talk. Exit codes: 0 ok, 1 failed, 2 usage or configuration, 3 nobody has it,
+Data goes to stdout, messages to stderr. Exit codes: 0 ok, 1 failed, 2 usage or configuration, 3 nobody has it,
 4 worth retrying, 5 not allowed, 130 interrupted.
 """
 
@@ -77,10 +77,10 @@ def _parser(wanted: str | None) -> ArgumentParser:
     parser.add_argument(
         "--own",
         action="store_true",
-        help="run a node of the screen's own, also where one runs that it could show",
+        help="run a node of the screen's own, even if one is already running",
     )
     parser.add_argument(
-        "--node", dest="shown_node", metavar="NAME", help="show that node, of those that `nodes` lists"
+        "--node", dest="shown_node", metavar="NAME", help="show this node, one of those that `nodes` lists"
     )
     parser.add_argument("--version", action="version", version=f"kachery-tui {__version__}")
     parser.set_defaults(run="screen:show", config=None, storage=None, debug=False, as_json=False)
@@ -105,7 +105,7 @@ def _everywhere() -> ArgumentParser:
         help="storage folder (else $KACHERY_STORAGE_DIR, then config.toml, then ~/kachery-storage)",
     )
     common.add_argument(
-        "--debug", action="store_true", help="more talk on stderr, and tracebacks of unexpected failures"
+        "--debug", action="store_true", help="more messages on stderr, and tracebacks of unexpected failures"
     )
     return common
 
@@ -114,11 +114,11 @@ def _of_the_screen() -> ArgumentParser:
     """Options of the screen, which come before what `config.toml` says of it."""
     options = ArgumentParser(add_help=False, argument_default=SUPPRESS)
     group = options.add_argument_group("the screen")
-    group.add_argument("--read-only", action="store_true", help="show only; refuse what changes anything")
+    group.add_argument("--read-only", action="store_true", help="read-only: refuse whatever changes anything")
     group.add_argument(
         "--no-mouse", action="store_false", dest="mouse", help="leave the mouse to the terminal"
     )
-    group.add_argument("--ascii", action="store_true", help="draw with ASCII characters alone")
+    group.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
     group.add_argument("--theme", metavar="NAME", help="one of Textual's themes")
     return options
 
@@ -172,17 +172,15 @@ def _add_setup(commands: "Commands") -> None:
         commands,
         "info",
         "setup:info",
-        "say who this node is, what it holds, and on which channels",
+        "show who this node is, what it stores, and its channels",
         data=True,
     )
 
-    _command(commands, "status", "status:status", "say how the running node stands", data=True).add_argument(
-        "--oneline", action="store_true", help="in one short line, for a status bar"
-    )
     _command(
-        commands, "keys", "keys:keys", "list what can be done on the screen, and by which key", data=True
-    )
-    text = "say where the settings are, check them, make them"
+        commands, "status", "status:status", "show the state of the running node", data=True
+    ).add_argument("--oneline", action="store_true", help="in one short line, for a status bar")
+    _command(commands, "keys", "keys:keys", "list the screen's actions and their keys", data=True)
+    text = "show, check or create the settings"
     config = commands.add_parser(
         "config", help=text, description=text, parents=[_everywhere()], allow_abbrev=False
     )
@@ -194,25 +192,27 @@ def _add_setup(commands: "Commands") -> None:
         actions,
         "check",
         "settings:check",
-        "print all that is wrong with config.toml and the channel files; exit code 2 if anything is",
+        "report every problem in config.toml and the channel files; exit code 2 if there is one",
         data=True,
     )
     _add_init(actions)
 
 
 def _add_init(commands: "Commands") -> None:
-    init = _command(commands, "init", "setup:init", "write config.toml and make the node's key", data=True)
+    init = _command(commands, "init", "setup:init", "write config.toml and create the node's key", data=True)
     init.add_argument("--label", help="what others see this node as (default: USER@HOST)")
-    init.add_argument("--owner", default="", help="whom the node belongs to, for instance a mail address")
+    init.add_argument("--owner", default="", help="who owns the node, such as an e-mail address")
 
 
 def _add_files(commands: "Commands") -> None:
     for name, text in (
         ("store", "copy files into the storage folder, and print their URIs"),
-        ("link", "take files into storage where they are, without a copy, and print their URIs"),
+        ("link", "register files where they are, without copying, and print their URIs"),
     ):
         command = _command(commands, name, f"files:{name}", text, data=True)
-        command.add_argument("paths", nargs="+", metavar="PATH", help="files; - for a line each from stdin")
+        command.add_argument(
+            "paths", nargs="+", metavar="PATH", help="files; - reads one per line from stdin"
+        )
     load = _command(
         commands,
         "load",
@@ -220,16 +220,16 @@ def _add_files(commands: "Commands") -> None:
         "get files, and print their local paths",
         data=True,
     )
-    load.add_argument("uris", nargs="+", metavar="URI", help="sha1://…; - for a line each from stdin")
-    load.add_argument("--channel", metavar="C", help="ask on this channel only")
+    load.add_argument("uris", nargs="+", metavar="URI", help="sha1://…; - reads one per line from stdin")
+    load.add_argument("--channel", metavar="C", help="use this channel only")
     load.add_argument(
-        "--to", type=Path, metavar="PATH", help="put copies into this folder, or one at this file name"
+        "--to", type=Path, metavar="PATH", help="copy them into this folder, or one to this file name"
     )
     _add_verify(load)
     load.add_argument("--force", action="store_true", help="let --to overwrite a file")
     cat = _command(commands, "cat", "fetch:cat", "get a file, and write its bytes to stdout")
     cat.add_argument("uri", metavar="URI", help="sha1://…")
-    cat.add_argument("--channel", metavar="C", help="ask on this channel only")
+    cat.add_argument("--channel", metavar="C", help="use this channel only")
     _add_verify(cat)
 
 
@@ -237,63 +237,61 @@ def _add_verify(command: ArgumentParser) -> None:
     command.add_argument(
         "--verify",
         action="store_true",
-        help="read a file that is in storage through, also if it looks as it did when it was found to be right",
+        help="check the hash of a file in storage even if it looks unchanged since the last check",
     )
 
 
 def _add_feeds(commands: "Commands") -> None:
-    text = "make signed logs, append to them, read and follow those of others"
+    text = "create signed logs, append to them, read and follow those of others"
     feed = commands.add_parser(
         "feed", help=text, description=text, parents=[_everywhere()], allow_abbrev=False
     )
     actions = feed.add_subparsers(title="actions", metavar="ACTION", required=True)
     uri_help = "feed://…[/SUBFEED], or the name of a feed here: NAME[/SUBFEED] (default subfeed: messages)"
-    create = _command(
-        actions, "create", "feeds:create", "make a feed of this node's own, and print its URI", data=True
-    )
+    create = _command(actions, "create", "feeds:create", "create a feed, and print its URI", data=True)
     create.add_argument("name", nargs="?", metavar="NAME")
-    _command(actions, "list", "feeds:list_", "list the feeds that are here", data=True)
+    _command(actions, "list", "feeds:list_", "list the feeds on this machine", data=True)
     append = _command(
         actions,
         "append",
         "feeds:append",
-        "append messages to an own feed, and print their numbers once they are on disk",
+        "append messages to a feed of this node's, and print their numbers once they are on disk",
         data=True,
     )
     append.add_argument("uri", metavar="URI", help=uri_help)
     append.add_argument(
-        "messages", nargs="*", metavar="JSON", help="an object each; without any, a line each from stdin"
+        "messages", nargs="*", metavar="JSON", help="JSON objects; without any, one per line from stdin"
     )
     append.add_argument(
         "--strict",
         action="store_true",
-        help="end at the first line that is no message, in place of passing it over",
+        help="stop at the first line that is not a message instead of skipping it",
     )
     cat = _command(actions, "cat", "feed_reading:cat", "print a feed's messages, one JSON object a line")
     cat.add_argument("uri", metavar="URI", help=uri_help)
-    cat.add_argument("--follow", action="store_true", help="go on with what comes, until interrupted")
+    cat.add_argument("--follow", action="store_true", help="keep printing new messages until interrupted")
     cat.add_argument(
         "--from",
         type=int,
         default=0,
         dest="start",
         metavar="N",
-        help="begin with message N; -N: with the last N that are here",
+        help="start at message N; -N: at the last N that are here",
     )
     cat.add_argument(
-        "--signed", action="store_true", help="print all that was signed: number, time, signatures"
+        "--signed", action="store_true", help="print everything that was signed: number, time, signatures"
     )
     info = _command(
         actions,
         "info",
         "feed_reading:info",
-        "say what is known of a feed, and verify its chain; exit code 1 if that does not hold",
+        "show what is known of a feed and verify its chain; exit code 1 if it is broken",
         data=True,
     )
     info.add_argument("uri", metavar="URI", help=uri_help)
     for reading in (cat, info):
-        reading.add_argument("--channel", metavar="C", help="ask on this channel only")
-    delete = _command(actions, "delete", "feeds:delete", "remove a feed from this machine for good")
+        reading.add_argument("--channel", metavar="C", help="use this channel only")
+    delete = _command(actions, "delete", "feeds:delete", "permanently remove a feed from this machine")
     delete.add_argument("uri", metavar="URI", help="feed://…, or the name of a feed here")
     delete.add_argument("--yes", action="store_true", help="do not ask")
 
@@ -301,7 +299,7 @@ def _add_feeds(commands: "Commands") -> None:
 def _add_tasks(commands: "Commands") -> None:
     from kachery_tui.protocol.task_messages import TaskFunctionType
 
-    text = "have other nodes compute, and see what they offer to"
+    text = "run functions on other nodes, and list what they offer"
     task = commands.add_parser(
         "task", help=text, description=text, parents=[_everywhere()], allow_abbrev=False
     )
@@ -310,18 +308,18 @@ def _add_tasks(commands: "Commands") -> None:
         actions,
         "run",
         "tasks:run",
-        "have a function run by a node that offers it, and print its result as JSON",
+        "run a function on a node that offers it, and print its result as JSON",
         data=True,
     )
     run.add_argument(
         "--type",
         choices=[kind.value for kind in TaskFunctionType],
         default=TaskFunctionType.PURE_CALCULATION.value,
-        help="what kind of function it is (default: %(default)s, whose result is taken from the bucket if there)",
+        help="the kind of function (default: %(default)s, whose result is taken from the bucket if there)",
     )
     run.add_argument("--timeout", type=_seconds, metavar="S", help="give up after so many seconds")
     digest = _command(
-        actions, "hash", "tasks:hash_", "print the hash under which a task's result is found", data=True
+        actions, "hash", "tasks:hash_", "print a task's hash, under which its result is cached", data=True
     )
     for command in (run, digest):
         command.add_argument("function", metavar="FUNCTION", help="the function's name, like echo.1")
@@ -333,7 +331,7 @@ def _add_tasks(commands: "Commands") -> None:
         )
     listing = _command(actions, "list", "tasks:list_", "list the functions that are offered now", data=True)
     for command in (run, listing):
-        command.add_argument("--channel", metavar="C", help="ask on this channel only")
+        command.add_argument("--channel", metavar="C", help="use this channel only")
 
 
 _GROUPS: Final[Sequence[tuple[Sequence[str], Callable[["Commands"], None]]]] = (
@@ -353,12 +351,12 @@ def _no_role(word: str) -> str:
 
     known = ", ".join(Role)
     if word[:1] not in ("+", "-"):
-        return f"{word} is no change of a role: +{word} asks for it, -{word} drops it. The roles are {known}"
+        return f"{word} is not a role change: +{word} asks for it, -{word} drops it. The roles are {known}"
     return f"{word}: there is no role {word[1:]!r}. {nearest(word[1:], list(Role))} The roles are {known}"
 
 
 def _seconds(text: str) -> float:
     seconds = float(text)
     if not 0 < seconds < 1e9:
-        raise argparse.ArgumentTypeError(f"{text} is no time: a number of seconds above 0 would do")
+        raise argparse.ArgumentTypeError(f"{text} is not a time: give a number of seconds above 0")
     return seconds

@@ -13,9 +13,7 @@ def add_services(commands: Any, command: Command, of_the_screen: Callable[[], Ar
     node = command(
         commands, "node", "serve:node", "run the node without a screen; its log goes to stderr", data=True
     )
-    node.add_argument(
-        "--detach", action="store_true", help="go on once it answers, and leave it running without a terminal"
-    )
+    node.add_argument("--detach", action="store_true", help="run in the background: return once it answers")
     node.add_argument(
         "--log",
         type=Path,
@@ -25,16 +23,16 @@ def add_services(commands: Any, command: Command, of_the_screen: Callable[[], Ar
     node.add_argument(
         "--group",
         action="store_true",
-        help="let the storage folder's group look at it, and have it get files and feeds",
+        help="let the storage folder's group view it and load files and feeds",
     )
-    command(commands, "stop", "detached:stop", "end the running node")
+    command(commands, "stop", "detached:stop", "stop the running node")
     command(commands, "nodes", "nodes:list_", "list the nodes of yours that run on this machine", data=True)
     _add_service(commands, command)
     hub = command(
         commands,
         "hub",
         "serve:hub",
-        "run channels on this machine, and print their files' paths",
+        "run a hub, which serves channels, and print the paths of their files",
         data=True,
     )
     hub.add_argument(
@@ -56,7 +54,7 @@ def add_services(commands: Any, command: Command, of_the_screen: Callable[[], Ar
         commands,
         "authority",
         "serve:authority",
-        "let others into channels of yours on Ably and S3, whose keys stay here",
+        "admit members to channels of yours on Ably and S3, whose keys stay on this machine",
         data=True,
     )
     authority.add_argument(
@@ -77,7 +75,7 @@ def add_services(commands: Any, command: Command, of_the_screen: Callable[[], Ar
         commands,
         "demo",
         "own_screen:demo",
-        "a hub, two peers and the screen on this machine, gone when you leave",
+        "a hub, two peers and the screen on this machine, removed when you quit",
         parents=[of_the_screen()],
     )
     demo.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="files that the peers provide")
@@ -105,14 +103,14 @@ def _port(text: str) -> int:
 
 
 def _add_service(commands: Any, command: Command) -> None:
-    text = "have the system start the node: by systemd, or by launchd on macOS"
+    text = "let the system start the node: systemd, or launchd on macOS"
     service = commands.add_parser("service", help=text, description=text, allow_abbrev=False)
     actions = service.add_subparsers(title="actions", metavar="ACTION", required=True)
     install = command(
         actions,
         "install",
         "service_unit:install",
-        "write a service of this user's, start it, and print its file",
+        "install and start a user service, and print its file",
         data=True,
     )
     install.add_argument(
@@ -121,7 +119,7 @@ def _add_service(commands: Any, command: Command) -> None:
     install.add_argument(
         "--print", action="store_true", dest="only_print", help="print what would be written, and do nothing"
     )
-    remove = command(actions, "remove", "service_unit:remove", "end the service, and take it away")
+    remove = command(actions, "remove", "service_unit:remove", "stop and remove the service")
     remove.set_defaults(group=False, only_print=False)
     for action in (install, remove):
         action.add_argument(

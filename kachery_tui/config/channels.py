@@ -33,7 +33,7 @@ _BUCKET_KEYS: Final = (
     *("access_key", "access_key_env", "secret_key", "secret_key_env"),
 )
 _LIMITS_KEYS: Final = (
-    *("answer_timeout", "progress_timeout", "uploads", "chunks"),
+    *("answer_timeout", "progress_timeout", "uploads", "upload_rate", "chunks"),
     *("max_file_size", "requests_per_second"),
 )
 
@@ -285,6 +285,7 @@ def _limits(table: Table) -> LimitsConfig:
         answer_timeout=table.number("answer_timeout", default.answer_timeout, 0.1, 86_400),
         progress_timeout=table.number("progress_timeout", default.progress_timeout, 0.1, 86_400),
         uploads=table.integer("uploads", default.uploads, 1, 64),
+        upload_rate=table.integer("upload_rate", default.upload_rate, 0, 10**12),
         chunks=table.integer("chunks", default.chunks, 1, 64),
         max_file_size=table.integer("max_file_size", default.max_file_size, 1, 10**15),
         requests_per_second=table.number("requests_per_second", default.requests_per_second, 1, 100_000),

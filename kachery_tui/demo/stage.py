@@ -45,6 +45,9 @@ FILE_ROLES: Final = [Role.REQUEST_FILES, Role.PROVIDE_FILES]
 PATIENCE: Final = 3_600.0
 """Seconds for which ben waits for a person to let a file go."""
 
+BENS_RATE: Final = 20_000_000
+"""Bytes a second that ben uploads at most: the large file's way is to be seen."""
+
 YOUR_PATIENCE: Final = 5.0
 """Seconds for which the person's node waits for an answer: all of the demo is on one machine."""
 
@@ -76,7 +79,7 @@ class Stage:
             raise KacheryError("the demo's hub did not start", hub.last_words())
         for name, limits, more in (
             ("ana", {}, [Role.PROVIDE_FEEDS]),
-            ("ben", {"answer_timeout": PATIENCE}, [Role.PROVIDE_TASKS]),
+            ("ben", {"answer_timeout": PATIENCE, "upload_rate": BENS_RATE}, [Role.PROVIDE_TASKS]),
         ):
             self._join(Path(channel_file), name, limits=limits, roles=[*FILE_ROLES, *more])
             self._start(name, "node", "--config", str(self._folder / name))

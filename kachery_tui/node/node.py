@@ -25,7 +25,7 @@ from kachery_tui.node.log import LogRing
 from kachery_tui.node.membership import Membership, joined
 from kachery_tui.node.parts import Parts
 from kachery_tui.node.people import People
-from kachery_tui.node.rates import RateMeter
+from kachery_tui.node.rates import LONG_WINDOW_SECONDS, RateMeter
 from kachery_tui.node.status import StatusWriter
 from kachery_tui.node.status_file import NodeStatus
 from kachery_tui.node.supervisor import Supervisor
@@ -71,8 +71,8 @@ class Node:
         self.log = LogRing()
         self.ledger = Ledger()
         self.supervisor = Supervisor()
-        self.uploaded = RateMeter()
-        self.downloaded = RateMeter()
+        self.uploaded = RateMeter(LONG_WINDOW_SECONDS)
+        self.downloaded = RateMeter(LONG_WINDOW_SECONDS)
         self.version = 0
         self.is_started = False
         """Whether `start` is through: its channels are joined, if not connected yet."""

@@ -43,7 +43,8 @@ class Outbox:
         self._key = key
         self._queues: dict[Stream, list[_Outgoing]] = {stream: [] for stream in Stream}
         self._filled: dict[Stream, asyncio.Event] = {stream: asyncio.Event() for stream in Stream}
-        self._is_closed = False
+        self._closed: set[Stream] = set()
+        """Streams on which nothing is sent any more."""
 
     async def put_body(self, stream: Stream, body: Body, *, request: int | None = None) -> None:
         """Publish `body` and wait until the service has it.
@@ -51,7 +52,7 @@ class Outbox:
         Raises `NotAllowed`, `TryAgain` (not connected, or too much waits already), `ProtocolError` for a body that is too
         large, or another `KacheryError`.
         """
-        if self._is_closed:
+        if stream in self._closed:
             raise _closed(stream)
         queue = self._queues[stream]
         if len(queue) >= LONGEST_QUEUE:
@@ -64,7 +65,14 @@ class Outbox:
         await outgoing.sent
 
     async def send_messages(self, stream: Stream) -> None:
-        """Send what is put on `stream`, for ever."""
+        """Send what is put on `stream`, until cancelled: then nothing more is taken there."""
+        try:
+            await self._send_on(stream)
+        except asyncio.CancelledError:
+            self._close(stream)
+            raise
+
+    async def _send_on(self, stream: Stream) -> None:
         while True:
             await self._filled[stream].wait()
             self._filled[stream].clear()
@@ -83,10 +91,13 @@ class Outbox:
                 _fail(waiting, _closed(stream))
 
     def close(self) -> None:
-        """Take nothing more, and let those go that wait for what is not sent. For after `send_messages` was ended."""
-        self._is_closed = True
-        for stream, waiting in self._queues.items():
-            _fail(waiting, _closed(stream))
+        """Take nothing more, and let those go that wait for what is not sent."""
+        for stream in Stream:
+            self._close(stream)
+
+    def _close(self, stream: Stream) -> None:
+        self._closed.add(stream)
+        _fail(self._queues[stream], _closed(stream))
 
     def _record(self, stream: Stream, outgoing: _Outgoing) -> None:
         self._activity[stream].record(

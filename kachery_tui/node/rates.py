@@ -4,7 +4,10 @@ from collections import deque
 from typing import Final
 
 WINDOW_SECONDS: Final = 60
-"""How far back a meter remembers, in whole seconds: what a sparkline shows."""
+"""How far back a meter remembers unless told otherwise, in whole seconds: what a sparkline shows."""
+
+LONG_WINDOW_SECONDS: Final = 600
+"""How far back those meters remember that show what a node sends and receives."""
 
 PAUSE_SECONDS: Final = 10.0
 """After so long without anything a meter takes what comes next for a new beginning."""
@@ -15,7 +18,7 @@ SET_BACK: Final = 1.5
 
 
 class RateMeter:
-    """A running total and how much of it came in each of the last `WINDOW_SECONDS` seconds.
+    """A running total and how much of it came in each of the last `window` seconds.
 
     Times are seconds on any one clock; the caller brings them, so that a meter is a value and tests need no waiting. A
     clock that is set back makes a new beginning.
@@ -23,11 +26,11 @@ class RateMeter:
 
     __slots__ = ("_began", "_buckets", "last_at", "total")
 
-    def __init__(self) -> None:
+    def __init__(self, window: int = WINDOW_SECONDS) -> None:
         self.total = 0
         self.last_at: float | None = None
         self._began = 0.0
-        self._buckets: deque[tuple[int, int]] = deque(maxlen=WINDOW_SECONDS)
+        self._buckets: deque[tuple[int, int]] = deque(maxlen=window)
 
     def add(self, amount: int, now: float) -> None:
         """Count `amount` at time `now`."""

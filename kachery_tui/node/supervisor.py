@@ -11,6 +11,9 @@ _log = logging.getLogger(__name__)
 
 KEPT_FAILURES: Final = 50
 
+LAST_WORDS: Final = 1.0
+"""Seconds for work that is broken off at the end to say so."""
+
 SHORTEST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 60.0
 """Seconds before a service that failed is begun anew."""
@@ -36,6 +39,7 @@ class Supervisor:
         self.failures: deque[TaskFailure] = deque(maxlen=KEPT_FAILURES)
         self.failed = 0
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._services: set[asyncio.Task[Any]] = set()
         self._busy = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -44,7 +48,10 @@ class Supervisor:
         """Run `work` as a task. An exception that escapes it is kept in `failures` and logged."""
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
-        if not service:
+        if service:
+            self._services.add(task)
+            task.add_done_callback(self._services.discard)
+        else:
             self._busy += 1
             self._idle.clear()
         task.add_done_callback(self._tasks.discard)
@@ -96,8 +103,17 @@ class Supervisor:
         await self._idle.wait()
 
     async def close(self) -> None:
-        """Cancel every task and wait until each has let go of what it held."""
-        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+        """Cancel every task and wait until each has let go of what it held.
+
+        Services go last, and not at once: they may have to send what broken-off work has to say.
+        """
+        current = asyncio.current_task()
+        work = [task for task in self._tasks - self._services if task is not current]
+        for task in work:
+            task.cancel()
+        if work:
+            await asyncio.wait(work, timeout=LAST_WORDS)
+        tasks = [task for task in self._tasks if task is not current]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -68,7 +68,7 @@ async def _look(work: Work, uri: FileUri, *, verify: bool) -> AsyncGenerator[dic
             yield {"event": "progress", "text": f"{uri.name or uri.sha1}: verifying, {words.size(read)} read"}
         found = await looking
     except Damaged as error:
-        yield {"event": "note", "text": f"{error.line}: it is got anew. {error.do}"}
+        yield {"event": "note", "text": f"{error.line}: it is fetched again. {error.do}"}
         return
     finally:
         looking.cancel()

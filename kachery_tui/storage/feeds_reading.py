@@ -98,7 +98,7 @@ def _rows(place: Path, query: str, values: tuple[object, ...]) -> Iterator[tuple
     try:
         # Whatever else bears the name may block whoever opens it.
         if not stat.S_ISREG(place.stat().st_mode):
-            raise sqlite3.OperationalError("it is no file")
+            raise sqlite3.OperationalError("it is not a file")
         with _opened(place) as db:
             yield from db.execute(query, values)
     except FileNotFoundError:

@@ -28,6 +28,8 @@ class Tone(StrEnum):
     BUSY = "busy"
     WARN = "warn"
     BAD = "bad"
+    EDGE = "edge"
+    LIT_EDGE = "lit-edge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,16 @@ Row = tuple[Cell | Line, ...]
 """What stands in the columns of a list: one cell each, or several side by side."""
 
 BLANK: Final = Cell("")
+
+
+def parts_of(cell: Cell | Line) -> Line:
+    """What stands in one column, as a line."""
+    return (cell,) if isinstance(cell, Cell) else cell
+
+
+def text_of(cell: Cell | Line) -> str:
+    """What stands in one column, without its tones."""
+    return "".join(part.text for part in parts_of(cell))
 
 
 class Mask:

@@ -56,8 +56,8 @@ HUB, JOIN = "hub", "join"
 
 CHOICES: Final = {
     HUB: "Start a hub on this machine: nothing to sign up for",
-    JOIN: "Join by a channel file that I was given",
-    "neither": "Neither now",
+    JOIN: "Join with a channel file I was given",
+    "neither": "Neither for now",
 }
 
 
@@ -121,7 +121,7 @@ class FirstStart(Screen["Node | None"]):
     def on_mount(self) -> None:
         """Say what is asked."""
         found = self._suggestion.storage_found
-        storage = "this one is there already: it is used as it is" if found else "it is made if it is missing"
+        storage = "already exists, used as it is" if found else "created if it does not exist"
         self._say("#welcome", ((Cell("Welcome to kachery-tui", Tone.STRONG),), *_KEYS, ()))
         self._say("#label-about", (_question("1  What should others call this node?", "a name for people"),))
         self._say("#storage-about", (_question("2  Where does it keep files?", storage),))

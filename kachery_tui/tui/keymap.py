@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys
 
 from kachery_tui.errors import UsageError
-from kachery_tui.tui.actions import ACTIONS, BY_ID, available
+from kachery_tui.tui.actions import ACTIONS, BY_ID
+from kachery_tui.tui.actions.offered import offered
 from kachery_tui.tui.widgets.footer import Offer
 
 if TYPE_CHECKING:
@@ -36,9 +37,6 @@ TAKEN: Final = {
 }
 """Keys that cannot be mapped, and why."""
 
-ALWAYS_OFFERED: Final = ("help", "quit")
-"""Actions that the footer offers in any case, at its end."""
-
 _SHOWN: Final = {"enter": "Enter", "space": "Space", "left": "←", "right": "→", "ctrl+p": "Ctrl+P"}
 
 
@@ -62,12 +60,13 @@ class Keymap:
         return _SHOWN.get(key, key if len(key) == 1 else key.capitalize())
 
     def offers(self, here: Here) -> tuple[list[Offer], list[Offer]]:
-        """The keys for the footer: those that do something here and now, and those that it always offers."""
-        offered = [action for action in available(here) if action.id not in ALWAYS_OFFERED]
-        always = [BY_ID[id_] for id_ in ALWAYS_OFFERED]
+        """The keys for the footer: those of the pane, and those of the program."""
         first, last = (
-            [Offer(action.id, self.key_of(action), action.label_at(here)) for action in actions]
-            for actions in (offered, always)
+            [
+                Offer(action.id, self.key_of(action), action.label_at(here), can=not action.reason(here))
+                for action in actions
+            ]
+            for actions in offered(here)
         )
         return first, last
 

@@ -19,8 +19,8 @@ LEAST_WIDTH, LEAST_HEIGHT = 60, 15
 FRAME: Final = 4
 """Lines of header, footer, and what may stand between them and the panes."""
 
-LEAST_PANE: Final = 7
-"""Lines of a pane that is worth showing: its title, its columns' titles, and some rows."""
+LEAST_PANE: Final = 8
+"""Lines of a pane that is worth showing: its frame, its columns' titles, and some rows."""
 
 LARGE, SMALL, LEAST = 4, 2, 1
 """Shares of a column's height: of the pane with the keys, of others, and of one that says least."""

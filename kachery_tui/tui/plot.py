@@ -1,4 +1,4 @@
-"""Numbers as a drawing of dots: a line over the numbers of messages, in cells of two by four dots each (braille)."""
+"""Numbers as a drawing of dots, in cells of two by four dots each (braille): a line, or the area under it."""
 
 from __future__ import annotations
 
@@ -52,6 +52,17 @@ def drawing(points: Sequence[Point], width: int, height: int) -> list[str]:
     cells = [[0] * width for _ in range(height)]
     for x, y in _dots(points, width * DOTS_ACROSS, height * DOTS_DOWN):
         cells[y // DOTS_DOWN][x // DOTS_ACROSS] |= _BITS[y % DOTS_DOWN][x % DOTS_ACROSS]
+    return ["".join(chr(BRAILLE + bits) if bits else " " for bits in row) for row in cells]
+
+
+def area(amounts: Sequence[float], height: int) -> list[str]:
+    """Amounts from 0 up, two side by side in each cell, as an area in `height` rows; the highest reaches the top."""
+    peak, rows = max(amounts, default=0), height * DOTS_DOWN
+    cells = [[0] * -(-len(amounts) // DOTS_ACROSS) for _ in range(height)]
+    for x, amount in enumerate(amounts):
+        # The lowest dot is always there: a floor to stand on.
+        for y in range(rows - max(math.ceil(amount / peak * rows) if peak else 0, 1), rows):
+            cells[y // DOTS_DOWN][x // DOTS_ACROSS] |= _BITS[y % DOTS_DOWN][x % DOTS_ACROSS]
     return ["".join(chr(BRAILLE + bits) if bits else " " for bits in row) for row in cells]
 
 

@@ -50,7 +50,7 @@ _STEPS: Final[Mapping[Step, tuple[str, Tone]]] = {
     Step.RUNNING: ("▸", Tone.BUSY),
     Step.CHECKING: ("…", Tone.BUSY),
     Step.UPLOADING: ("↑", Tone.BUSY),
-    Step.DONE: ("✓", Tone.GOOD),
+    Step.DONE: ("✓", Tone.NORMAL),
     Step.FAILED: ("✗", Tone.BAD),
     Step.CANCELLED: ("○", Tone.MUTED),
     Step.DECLINED: ("○", Tone.MUTED),
@@ -297,12 +297,15 @@ def connection(value: Connection) -> Cell:
 
 def mark(is_so: bool, *, yes: str = "yes", no: str = "no") -> Cell:
     """Yes or no as glyph and word."""
-    return Cell(f"✓ {yes}", Tone.GOOD) if is_so else Cell(f"· {no}", Tone.MUTED)
+    return Cell(f"✓ {yes}") if is_so else Cell(f"· {no}", Tone.MUTED)
 
 
-def key_hint(key: str, label: str) -> Line:
-    """A key and what it does, as the footer shows it."""
-    return (Cell(key, Tone.STRONG), Cell(f" {label}", Tone.NORMAL))
+def key_hint(key: str, label: str, *, can: bool = True) -> Line:
+    """A key and what it does, as the footer shows it: dimmed while that cannot be done."""
+    return (
+        Cell(key, Tone.STRONG if can else Tone.MUTED),
+        Cell(f" {label}", Tone.NORMAL if can else Tone.MUTED),
+    )
 
 
 def counted(label: str, number: int) -> str:

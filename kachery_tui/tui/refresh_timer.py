@@ -96,4 +96,4 @@ class RefreshTimer:
 
     def words(self, seen: int, key: str) -> str:
         """How much has come while the panes are held, and the key that lets them go on; empty if they are not."""
-        return f"held: +{seen - self._held_at:,} ({key} goes on)" if self.is_held else ""
+        return f"frozen, {seen - self._held_at:,} new ({key} resumes)" if self.is_held else ""

@@ -64,9 +64,8 @@ class MainScreen(Desk):
     DEFAULT_CSS = """
     MainScreen {
         & > #header { background: $panel; }
-        & #left { width: 3fr; height: 1fr; }
-        & #right { width: 4fr; height: 1fr; }
-        & #gap { width: 1; height: 1fr; }
+        & #left, & #right { width: 3fr; height: 1fr; }
+        & #left.-wide, & #right.-wide { width: 4fr; }
         & > #too-small { height: 1fr; display: none; padding: 1 2; }
     }
     """
@@ -108,7 +107,6 @@ class MainScreen(Desk):
         with Horizontal(id="body"):
             with Vertical(id="left"):
                 yield from (self._panes[name] for name in LEFT)
-            yield Vertical(id="gap")
             with Vertical(id="right"):
                 yield from (pane for name, pane in self._panes.items() if name not in LEFT)
         yield CellLines(id="too-small")
@@ -225,11 +223,13 @@ class MainScreen(Desk):
         layout = arrange(width, height, self._current, zoomed=self._zoomed)
         for name, pane in self._panes.items():
             pane.display = name in layout.shares
+            pane.show_in_frame(layout.several)
             pane.styles.height = f"{layout.shares.get(name, 1)}fr"
             pane.mark_current(name is self._current, self.now)
-        self.query_one("#left").display = layout.several or self._current in LEFT
-        self.query_one("#right").display = layout.several or self._current not in LEFT
-        self.query_one("#gap").display = layout.several
+        for side, has_current in (("#left", self._current in LEFT), ("#right", self._current not in LEFT)):
+            column = self.query_one(side)
+            column.display = layout.several or has_current
+            column.set_class(has_current, "-wide")
         self.query_one("#tabs").display = not layout.several
 
     # Looking

@@ -269,5 +269,5 @@ def test_a_damaged_file_is_not_handed_out(shell: Shell) -> None:
     assert result.code == 2
     assert result.stdout == ""
     assert "is damaged" in result.stderr
-    assert "got anew" in result.stderr
+    assert "fetched again" in result.stderr
     assert not path.exists()

@@ -64,7 +64,7 @@ async def test_nobody_answers(tmp_path: Path, lab: Path) -> None:
         row = await reader.feeds.follow(uri)
         await until(lambda: state_of(reader, uri).silent_since is not None)
         links = about(reader, state_of(reader, uri))
-        says(links, Mark.NOTE, "no message of it is here")
+        says(links, Mark.NOTE, "none of its messages is here")
         says(links, Mark.NOTE, "no node that shows itself was listening then")
         link = says(links, Mark.BAD, "the owner's node has not answered for")
         assert "provide-feeds" in link.do

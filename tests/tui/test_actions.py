@@ -15,8 +15,9 @@ from kachery_tui.node.node import Node
 from kachery_tui.node.steps import Side, Step
 from kachery_tui.protocol.uris import FileUri
 from kachery_tui.storage.storage import Storage
-from kachery_tui.tui.actions import ACTIONS, BY_ID, available
+from kachery_tui.tui.actions import ACTIONS, BY_ID
 from kachery_tui.tui.actions.help import help_lines
+from kachery_tui.tui.actions.offered import IN_PANE, offered
 from kachery_tui.tui.app import KacheryApp
 from kachery_tui.tui.here import Here, PaneName
 from kachery_tui.tui.keymap import TAKEN, Keymap
@@ -66,11 +67,8 @@ def test_a_key_that_does_nothing_says_why(node: Node) -> None:
     assert BY_ID["request"].reason(nowhere) == "this node is on no channel yet"
     assert BY_ID["decline"].reason(nowhere) == "choose a request that waits for you"
     assert BY_ID["cancel"].reason(nowhere) == "choose a request that is under way (3)"
-    assert BY_ID["copy"].reason(nowhere) == "nothing with a URI is chosen"
-    assert BY_ID["role"].reason(nowhere) == "go to channels (1) for it"
-    offered = {action.id for action in available(nowhere)}
-    assert {"store", "link", "zoom", "help", "quit"} <= offered
-    assert not {"request", "provide", "cancel", "copy"} & offered
+    assert BY_ID["copy"].reason(nowhere) == "nothing with a URI is selected"
+    assert BY_ID["role"].reason(nowhere) == "switch to channels (1) first"
 
 
 def test_before_the_node_has_started_what_needs_it_waits(node: Node) -> None:
@@ -84,7 +82,37 @@ def test_read_only_refuses_whatever_changes_something(node: Node) -> None:
     for action in ACTIONS:
         if action.changes and looking.pane in action.panes:
             assert action.reason(looking) == "this screen is read-only"
-    assert not [action for action in available(looking) if action.changes]
+
+
+@pytest.mark.parametrize("pane", PaneName)
+def test_the_footer_has_the_same_keys_whatever_is_chosen(node: Node, pane: PaneName) -> None:
+    row = node.ledger.open(Side.MINE, "lab", FileSubject(URI), Step.ASKING)
+    for chosen in (None, row):
+        first, last = offered(here(node, chosen, pane))
+        for action, place in zip(first, IN_PANE[pane], strict=True):
+            assert action.id in place.split("|")
+            assert pane in action.panes
+        assert [action.id for action in last] == ["help", "quit"]
+
+
+def test_what_can_be_done_goes_first_where_two_keys_share_a_place(node: Node) -> None:
+    place = IN_PANE[PaneName.REQUESTS].index("cancel|retry")
+    row = node.ledger.open(Side.MINE, "lab", FileSubject(URI), Step.ASKING)
+    assert offered(here(node, None))[0][place].id == "cancel"
+    assert offered(here(node, row))[0][place].id == "cancel"
+    node.ledger.end(row, Step.FAILED)
+    assert offered(here(node, row))[0][place].id == "retry"
+
+
+def test_what_is_being_stored_can_be_stopped_from_anywhere(node: Node) -> None:
+    _, last = offered(replace(here(node, None, PaneName.LOG), doing="storing"))
+    assert [action.id for action in last] == ["cancel", "help", "quit"]
+    assert last[0].label_at(replace(here(node, None, PaneName.LOG), doing="storing")) == "Stop storing"
+
+
+def test_what_can_be_undone_is_offered_beside_them(node: Node) -> None:
+    _, last = offered(replace(here(node, None), undoes="pin"))
+    assert [action.id for action in last] == ["undo", "help", "quit"]
 
 
 def test_what_can_be_done_follows_the_row(node: Node) -> None:
@@ -97,7 +125,7 @@ def test_what_can_be_done_follows_the_row(node: Node) -> None:
     assert BY_ID["retry"].reason(here(node, row)) == ""
     node.ledger.reopen(row, Step.STORAGE)
     node.ledger.end(row, Step.DONE, path=Path("/x"))
-    assert BY_ID["retry"].reason(here(node, row)) == "it ended well; r asks anew"
+    assert BY_ID["retry"].reason(here(node, row)) == "already complete; r requests it again"
 
 
 @pytest.mark.parametrize("pane", PaneName)

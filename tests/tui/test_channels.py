@@ -24,14 +24,12 @@ async def test_a_role_says_before_and_after_what_it_means(
         await me.press("1", "down", "down")
         await me.reads("g asks for it: will listen on lab-requestFiles and", "g Ask for role")
         await me.press("g")
-        await me.reads(
-            "provide-files is in force", "asked, granted, and now it may listen on lab-requestFiles"
-        )
+        await me.reads("provide-files is in force", "granted: this node may now listen on lab-requestFiles")
         await me.reads("✓ in force: listens on lab-requestFiles", "g Give up role")
         membership = node.memberships["lab"]
         assert load_channel(membership.config.file).roles == {Role.REQUEST_FILES, Role.PROVIDE_FILES}
         await me.press("space")
-        await me.reads("provide-files is given up")
+        await me.reads("provide-files given up")
         await until(lambda: not membership.activity[Stream.REQUEST_FILES].subscribed)
         await me.press("U")
         await until(lambda: Role.PROVIDE_FILES in membership.in_force)
@@ -68,11 +66,11 @@ async def test_details_of_a_channel(tmp_path: Path, lab: Path, size: tuple[int, 
     async with at_the_screen(unstarted_node(tmp_path / "me", lab), size) as me:
         config = me.node.memberships["lab"].config
         await me.press("1")
-        await me.reads("tells all", "Enter Details")
+        await me.reads("details")
         await me.press("enter")
         await me.reads("Channel lab", "● connected since", "✓ in force")
         await me.press(*["down"] * 10)
-        await me.reads(f"{config.pubsub.endpoint}, without TLS", "by itself (provide = auto)")
+        await me.reads(f"{config.pubsub.endpoint}, without TLS", "automatically (provide = auto)")
         for secret in (config.pubsub.key.partition(":")[2], config.bucket.secret_key):
             assert secret
             assert secret not in me.text()

@@ -105,7 +105,7 @@ def test_files_of_a_bucket() -> None:
     assert "the manifest of a.dat" in text_of(bucket_lines(manifest, URI, "lab"))
     words = text_of(bucket_lines(unknown, URI, "lab"))
     assert "in the bucket of lab" in words
-    assert "a bucket has only hashes" in words
+    assert "a bucket holds only hashes" in words
 
 
 def test_files_of_the_trash() -> None:
@@ -130,7 +130,7 @@ def test_over_the_limit_the_first_go_now() -> None:
     assert [cell.text for cell in eviction_cells(first, horizon.over, 3.0)][-2:] == ["30 B", "✗ goes now"]
     assert eviction_cells(rows[3], horizon.over, 3.0)[-1].text == "○ stays"
     assert "60 B freed" in eviction_cells(rows[2], horizon.over, 3.0)[1].text
-    assert text_of([eviction_status(horizon)]) == "next to go: ! 50 B must go, down to 70 B"
+    assert text_of([eviction_status(horizon)]) == "eviction order: ! 50 B must go, down to 70 B"
 
 
 def test_below_the_limit_it_shows_what_the_limit_would_take() -> None:
@@ -138,7 +138,7 @@ def test_below_the_limit_it_shows_what_the_limit_would_take() -> None:
     rows = eviction_rows(horizon)
     assert [isinstance(row, Stop) for row in rows] == [False, True, False]
     assert eviction_cells(rows[0], horizon.over, 3.0)[-1].text == "! goes next"
-    assert text_of([eviction_status(horizon)]) == "next to go: room for 40 B, then it evicts down to 70 B"
+    assert text_of([eviction_status(horizon)]) == "eviction order: room for 40 B, then it evicts down to 70 B"
 
 
 def test_where_all_must_go_the_place_to_stop_is_at_the_end() -> None:
@@ -152,7 +152,7 @@ def test_where_all_must_go_the_place_to_stop_is_at_the_end() -> None:
 
 def test_without_a_limit_nothing_goes() -> None:
     horizon = Horizon(entries(30), over=0, room=None, limit=None, goal=None)
-    assert text_of([eviction_status(horizon)]) == "next to go: nothing, no size limit is set"
+    assert text_of([eviction_status(horizon)]) == "eviction order: nothing, no size limit is set"
 
 
 def test_a_chunk_of_a_file_that_is_here_is_told_as_one() -> None:

@@ -9,7 +9,6 @@ from kachery_tui.node.ledger import Ledger, Origin, Request
 from kachery_tui.node.steps import TRANSITIONS, Side, Step
 from kachery_tui.protocol.roles import Stream
 from kachery_tui.protocol.uris import FileUri
-from kachery_tui.tui.cells import Cell, Row
 from kachery_tui.tui.describe.request_story import story_lines
 from kachery_tui.tui.describe.request_table import (
     FIELDS,
@@ -20,7 +19,7 @@ from kachery_tui.tui.describe.request_table import (
     request_texts,
 )
 from kachery_tui.tui.describe.requests import BRIEF_LINES, brief_lines, request_cells, request_lines
-from tests.tui.words import PEER, label_of, text_of
+from tests.tui.words import PEER, label_of, row_texts, text_of
 
 URI = FileUri("ab" * 20, "spikes.dat")
 NUMBER, WHOSE, FILE, BAR, PERCENT, STEP, RATE, LEFT, SIZE, STARTED, CHANNEL, WHO = range(12)
@@ -41,12 +40,8 @@ def a_download() -> tuple[Ledger, Request]:
     return ledger, row
 
 
-def texts(cells: Row) -> list[str]:
-    return [text_of([(cell,) if isinstance(cell, Cell) else cell]) for cell in cells]
-
-
 def cells_of(row: Request, *, roomy: bool = False) -> list[str]:
-    return texts(request_cells(row, label_of, row.started, roomy=roomy))
+    return row_texts(request_cells(row, label_of, row.started, roomy=roomy))
 
 
 def test_a_download_on_its_way() -> None:

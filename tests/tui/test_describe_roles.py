@@ -20,7 +20,7 @@ from kachery_tui.tui.describe.roles import (
     role_cells,
     why_not,
 )
-from tests.tui.words import text_of
+from tests.tui.words import row_texts, text_of
 
 SECRETS = ("pubsub-secret", "bucket-secret")
 ROLE = Role.PROVIDE_FILES
@@ -115,22 +115,22 @@ def test_a_role_that_was_asked_for_in_vain_says_why() -> None:
     [
         ((), Provide.AUTO, "provides nothing"),
         ((Role.REQUEST_FILES,), Provide.ASK, "provides nothing"),
-        ((ROLE,), Provide.AUTO, "provides by itself"),
-        ((ROLE,), Provide.ASK, "provides after your yes"),
+        ((ROLE,), Provide.AUTO, "provides automatically"),
+        ((ROLE,), Provide.ASK, "asks before providing"),
     ],
 )
 def test_only_a_node_with_the_role_provides(asked: Collection[Role], provide: Provide, words: str) -> None:
     membership = Stands(asked, provide=provide)
-    assert channel_cells(membership)[-1].text == f"● connected, {words}"
+    assert row_texts(channel_cells(membership))[-1] == f"● connected, {words}"
     assert words in text_of([channel_about(membership, "Enter")])
 
 
 def test_a_channel_gives_the_whole_reason() -> None:
     reason = "getaddrinfo: " + "no such host " * 20
     membership = Stands([ROLE], [ROLE], ConnectionState.FAILED, reason=reason)
-    assert [cell.text for cell in channel_cells(membership)] == ["lab", f"✗ failed: {reason}"]
+    assert row_texts(channel_cells(membership)) == ["lab", f"✗ failed: {reason}"]
     assert reason in text_of(channel_lines(membership))
-    assert "Enter tells all" in text_of([channel_about(membership, "Enter")])
+    assert "Enter: details" in text_of([channel_about(membership, "Enter")])
 
 
 def test_details_have_everything_but_secrets() -> None:
@@ -140,7 +140,8 @@ def test_details_have_everything_but_secrets() -> None:
     for part in (
         "● connected since", "provide-files   ✓ asked  ✓ granted  ✓ in force", "request-files   · not asked",
         "localhost:9123, without TLS, by the key app.key", "kachery at http://localhost:9124",
-        "lab-requestTasks: some problem", "by itself (provide = auto)", "30 s for an answer", "1.0 TB a file", "lab.toml",
+        "lab-requestTasks: some problem", "automatically (provide = auto)",
+        "30 s for an answer", "1.0 TB a file", "lab.toml",
     ):  # fmt: skip
         assert part in told
     for secret in SECRETS:

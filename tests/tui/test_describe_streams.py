@@ -121,7 +121,7 @@ def test_two_lines_about_a_lane() -> None:
     activity = StreamActivity(Stream.REQUEST_FILES)
     first, second = lane_about([activity], Rights((), frozenset(Role)), "")
     assert text_of([first]) == "· listening needs provide-files, publishing request-files"
-    assert text_of([second]) == "who is present is not told to those who do not listen"
+    assert text_of([second]) == "presence is known to listeners only"
     activity.subscribed = True
     first, _ = lane_about([activity], Rights({Role.PROVIDE_FILES}, frozenset(Role)), "")
     assert text_of([first]) == "↓ listens by provide-files, · publishing needs request-files"

@@ -138,8 +138,8 @@ async def test_what_cannot_be_stored_is_said_in_the_dialog(tmp_path: Path) -> No
         await me.press("s")
         for name, problem in (
             ("missing.dat", "no such file"),
-            ("pipe", "no ordinary file"),
-            (".", "no ordinary file"),
+            ("pipe", "not a regular file"),
+            (".", "not a regular file"),
             ("~nobody-of-that-name/x", "home"),
         ):
             await me.type(str(tmp_path / name) if not name.startswith("~") else name)

@@ -76,7 +76,7 @@ async def test_follow_look_stop_and_follow_again(tmp_path: Path, lab: Path, size
     ):
         await owner.feeds.append(uri, [{"n": n, "word": f"line-{n}"} for n in range(3)])
         await me.press("5")
-        await me.reads("There are no feeds here", "F Follow…")
+        await me.reads("No feeds yet", "F follows one by its URI")
         await me.press("F")
         await me.type("feed://abc")
         await me.reads("✗ not a feed URI", "64 lower-case")
@@ -101,9 +101,9 @@ async def test_follow_look_stop_and_follow_again(tmp_path: Path, lab: Path, size
         await me.press("escape", "A")
         await me.reads("A Append: not now", "its private key is not here")
         await me.press("d")
-        await me.reads("with 5 messages in 1 subfeed?", "What others have of it stays")
+        await me.reads("with 5 messages in 1 subfeed?", "Copies that others have stay")
         await me.press("y")
-        await me.reads("1 feed deleted", "There are no feeds here")
+        await me.reads("1 feed deleted", "No feeds yet")
 
 
 @SIZES
@@ -204,7 +204,7 @@ async def test_create_append_and_delete(tmp_path: Path, size: tuple[int, int]) -
         await me.reads("cannot be a feed's name")
         await me.type("training")
         await me.press("enter")
-        await me.reads("training is made", "a feed without messages", "A appends one")
+        await me.reads("Feed training created", "a feed without messages", "A appends one")
         await me.press("A")
         await me.reads("Append to training", "messages", "Ctrl+O Append")
         await me.press(*'{"loss": ', "enter", *"0.5,}")
@@ -224,20 +224,22 @@ async def test_create_append_and_delete(tmp_path: Path, size: tuple[int, int]) -
         await me.reads("training/notes", "2 subfeeds: 2 own", '{"a": 1}')
         assert names(me) == ["messages", "notes"]
         await me.press("d")
-        await me.reads("Delete the feed training with 2 messages in 2 subfeeds?", "private key goes, too")
+        await me.reads(
+            "Delete the feed training with 2 messages in 2 subfeeds?", "private key is deleted too"
+        )
         await me.press("enter")
         assert names(me) == ["messages", "notes"]
         await me.press("d", "y")
-        await me.reads("1 feed deleted", "There are no feeds here")
+        await me.reads("1 feed deleted", "No feeds yet")
         assert await in_thread(me.node.storage.feeds.feeds) == []
 
 
 async def test_a_feed_without_a_name(tmp_path: Path) -> None:
     async with at_the_screen(unstarted_node(tmp_path / "me", None), NARROW) as me:
         await me.press("5", "N")
-        await me.reads("Create a feed", "may be left empty")
+        await me.reads("Create a feed", "optional: a name on this node")
         await me.press("enter")
-        await me.reads("A feed is made", "1 subfeed: 1 own")
+        await me.reads("Feed created", "1 subfeed: 1 own")
         await me.press("enter")
         await me.reads("No message yet")
         await me.press("p")
@@ -380,7 +382,7 @@ async def test_filter_messages_by_what_stands_in_them(tmp_path: Path, size: tupl
         await me.reads("no field los here")
         await me.type("nothing-is-like-that")
         await me.press("enter")
-        await me.reads(f"None of the newest {WINDOW:,} messages is like that.")
+        await me.reads(f"None of the newest {WINDOW:,} messages matches.")
         # The first step back is out of the filter, the next one out of the messages.
         await me.press("escape")
         await until(lambda: pane_of(me).messages.has_focus and len(shown(me)) > 100)
@@ -526,7 +528,7 @@ async def test_a_fault_shows_and_is_one_key_away(tmp_path: Path) -> None:
 async def test_what_another_program_makes_shows_by_itself(tmp_path: Path) -> None:
     async with at_the_screen(unstarted_node(tmp_path / "me", None), NARROW) as me:
         await me.press("5")
-        await me.reads("There are no feeds here", "what programs make in this folder")
+        await me.reads("No feeds yet", "F follows one by its URI")
         async with running_node(tmp_path / "me", None, provides=False) as beside:
             feed = await beside.feeds.create("theirs")
             await add(beside, SubfeedUri(feed.feed_id, "log"), 0, 2)

@@ -27,9 +27,7 @@ async def test_a_conversation_that_ends_in_a_running_node(tmp_path: Path, lab: P
     try:
         async with app.run_test(size=(80, 24)) as pilot:
             me = Person(app, pilot, node)
-            await me.reads(
-                "What should others call this node?", "ana@box", "it is used as it is", "Start a hub"
-            )
+            await me.reads("What should others call this node?", "ana@box", "used as it is", "Start a hub")
             await me.type("box")
             await me.press("enter", "enter", "down", "enter")
             await me.type("/nowhere.toml")

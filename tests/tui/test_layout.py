@@ -116,7 +116,7 @@ async def test_each_pane(tmp_path: Path, size: tuple[int, int], monkeypatch: pyt
         await me.press("4")
         await me.reads("1 file, 8 B", "rates.csv", "▤ 8 B")
         await me.press("5")
-        await me.reads("There are no feeds here")
+        await me.reads("No feeds yet")
         know_feeds(node)
         for key, name in enumerate(PaneName, 1):
             if name is PaneName.TASKS:

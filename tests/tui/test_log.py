@@ -78,7 +78,7 @@ async def test_filter_by_level_source_and_words(tmp_path: Path, logger: logging.
         await me.press("slash")
         await me.type("nothing-like-this")
         await me.press("enter")
-        await me.reads("No line is like that")
+        await me.reads("No line matches")
 
 
 async def test_a_reader_is_held_and_told_of_the_lines_that_the_filter_leaves(

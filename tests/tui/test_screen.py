@@ -141,9 +141,9 @@ async def test_keys_typed_ahead_act_in_their_order(tmp_path: Path) -> None:
 async def test_pace_and_hold_and_jump_and_what_does_nothing(tmp_path: Path) -> None:
     async with at_the_screen(unstarted_node(tmp_path / "me", None), NARROW) as me:
         await me.press("f")
-        await me.reads("‖ held: +0 (f goes on)")
+        await me.reads("‖ frozen, 0 new (f resumes)")
         row = me.node.ledger.open(Side.MINE, "", FileSubject(URI), Step.STORAGE)
-        await me.reads("held: +1")
+        await me.reads("frozen, 1 new")
         assert "spikes.dat" not in me.text()
         await me.press("f")
         await me.reads("spikes.dat")
@@ -158,7 +158,7 @@ async def test_pace_and_hold_and_jump_and_what_does_nothing(tmp_path: Path) -> N
         await me.press("minus")
         assert visible(me) == {PaneName.CACHE}
         await me.press("greater_than_sign")
-        await me.reads("16 looks a second")
+        await me.reads("16 updates/s")
         await me.press("K")
         await me.reads("K does nothing here")
 

@@ -154,4 +154,4 @@ async def test_a_task_without_the_role(tmp_path: Path, lab: Path) -> None:
         await me.press("6")
         await me.reads("add.1")
         await me.node.set_role("lab", Role.REQUEST_TASKS, asked=False)
-        await me.reads("does not hear what others offer", "needs the role request-tasks: 1 goes")
+        await me.reads("does not listen to what others offer", "needs the role request-tasks: 1 goes")

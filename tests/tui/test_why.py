@@ -69,7 +69,7 @@ async def test_why_a_request_failed_and_what_to_do(tmp_path: Path, lab: Path, si
         await me.press("3")
         await me.reads("✗ failed")
         await me.press("w")
-        await me.reads(f"Why request #{row.number} is as it is", "· note   the file was not in this")
+        await me.reads(f"Why request #{row.number} failed", "· note   the file was not in this")
         await me.press(*["down"] * 15)
         await me.reads("✗ fault", "do:", "try again (R)")
         await me.press("escape", "R")
@@ -83,13 +83,16 @@ async def test_why_a_role_is_not_in_force(tmp_path: Path, lab: Path) -> None:
         await me.reads("Why provide-files on lab", "does not ask for provide-files", "Ask for the role (g)")
         await me.press("escape", "home", "w")
         await me.reads(
-            "Why lab is as it is", "lab grants it", "Not asked for", "· note   provide-files, request-feeds"
+            "Roles on lab, explained",
+            "lab grants it",
+            "Not asked for",
+            "· note   provide-files, request-feeds",
         )
         assert "fault" not in me.text()
         await me.press("escape", "2", "down", "w")
-        await me.reads("Why lab-requestFiles is as it is", "Ask for the role (1, then g)")
+        await me.reads("Access to lab-requestFiles", "Ask for the role (1, then g)")
         await me.press("escape", "up", "w")
-        await me.reads("Why the streams of lab are as they are")
+        await me.reads("Access to the streams of lab")
 
 
 async def test_why_a_message_had_its_effect(tmp_path: Path, lab: Path) -> None:
@@ -115,4 +118,4 @@ async def test_why_a_file_is_here(tmp_path: Path) -> None:
 async def test_what_has_no_chain_says_so(tmp_path: Path) -> None:
     async with at_the_screen(unstarted_node(tmp_path / "me", None), NARROW) as me:
         await me.press("1", "w")
-        await me.reads("w Why: not now", "nothing is chosen")
+        await me.reads("w Why: not now", "nothing is selected")

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from kachery_tui.tui.cells import Line
+from kachery_tui.tui.cells import Line, Row
+from kachery_tui.tui.cells import text_of as cells_text
 
 PEER = "cd" * 32
 """The id of a node called alice."""
@@ -10,6 +11,10 @@ PEER = "cd" * 32
 
 def text_of(lines: Iterable[Line]) -> str:
     return "\n".join("".join(cell.text for cell in line) for line in lines)
+
+
+def row_texts(cells: Row) -> list[str]:
+    return [cells_text(cell) for cell in cells]
 
 
 def label_of(node_id: str) -> str:

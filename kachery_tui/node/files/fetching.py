@@ -102,7 +102,7 @@ class Fetch:
         try:
             return await in_thread_with_progress(find)
         except Damaged as error:
-            self._ledger.note(self._row, f"{error.line}: it is got anew. {error.do}")
+            self._ledger.note(self._row, f"{error.line}: it is fetched again. {error.do}")
             return None
 
     async def _manifest(self, sha1: str) -> Manifest:

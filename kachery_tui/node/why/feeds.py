@@ -55,7 +55,7 @@ def _here(state: SubfeedState) -> Iterator[Link]:
     if state.here:
         yield ok(f"this disk has {count(state.here, 'message')} of it, each verified when it came")
     else:
-        yield note("no message of it is here")
+        yield note("none of its messages is here")
 
 
 def _fault(state: SubfeedState) -> Iterator[Link]:

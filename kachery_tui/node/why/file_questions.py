@@ -93,7 +93,7 @@ def _ended(node: Node, membership: Membership, row: Request, ask: Ask, now: floa
     if how == "answer_timeout":
         return bad(
             f"nobody answered within {waited} (answer_timeout)",
-            "Who does not have a file says nothing, so nobody listening there has it",
+            "A node that lacks a file stays silent: none of the listeners has it",
         )
     if how == "progress_timeout":
         return bad(

@@ -23,9 +23,8 @@ from kachery_tui.tui.actions import (
     storing,
 )
 from kachery_tui.tui.actions.action import Action, Group
-from kachery_tui.tui.here import Here
 
-__all__ = ["ACTIONS", "BY_ID", "Action", "Group", "available"]
+__all__ = ["ACTIONS", "BY_ID", "Action", "Group"]
 
 ACTIONS: Final[tuple[Action, ...]] = (
     *requests.ACTIONS,
@@ -47,9 +46,3 @@ ACTIONS: Final[tuple[Action, ...]] = (
 )
 
 BY_ID: Final[Mapping[str, Action]] = {action.id: action for action in ACTIONS}
-
-
-def available(here: Here) -> list[Action]:
-    """The actions that the footer offers here and now."""
-    offered = (action for action in ACTIONS if action.footer and here.pane in action.footer_panes)
-    return [action for action in offered if not action.reason(here)]

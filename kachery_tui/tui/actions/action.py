@@ -41,10 +41,9 @@ class Action:
 
     `key` is what is pressed unless the person has remapped it: a printable character as it is, else Textual's name of
     the key; none where only the palette offers it. `about` says in a sentence what it does. `unavailable` gives the
-    reason why it cannot be done here and now, or nothing. `footer` says whether the footer may offer it, and
-    `footer_panes` in which panes. `changes` says whether it changes anything but the screen, which read-only mode
-    refuses, `writes` whether it writes files as the node's user, `needs_node` whether it must wait for the node to have
-    started. `also` is a second key, as long as the first was not remapped.
+    reason why it cannot be done here and now, or nothing. `changes` says whether it changes anything but the screen,
+    which read-only mode refuses, `writes` whether it writes files as the node's user, `needs_node` whether it must wait
+    for the node to have started. `also` is a second key, as long as the first was not remapped.
     """
 
     id: str
@@ -55,8 +54,6 @@ class Action:
     unavailable: Callable[[Here], str] = lambda _: AVAILABLE
     group: Group = Group.LOOKING
     panes: frozenset[PaneName] = EVERYWHERE
-    footer: bool = True
-    footer_panes: frozenset[PaneName] = EVERYWHERE
     changes: bool = False
     needs_node: bool = False
     writes: bool = False
@@ -71,7 +68,7 @@ class Action:
         """Why it cannot be done here and now; empty if it can."""
         if here.pane not in self.panes:
             places = " or ".join(f"{name} ({here.key_of(f'pane-{name}')})" for name in sorted(self.panes))
-            return f"go to {places} for it"
+            return f"switch to {places} first"
         if self.changes and here.read_only:
             return READ_ONLY
         if self.writes and here.is_guest:

@@ -108,7 +108,7 @@ def _pin(desk: Desk, here: Here) -> None:
 
 
 def _pin_unavailable(here: Here) -> str:
-    return AVAILABLE if _entries(here) else "choose a file of the storage"
+    return AVAILABLE if _entries(here) else "select a file in storage"
 
 
 def _pin_label(here: Here) -> str:
@@ -136,7 +136,7 @@ def _verify(desk: Desk, here: Here) -> None:
         desk.clear_marks()
         good = len(entries) - len(damaged)
         if good:
-            words = f"{_names(entries)}: every byte is as the URI says"
+            words = f"{_names(entries)}: hash matches"
             if damaged:
                 words = f"{present.count(good, 'file')} of {len(entries)} as their URIs say"
             desk.tell(words, title="✓ Verified")
@@ -156,8 +156,8 @@ def _damage(entry: Entry, here: Here) -> str:
 
 def _verify_unavailable(here: Here) -> str:
     if not _entries(here):
-        return "choose a file of the storage"
-    return AVAILABLE if _verifiable(here) else "the linked file changed or is gone"
+        return "select a file in storage"
+    return AVAILABLE if _verifiable(here) else "the linked file was changed or removed"
 
 
 # The trash
@@ -172,7 +172,7 @@ def _trash_or_restore(desk: Desk, here: Here) -> None:
     pinned = len(_entries(here)) - len(entries)
     links = sum(1 for entry in entries if entry.kind != "file")
     about = [
-        f"{present.count(links, 'link')} among them: what they lead to stays where it is." if links else "",
+        f"{present.count(links, 'link')} among them: the files they point to stay." if links else "",
         f"{present.count(pinned, 'pinned file')} will stay." if pinned else "",
         f"Until the trash is emptied, {here.key_of('undo')} brings back what was trashed last.",
     ]
@@ -237,7 +237,7 @@ def _trash_unavailable(here: Here) -> str:
         return AVAILABLE
     entries = _entries(here)
     if not entries:
-        return "choose a file of the storage"
+        return "select a file in storage"
     if all(entry.pinned for entry in entries):
         return f"it is pinned: {here.key_of('pin')} unpins it"
     return AVAILABLE
@@ -250,7 +250,7 @@ def _trash_label(here: Here) -> str:
 def _empty_unavailable(here: Here) -> str:
     if isinstance(here.selection, TrashedFile):
         return AVAILABLE
-    return f"look into the trash first ({here.key_of('trash-view')})"
+    return f"open the trash first ({here.key_of('trash-view')})"
 
 
 def _empty(desk: Desk, _here: Here) -> None:
@@ -263,8 +263,8 @@ def _empty(desk: Desk, _here: Here) -> None:
         files = f"more than {number:,} files" if trashed.more else present.count(number, "file")
         desk.app.push_screen(
             Confirm(
-                f"Remove all that is in the trash: {files}, {present.size(totals.trash_bytes)}?",
-                about="They are gone for good: this cannot be undone.",
+                f"Empty the trash: {files}, {present.size(totals.trash_bytes)}?",
+                about="The files are deleted for good. This cannot be undone.",
                 grave=True,
             ),
             answered,
@@ -309,13 +309,13 @@ def _path(desk: Desk, here: Here) -> None:
 def _path_unavailable(here: Here) -> str:
     match here.selection:
         case Entry(kind="void"):
-            return "the linked file changed or is gone"
+            return "the linked file was changed or removed"
         case BucketFile(on_disk=False):
             return f"it is not on this disk; {here.key_of('request')} loads it"
         case Entry() | BucketFile():
             return AVAILABLE
         case _:
-            return "choose a file of the storage"
+            return "select a file in storage"
 
 
 # Views
@@ -343,16 +343,16 @@ def _bucket_label(here: Here) -> str:
 
 
 def _trash_view_label(here: Here) -> str:
-    return "Storage" if isinstance(here.selection, TrashedFile) else "Trash bin"
+    return "Storage" if isinstance(here.selection, TrashedFile) else "Trash"
 
 
 ACTIONS: Final = (
     Action(
-        "pin", "P", "Pin", "Keep the file from eviction and from the trash; again, do not", _pin,
+        "pin", "P", "Pin", "Protect the file from eviction and the trash; again, unprotect it", _pin,
         _pin_unavailable, Group.STORAGE, panes=_CACHE, changes=True, needs_node=True, label_here=_pin_label,
     ),
     Action(
-        "verify", "V", "Verify", "Read the file through: are its bytes those of its URI?", _verify,
+        "verify", "V", "Verify", "Read the file and compare its hash with its URI", _verify,
         _verify_unavailable, Group.STORAGE, panes=_CACHE, needs_node=True,
     ),
     Action(
@@ -361,25 +361,25 @@ ACTIONS: Final = (
         label_here=_trash_label,
     ),
     Action(
-        "bucket-view", "b", "Bucket", "Show what the channel's bucket has; again, the storage",
+        "bucket-view", "b", "Bucket", "Show the channel's bucket; again, storage",
         partial(_view, view=CacheView.BUCKET), _bucket_unavailable, Group.STORAGE, panes=_CACHE,
         needs_node=True, label_here=_bucket_label,
     ),
     Action(
-        "trash-view", "D", "Trash bin", "Show what is in the trash; again, the storage",
+        "trash-view", "D", "Trash", "Show the trash; again, storage",
         partial(_view, view=CacheView.TRASH), group=Group.STORAGE, panes=_CACHE, needs_node=True,
         label_here=_trash_view_label,
     ),
     Action(
-        "horizon", "H", "Next to go", "Show what eviction would take, in its order; again, the storage",
+        "horizon", "H", "Eviction order", "Show what eviction would remove, in order; again, storage",
         partial(_view, view=CacheView.HORIZON), group=Group.STORAGE, panes=_CACHE, needs_node=True,
     ),
     Action(
-        "path", "o", "Path", "Show where on disk the file is, to copy or to open it", _path,
+        "path", "o", "Path", "Show the file's path, to copy it or open the file", _path,
         _path_unavailable, Group.STORAGE, panes=_CACHE, needs_node=True,
     ),
     Action(
-        "empty-trash", "E", "Empty trash", "Remove for good what is in the trash", _empty,
+        "empty-trash", "E", "Empty trash", "Permanently delete everything in the trash", _empty,
         _empty_unavailable, Group.STORAGE, panes=_CACHE, changes=True, needs_node=True,
     ),
 )  # fmt: skip

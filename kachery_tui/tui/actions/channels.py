@@ -55,22 +55,23 @@ async def _set_role(desk: Desk, channel: str, role: Role, done: str, *, asked: b
         return
     if not asked:
         desk.tell(
-            f"does not {meaning(channel, role).replace(' and ', ' nor ')} by it", title=f"{role} is given up"
+            f"it no longer lets this node {meaning(channel, role).replace(' and ', ' or ')}",
+            title=f"{role} given up",
         )
     elif role not in membership.granted or not await membership.wait_role(role, PATIENCE):
         desk.tell(why_not(membership, role), title=f"{role} is asked for, not in force")
     else:
-        desk.tell(f"asked, granted, and now it may {meaning(channel, role)}", title=f"{role} is in force")
+        desk.tell(f"granted: this node may now {meaning(channel, role)}", title=f"{role} is in force")
 
 
 def _role_unavailable(here: Here) -> str:
     row = here.selection
     if isinstance(row, RegisterRow):
         is_code = isinstance(row.entry, IssuedCode)
-        return "an invitation stays as it is: take it back, and make another" if is_code else AVAILABLE
+        return "an invitation cannot be changed: revoke it and make another" if is_code else AVAILABLE
     if not isinstance(row, ChannelRow):
-        return f"choose a role in the channels pane ({here.key_of('pane-channels')})"
-    return AVAILABLE if row.role else "choose a role, not the channel"
+        return f"select a role in the channels pane ({here.key_of('pane-channels')})"
+    return AVAILABLE if row.role else "select a role, not the channel"
 
 
 def _role_label(here: Here) -> str:
@@ -100,7 +101,7 @@ ACTIONS: Final = (
         label_here=_role_label, also="space",
     ),
     Action(
-        "next-channel", "c", "Next channel", "Look at the next channel's streams and bucket", _next_channel,
+        "next-channel", "c", "Next channel", "Switch to the next channel's streams and bucket", _next_channel,
         _next_channel_unavailable, Group.CHANNELS,
     ),
 )  # fmt: skip

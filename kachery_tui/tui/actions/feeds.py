@@ -81,13 +81,14 @@ def _create(desk: Desk, here: Here) -> None:
             desk.show_subfeed(SubfeedKey(made[-1].feed_id, ""))
             append, copy = here.key_of("append"), here.key_of("copy")
             desk.tell(
-                f"{append} appends a message, {copy} copies its URI", title=f"{name or 'A feed'} is made"
+                f"{append} appends a message, {copy} copies its URI",
+                title=f"Feed {name} created" if name else "Feed created",
             )
 
     desk.app.push_screen(
         Ask(
             "Create a feed",
-            about="its name on this node, as programs load it; may be left empty. Others know it by its URI",
+            about="optional: a name on this node, by which programs load it. Others know it by its URI",
             takes="Create",
             optional=True,
             admit=admit,
@@ -171,12 +172,14 @@ def _delete(desk: Desk, here: Here) -> None:
     messages = present.count(sum(state.here for state in states), "message")
     own = sum(1 for state in feeds.values() if state.own)
     keys = (
-        "Its private key goes, too" if len(feeds) == 1 else f"{present.count(own, 'private key')} goes, too"
+        "Its private key is deleted too"
+        if len(feeds) == 1
+        else f"{present.count(own, 'private key')} deleted too"
     )
     about = (
-        f"{keys}. Nobody can append any more without it, and this cannot be undone."
+        f"{keys}: nobody can append any more. This cannot be undone."
         if own
-        else "What others have of it stays with them; it is followed no more. This cannot be undone."
+        else "Copies that others have stay with them; this node no longer follows it. This cannot be undone."
     )
 
     async def delete() -> None:
@@ -198,7 +201,7 @@ def _delete_unavailable(here: Here) -> str:
     if _feeds(here):
         return AVAILABLE
     if isinstance(here.selection, FeedMessage):
-        return "a message cannot be taken back; go back to the feeds (Esc) to delete one"
+        return "a message cannot be deleted; Esc goes back to the feeds"
     return "choose a feed"
 
 
@@ -257,7 +260,7 @@ def _plot_unavailable(here: Here) -> str:
     state = _subfeed(here)
     if state is None:
         return "choose a feed with messages"
-    return AVAILABLE if state.here else "no message of it is here"
+    return AVAILABLE if state.here else "none of its messages is here"
 
 
 def _plot_label(here: Here) -> str:
@@ -282,7 +285,7 @@ ACTIONS: Final = (
         group=Group.FEEDS, panes=_FEEDS, changes=True, needs_node=True,
     ),
     Action(
-        "delete-feed", "d", "Delete", "Remove a feed for good, an own one with its private key", _delete,
+        "delete-feed", "d", "Delete", "Permanently delete a feed; of one's own, the private key too", _delete,
         _delete_unavailable, Group.FEEDS, panes=_FEEDS, changes=True, needs_node=True,
     ),
 )  # fmt: skip

@@ -64,7 +64,7 @@ def _ask(desk: Desk, _here: Here) -> None:
 
 ACTIONS: Final = (
     Action(
-        "follow", "F", "Follow…", "Follow a feed of others by its URI, over every channel that will do", _ask,
+        "follow", "F", "Follow…", "Follow someone else's feed by its URI, over every channel that works", _ask,
         group=Group.FEEDS, panes=frozenset({PaneName.FEEDS}), changes=True, needs_node=True,
     ),
 )  # fmt: skip

@@ -22,9 +22,9 @@ _ABOUT: Final = {
     "goes through own storage, bucket, asking, download, verified.",
     PaneName.CACHE: "Cache: the files in this node's storage folder; other views show the channel's bucket, the trash, "
     "and what eviction would take next. A pinned file is neither evicted nor trashed; a link is void once the file that "
-    "it leads to has changed; a manifest lists the chunks in which a large file travels.",
+    "it points to changes; a manifest lists the chunks in which a large file travels.",
     PaneName.FEEDS: "Feeds: signed logs, to which only their owner appends. A feed is made of subfeeds, each a row here; "
-    "Enter goes to its messages. Own ones are told to whoever listens; others' are followed, each message verified. The "
+    "Enter goes to its messages. Own ones are announced to listeners; others' are followed, each message verified. The "
     "lag is what is elsewhere and not here yet.",
     PaneName.TASKS: "Tasks: functions that nodes compute for each other, and below them the tasks that were requested. A "
     "pure calculation is taken from the bucket if its result is there; a query is asked afresh; an action changes "
@@ -38,7 +38,7 @@ _MOVING: Final = (
     ("PgUp PgDn Home End", "Move far"),
     ("Tab Shift+Tab", "To the next or previous list"),
     ("Esc", "Back, out of messages or zoom"),
-    ("paste", "A pasted sha1:// URI is asked for, a feed:// one followed"),
+    ("paste", "Requests a sha1:// URI, follows a feed:// one"),
     ("Ctrl+C", "Quit at once"),
 )
 
@@ -47,11 +47,11 @@ _FILTERS: Final = (
     "word",
     "in any text of the row",
     'name:part  name=whole  "two words"',
-    "in one field; a,b for either of two",
+    "in one field; a,b for either",
     "size>1G  added<2h",
     "sizes in B k M G T, times as ages in s m h d w",
     "!word  !pinned",
-    "not so; terms side by side must all hold",
+    "negation; all terms must match",
 )
 
 _KEY_WIDTH, _LABEL_WIDTH, _WORDS_WIDTH = 7, 17, 36

@@ -65,7 +65,11 @@ def _confirm(desk: Desk, offer: Offer) -> None:
         brings = f"It brings {', '.join(sorted(offer.roles))}{until}."
     else:
         brings = "Its owner will be asked to let this node in."
-    crypt = " It is not encrypted: who shares the network can read along." if offer.can_be_overheard else ""
+    crypt = (
+        " The connection is not encrypted: others on the network can read it."
+        if offer.can_be_overheard
+        else ""
+    )
 
     def go_on(yes: bool | None) -> None:
         if yes:
@@ -113,7 +117,7 @@ def _leave(desk: Desk, here: Here) -> None:
     desk.app.push_screen(
         Confirm(
             f"Leave {row.channel}?",
-            about="What goes on there is broken off, and its channel file removed; undo puts it back",
+            about="Transfers there are cancelled, and its channel file is removed; undo restores it",
         ),
         go_on,
     )
@@ -122,13 +126,13 @@ def _leave(desk: Desk, here: Here) -> None:
 async def _leave_now(desk: Desk, channel: str, done: str) -> None:
     file, data = await desk.node.leave(channel)
     desk.undo.push(Undo(done, partial(desk.node.put_channel_file, file, data)))
-    desk.tell("its file is removed; undo puts it back", title=f"left {channel}")
+    desk.tell("its file is removed; undo restores it", title=f"left {channel}")
 
 
 def _leave_unavailable(here: Here) -> str:
     if isinstance(here.selection, ChannelRow):
         return AVAILABLE
-    return f"choose a channel in the channels pane ({here.key_of('pane-channels')})"
+    return f"select a channel in the channels pane ({here.key_of('pane-channels')})"
 
 
 def take_paste(desk: Desk, text: str) -> None:

@@ -43,7 +43,7 @@ def _failures_unavailable(here: Here) -> str:
 
 
 def _failures_label(here: Here) -> str:
-    return "All" if here.can.failures and here.can.filter_text == here.can.failures else "Only faults"
+    return "All" if here.can.failures and here.can.filter_text == here.can.failures else "Errors only"
 
 
 def _sort(desk: Desk, _here: Here, *, by: int) -> None:
@@ -55,7 +55,7 @@ def _invert(desk: Desk, _here: Here) -> None:
 
 
 def _sort_unavailable(here: Here) -> str:
-    return AVAILABLE if here.can.sorts else "this list has one order"
+    return AVAILABLE if here.can.sorts else "this list cannot be sorted"
 
 
 def _mark(desk: Desk, _here: Here) -> None:
@@ -83,7 +83,7 @@ def _hold(desk: Desk, _here: Here) -> None:
 
 
 def _hold_label(here: Here) -> str:
-    return "Go on" if here.held else "Hold still"
+    return "Resume" if here.held else "Freeze"
 
 
 def _export(desk: Desk, _here: Here) -> None:
@@ -127,11 +127,11 @@ async def _write(desk: Desk, pane: Pane, path: Path) -> None:
 
 ACTIONS: Final = (
     Action(
-        "filter", "/", "Filter", "Show only rows like…: words, name:x, size>1G, !state:done", _filter,
+        "filter", "/", "Filter", "Show only matching rows: words, name:x, size>1G, !state:done", _filter,
         _filter_unavailable,
     ),
     Action(
-        "failures", "e", "Only faults", "Show only what went wrong; again, show all", _failures,
+        "failures", "e", "Errors only", "Show only errors; again, show everything", _failures,
         _failures_unavailable, label_here=_failures_label,
     ),
     Action(
@@ -140,27 +140,27 @@ ACTIONS: Final = (
     ),
     Action(
         "mark-range", "v", "Mark range", "Mark from the last marked row to this one", _mark_range,
-        _mark_unavailable, panes=_MARKABLE, footer=False,
+        _mark_unavailable, panes=_MARKABLE,
     ),
     Action(
-        "mark-all", "a", "Mark all", "Mark every row that the filter leaves, or unmark all", _mark_all,
-        _mark_unavailable, panes=_MARKABLE, label_here=_marked_label, footer=False,
+        "mark-all", "a", "Mark all", "Mark every row shown, or unmark all", _mark_all,
+        _mark_unavailable, panes=_MARKABLE, label_here=_marked_label,
     ),
     Action(
         "sort-next", "right", "Sort by next", "Sort by the next column", partial(_sort, by=1),
-        _sort_unavailable, footer=False,
+        _sort_unavailable,
     ),
     Action(
         "sort-previous", "left", "Sort by previous", "Sort by the previous column", partial(_sort, by=-1),
-        _sort_unavailable, footer=False,
+        _sort_unavailable,
     ),
-    Action("invert", "i", "Invert", "Turn the order round", _invert, _sort_unavailable, footer=False),
+    Action("invert", "i", "Reverse", "Reverse the sort order", _invert, _sort_unavailable),
     Action(
-        "hold", "f", "Hold still", "Hold the screen still, counting what comes; again, go on", _hold,
-        label_here=_hold_label, footer=False,
+        "hold", "f", "Freeze", "Freeze the screen and count what arrives; again, resume", _hold,
+        label_here=_hold_label,
     ),
     Action(
-        "export", "X", "Export rows", "Write the rows that are shown to a CSV or JSON file", _export, footer=False,
+        "export", "X", "Export rows", "Write the rows that are shown to a CSV or JSON file", _export,
         writes=True,
     ),
 )  # fmt: skip

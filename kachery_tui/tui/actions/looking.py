@@ -55,7 +55,7 @@ def _open(desk: Desk, here: Here) -> None:
 
 
 def _open_unavailable(here: Here) -> str:
-    return "nothing is chosen" if here.selection is None else AVAILABLE
+    return "nothing is selected" if here.selection is None else AVAILABLE
 
 
 def _open_label(here: Here) -> str:
@@ -73,7 +73,7 @@ def _open_label(here: Here) -> str:
 
 
 def _uri_unavailable(here: Here) -> str:
-    return AVAILABLE if uri_text(here.node, here.selection) else "nothing with a URI is chosen"
+    return AVAILABLE if uri_text(here.node, here.selection) else "nothing with a URI is selected"
 
 
 def _copy(desk: Desk, here: Here) -> None:
@@ -92,7 +92,7 @@ def _show_uri(desk: Desk, here: Here) -> None:
 
 ACTIONS: Final = (
     Action(
-        "open", "enter", "Details", "Show all there is of what is chosen", _open,
+        "open", "enter", "Details", "Show all details of what is selected", _open,
         _open_unavailable, label_here=_open_label,
     ),
     *why.ACTIONS,
@@ -102,6 +102,6 @@ ACTIONS: Final = (
     ),
     Action(
         "show-uri", "Y", "Show URI", "Show the URI at full width, to select it by mouse", _show_uri,
-        _uri_unavailable, footer=False,
+        _uri_unavailable,
     ),
 )  # fmt: skip

@@ -114,9 +114,7 @@ def ask_for_roles(desk: Desk, row: RegisterRow) -> None:
             about=f"node {entry.node_id}",
             ticked=frozenset(role.value for role in has | entry.roles),
             takes="Let in" if lets_in else "Set",
-            check=lambda ticked: (
-                "with no role, it is in and may do nothing" if lets_in and not ticked else ""
-            ),
+            check=lambda ticked: "without a role, it can do nothing" if lets_in and not ticked else "",
         ),
         go_on,
     )
@@ -159,7 +157,7 @@ def _change(
     async def act() -> None:
         before = await desk.owners.act(channel, change)
         desk.undo.push(Undo(done, partial(desk.owners.act, channel, lambda owner: owner.put_back(before))))
-        desk.tell(f"{said}; it holds at once", title=channel)
+        desk.tell(f"{said}; in effect at once", title=channel)
 
     desk.undo.wait_for(done, desk.run_work(act(), "screen: change a member"))
 
@@ -179,15 +177,15 @@ def _throw_out(desk: Desk, here: Here) -> None:
 
     def go_on(yes: bool | None) -> None:
         if yes:
-            done = f"{'sending away' if waits else 'throwing out'} {name_of(entry)}"
-            said = f"{name_of(entry)} is {'told no' if waits else 'no member any more'}"
+            done = f"{'turning away' if waits else 'removing'} {name_of(entry)}"
+            said = f"{name_of(entry)} is {'turned away' if waits else 'no longer a member'}"
             _change(desk, channel, entry, lambda owner: owner.remove(entry), done=done, said=said)
 
     if waits:
         go_on(True)
         return
-    about = "Its connections end, and its tokens and grants are worth nothing. Undo lets it in again."
-    desk.app.push_screen(Confirm(f"Throw {name_of(entry)} out of {channel}?", about=about), go_on)
+    about = "Its connections end; its tokens and grants become invalid. Undo lets it back in."
+    desk.app.push_screen(Confirm(f"Remove {name_of(entry)} from {channel}?", about=about), go_on)
 
 
 def _revoke(desk: Desk, channel: str, code: IssuedCode) -> None:
@@ -201,14 +199,14 @@ def _revoke(desk: Desk, channel: str, code: IssuedCode) -> None:
         await desk.owners.act(channel, lambda owner: owner.revoke(code.number))
         desk.tell(f"{name_of(code)} lets nobody in any more", title=channel)
 
-    about = "Who has its line cannot come in by it any more. It cannot be put back; another can be made."
-    desk.app.push_screen(Confirm(f"Take {name_of(code)} back?", about=about), go_on)
+    about = "Its line lets nobody in any more. This cannot be undone; a new invitation can be made."
+    desk.app.push_screen(Confirm(f"Revoke {name_of(code)}?", about=about), go_on)
 
 
 def _throw_out_unavailable(here: Here) -> str:
     match here.selection:
         case RegisterRow(entry=Member(removed=float())):
-            return f"it was thrown out already; {here.key_of('role')} lets it in again"
+            return f"already removed; {here.key_of('role')} lets it back in"
         case RegisterRow():
             return AVAILABLE
         case _:
@@ -218,11 +216,11 @@ def _throw_out_unavailable(here: Here) -> str:
 def _throw_out_label(here: Here) -> str:
     match here.selection:
         case RegisterRow(entry=Applicant()):
-            return "Send away"
+            return "Turn away"
         case RegisterRow(entry=IssuedCode()):
-            return "Take back"
+            return "Revoke"
         case _:
-            return "Throw out"
+            return "Remove"
 
 
 # Inviting
@@ -242,7 +240,7 @@ def _invite(desk: Desk, here: Here) -> None:
             head="role",
             ticked=frozenset({Role.REQUEST_FILES.value}),
             takes="Go on",
-            check=lambda ticked: "" if ticked else "with no role, who comes in may do nothing",
+            check=lambda ticked: "" if ticked else "without a role, a newcomer can do nothing",
         ),
         ask_terms,
     )
@@ -320,13 +318,13 @@ def _invite_unavailable(here: Here) -> str:
     if _owned(here):
         return AVAILABLE
     if here.channel not in here.node.memberships:
-        return "choose a channel of your own"
+        return "select a channel of your own"
     return f"only the owner of {here.channel} invites, on the machine of its hub"
 
 
 THROWING_OUT: Final = (
     Action(
-        "throw-out", "d", "Throw out", "Throw a member out, send one away who asks, or take an invitation back",
+        "throw-out", "d", "Remove", "Remove a member, turn an applicant away, or revoke an invitation",
         _throw_out, _throw_out_unavailable, Group.CHANNELS, panes=_CHANNELS, changes=True, needs_node=True,
         label_here=_throw_out_label,
     ),
@@ -336,7 +334,7 @@ ACTIONS: Final = (
     Action(
         "members", "m", "Members", "Show who is in a channel of your own, and who asks to be; again, your roles",
         _show_members, _members_unavailable, Group.CHANNELS, panes=EVERYWHERE, needs_node=True,
-        footer_panes=_CHANNELS, label_here=_members_label,
+        label_here=_members_label,
     ),
     Action(
         "invite", "I", "Invite", "Make a line by which somebody joins a channel of your own", _invite,

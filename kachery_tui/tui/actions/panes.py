@@ -33,18 +33,18 @@ def _zoom(desk: Desk, _here: Here) -> None:
 def _pane(number: int, name: PaneName) -> Action:
     return Action(
         f"pane-{name}", str(number), name.capitalize(), f"Go to the {name} pane", partial(_go, name=name),
-        group=Group.PANES, footer=False,
+        group=Group.PANES,
     )  # fmt: skip
 
 
 ACTIONS: Final = (
     *(_pane(number, name) for number, name in enumerate(PaneName, 1)),
     Action(
-        "last-pane", "-", "Last pane", "Back to the pane before this one", _last, group=Group.PANES, footer=False
+        "last-pane", "-", "Last pane", "Back to the previous pane", _last, group=Group.PANES
     ),
     Action(
         "jump", ":", "Jump", "Go to a pane, a channel, or a request by its number", _jump,
-        group=Group.PANES, footer=False,
+        group=Group.PANES,
     ),
     Action("zoom", "z", "Zoom", "Show this pane alone, or several together", _zoom, group=Group.PANES),
 )  # fmt: skip

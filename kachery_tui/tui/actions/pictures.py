@@ -78,10 +78,10 @@ def _write(folder: Path, name: str, picture: bytes) -> Path:
 ACTIONS: Final = (
     Action(
         "screenshot", "", "Screenshot", "Save what the screen shows as SVG in the current folder",
-        partial(_shoot, masked=False), group=Group.PROGRAM, footer=False, writes=True,
+        partial(_shoot, masked=False), group=Group.PROGRAM, writes=True,
     ),
     Action(
         "screenshot-masked", "", "Screenshot, hashes masked", "The same with hashes and URIs as a3…7f",
-        partial(_shoot, masked=True), group=Group.PROGRAM, footer=False, writes=True,
+        partial(_shoot, masked=True), group=Group.PROGRAM, writes=True,
     ),
 )  # fmt: skip

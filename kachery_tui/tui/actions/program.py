@@ -27,7 +27,7 @@ def _undo(desk: Desk, _here: Here) -> None:
 
 
 def _undo_unavailable(here: Here) -> str:
-    return AVAILABLE if here.undoes else "nothing was done that can be taken back"
+    return AVAILABLE if here.undoes else "nothing to undo"
 
 
 def _hint(desk: Desk, _here: Here) -> None:
@@ -47,9 +47,7 @@ def _help(desk: Desk, here: Here) -> None:
 
 
 def _pace(desk: Desk, _here: Here, *, by: float) -> None:
-    desk.tell(
-        "keys are answered at once all the same", title=f"{desk.refresh_timer.change(by):g} looks a second"
-    )
+    desk.tell("keys still respond at once", title=f"{desk.refresh_timer.change(by):g} updates/s")
 
 
 def _theme(desk: Desk, _here: Here) -> None:
@@ -66,7 +64,7 @@ def _edit_settings(desk: Desk, here: Here) -> None:
         except (OSError, SuspendNotSupported) as error:
             do = "Set EDITOR to a program that is installed"
             raise UsageError(f"{command[0]!r} does not start", str(error), do) from None
-        desk.tell("what you changed is in force after the next start", title=file.name)
+        desk.tell("changes take effect at the next start", title=file.name)
 
     desk.run_work(edit(), "screen: edit the settings")
 
@@ -76,7 +74,7 @@ def _palette(desk: Desk, _here: Here) -> None:
 
 
 def _stop_node(desk: Desk, here: Here) -> None:
-    question = f"End the node {here.node.label}? It runs on without this screen otherwise."
+    question = f"End the node {here.node.label}? Otherwise it keeps running without this screen."
     desk.app.push_screen(Confirm(question), lambda yes: desk.program.stop_node() if yes else None)
 
 
@@ -103,7 +101,7 @@ def _quit(desk: Desk, here: Here) -> None:
         told.append(
             f"{present.count(moving, 'transfer')} {_are(moving)} under way; verified chunks are kept."
         )
-    question = " ".join((*told, "Quit all the same?"))
+    question = " ".join((*told, "Quit anyway?"))
     desk.app.push_screen(Confirm(question), lambda yes: desk.leave() if yes else None)
 
 
@@ -113,37 +111,37 @@ def _are(number: int) -> str:
 
 ACTIONS: Final = (
     Action(
-        "undo", "U", "Undo", "Take back the last role, pin or trashing", _undo,
+        "undo", "U", "Undo", "Undo the last change, such as a role, a pin, trashing", _undo,
         _undo_unavailable, Group.PROGRAM, changes=True, needs_node=True,
     ),
-    Action("hint", "t", "Next hint", "Go on to the tour's next hint", _hint, _hint_unavailable, Group.PROGRAM),
+    Action("hint", "t", "Next hint", "Show the tour's next hint", _hint, _hint_unavailable, Group.PROGRAM),
     Action(
-        "hint-back", "T", "Hint before", "Go back to the tour's hint before", _hint_back,
-        _hint_unavailable, Group.PROGRAM, footer=False,
+        "hint-back", "T", "Previous hint", "Show the tour's previous hint", _hint_back,
+        _hint_unavailable, Group.PROGRAM,
     ),
     Action(
-        "palette", "ctrl+p", "Commands", "Every action by name", _palette, group=Group.PROGRAM, footer=False
+        "palette", "ctrl+p", "Commands", "Every action by name", _palette, group=Group.PROGRAM
     ),
     Action(
-        "faster", ">", "More looks", "Look at the node twice as often", partial(_pace, by=2.0),
-        group=Group.PROGRAM, footer=False,
+        "faster", ">", "Update faster", "Update the screen twice as often", partial(_pace, by=2.0),
+        group=Group.PROGRAM,
     ),
     Action(
-        "slower", "<", "Fewer looks", "Look at the node half as often: less for a slow line", partial(_pace, by=0.5),
-        group=Group.PROGRAM, footer=False,
+        "slower", "<", "Update slower", "Update the screen half as often, for a slow connection", partial(_pace, by=0.5),
+        group=Group.PROGRAM,
     ),
-    Action("theme", "C", "Colours", "Choose a theme; it is remembered", _theme, group=Group.PROGRAM, footer=False),
+    Action("theme", "C", "Colours", "Choose a theme; it is remembered", _theme, group=Group.PROGRAM),
     Action(
         "edit-settings", "", "Edit settings", "Open config.toml in your editor ($VISUAL, $EDITOR)", _edit_settings,
-        group=Group.PROGRAM, footer=False, changes=True,
+        group=Group.PROGRAM, changes=True,
     ),
-    Action("help", "?", "Help", "What every key does here, and why some do not", _help, group=Group.PROGRAM),
+    Action("help", "?", "Help", "What each key does here, and why some are unavailable", _help, group=Group.PROGRAM),
     Action(
-        "stop-node", "Q", "End node", "End the node that this screen shows, and would run on", _stop_node,
-        _stop_node_unavailable, Group.PROGRAM, changes=True, footer=False,
+        "stop-node", "Q", "End node", "Stop the node that this screen shows", _stop_node,
+        _stop_node_unavailable, Group.PROGRAM, changes=True,
     ),
     Action(
-        "quit", "q", "Quit", "Leave the screen; a node that was started with it ends", _quit, group=Group.PROGRAM,
+        "quit", "q", "Quit", "Leave the screen; a node started with it stops", _quit, group=Group.PROGRAM,
         label_here=lambda here: "Leave" if here.is_attached else "Quit",
     ),
 )  # fmt: skip

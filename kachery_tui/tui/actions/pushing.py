@@ -68,7 +68,7 @@ def _why_none_is_pushable(here: Here) -> str:
         return "none of the marked files is here"
     match here.selection:
         case Entry():
-            return "the linked file changed or is gone"
+            return "the linked file was changed or removed"
         case SubfeedState() | FeedMessage():
             return SubfeedSubject.why_not_pushed
         case Request(subject=subject) if subject.why_not_pushed:

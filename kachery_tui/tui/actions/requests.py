@@ -336,16 +336,16 @@ def _retry_unavailable(here: Here) -> str:
     if here.selection.is_active:
         return "it is still under way"
     if _is_past(here.selection):
-        return f"who asked then waits no more; {here.key_of('push')} pushes the file"
+        return f"the requester no longer waits; {here.key_of('push')} pushes the file"
     if _is_listened_to(here.selection):
-        return "who listens asks again by itself"
-    return f"it ended well; {here.key_of('request')} asks anew"
+        return "listeners ask again by themselves"
+    return f"already complete; {here.key_of('request')} requests it again"
 
 
 def _why_not_followed(here: Here) -> str:
     match here.selection:
         case SubfeedState(own=True) | FeedMessage(subfeed=SubfeedState(own=True)):
-            return "it is this node's own: nobody else can know more of it"
+            return "it is this node's own feed"
         case SubfeedState(key=SubfeedKey(subfeed_hash="")):
             return f"no subfeed of it is known; {here.key_of('follow')} follows one by its URI"
         case SubfeedState() | FeedMessage():
@@ -364,24 +364,24 @@ def _retry_label(here: Here) -> str:
 
 ACTIONS: Final = (
     Action(
-        "request", "r", "Request", "Ask for a file or feed by its URI, or for a task; in a bucket, load a file", _request,
+        "request", "r", "Request", "Request a file or feed by its URI, or a task; in a bucket, load a file", _request,
         _request_unavailable, Group.REQUESTS, changes=True, needs_node=True, label_here=_request_label,
     ),
     Action(
-        "provide", "p", "Provide", "Send what another node waits for", provide,
+        "provide", "p", "Provide", "Send what another node is waiting for", provide,
         _provide_unavailable, Group.REQUESTS, panes=EVERYWHERE - {PaneName.FEEDS}, changes=True,
         needs_node=True, label_here=provide_label,
     ),
     Action(
-        "decline", "n", "Decline", "Do not send it", _decline,
+        "decline", "n", "Decline", "Decline to send it", _decline,
         _decline_unavailable, Group.REQUESTS, changes=True, needs_node=True, label_here=_decline_label,
     ),
     Action(
-        "cancel", "x", "Cancel", "Stop the request, or following the feed; what was verified is kept", _cancel,
+        "cancel", "x", "Cancel", "Cancel the request, or stop following; verified data is kept", _cancel,
         _cancel_unavailable, Group.REQUESTS, changes=True, needs_node=True, label_here=_cancel_label,
     ),
     Action(
-        "retry", "R", "Retry", "Try again, from what is verified already; follow a feed again", _retry,
+        "retry", "R", "Retry", "Try again, keeping verified data; follow a feed again", _retry,
         _retry_unavailable, Group.REQUESTS, changes=True, needs_node=True, label_here=_retry_label,
     ),
 )  # fmt: skip

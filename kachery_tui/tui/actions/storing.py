@@ -25,9 +25,9 @@ _log = logging.getLogger(__name__)
 
 def _ask_for_path(desk: Desk, here: Here, *, copy: bool) -> None:
     about = (
-        "copied into the storage folder; a path, ~ and Tab work"
+        "copied into the storage folder; ~ and Tab work"
         if copy
-        else "left where it is; void as soon as it changes. A path, ~ and Tab work"
+        else "left where it is; invalid once the file changes. ~ and Tab work"
     )
     desk.app.push_screen(
         Ask(
@@ -53,7 +53,7 @@ def _look_at(text: str, folder: Path) -> str:
         path = path_of(text, folder)
         # A pipe is not even opened: that would wait for somebody to write to it.
         if not stat.S_ISREG(path.stat().st_mode):
-            return f"no ordinary file: {name}"
+            return f"not a regular file: {name}"
         with path.open("rb"):
             return ""
     except RuntimeError as error:
@@ -110,7 +110,7 @@ async def _take_in_path(desk: Desk, job: Job, path: Path, *, copy: bool) -> None
     else:
         added = "already here, 0 B added"
     _log.info("%s is in storage: %s (%s)", path, stored.uri, added)
-    desk.tell(f"{added}; it stands under the cursor in the cache", title=f"{path.name} is in storage")
+    desk.tell(f"{added}; selected in the cache", title=f"{path.name} is in storage")
     desk.show_entry(stored.uri.sha1)
 
 
@@ -128,7 +128,7 @@ ACTIONS: Final = (
         group=Group.STORAGE, changes=True, needs_node=True,
     ),
     Action(
-        "link", "S", "Link", "Give a file a URI where it is, without a copy", partial(_ask_for_path, copy=False),
+        "link", "S", "Link", "Give a file a URI without copying it", partial(_ask_for_path, copy=False),
         group=Group.STORAGE, changes=True, needs_node=True,
     ),
 )  # fmt: skip

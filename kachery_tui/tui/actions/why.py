@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from kachery_tui.node.activity import StreamMessage
 from kachery_tui.node.feeds.states import SubfeedState
 from kachery_tui.node.ledger import Request
+from kachery_tui.node.steps import Step
 from kachery_tui.node.tasks.offers import Offer
 from kachery_tui.node.values import Entry
 from kachery_tui.node.why import (
@@ -37,31 +38,43 @@ if TYPE_CHECKING:
 
 _EXPLAINED: Final = (ChannelRow, Lane, StreamMessage, Request, Entry, SubfeedState, FeedMessage, Offer)
 
+_STATE: Final = {
+    Step.DONE: "succeeded",
+    Step.FAILED: "failed",
+    Step.CANCELLED: "was cancelled",
+    Step.DECLINED: "was declined",
+}
+
 
 def _why(desk: Desk, here: Here) -> None:
     node, channel = desk.node, here.channel
     match here.selection:
         case Request() as row:
-            title = f"Why request #{row.number} is as it is: {row.name}"
+            title = (
+                f"Why request #{row.number} {_STATE[row.step] if row.ended else 'is under way'}: {row.name}"
+            )
             _view(desk, here, title, lambda: why_request(node, row, desk.now), live=row.is_active)
         case SubfeedState() as state:
             _why_subfeed(desk, here, state)
         case FeedMessage(subfeed=state):
             _why_subfeed(desk, here, state)
         case ChannelRow(channel=name, role=Role() as role):
-            _view(desk, here, f"Why {role} on {name} is as it is", lambda: why_role(node, name, role))
+            membership = node.memberships.get(name)
+            is_so = membership is not None and role in membership.in_force
+            title = f"Why {role} on {name} is {'' if is_so else 'not '}in force"
+            _view(desk, here, title, lambda: why_role(node, name, role))
         case ChannelRow(channel=name):
-            _view_groups(desk, here, f"Why {name} is as it is", _channel_chains(node, name))
+            _view_groups(desk, here, f"Roles on {name}, explained", _channel_chains(node, name))
         case Lane(stream=Stream() as stream):
-            title = f"Why {channel}-{stream} is as it is"
+            title = f"Access to {channel}-{stream}"
             _view(desk, here, title, lambda: why_stream(node, channel, stream))
         case Lane():
             chains = [(str(stream), why_stream(node, channel, stream)) for stream in Stream]
-            _view_groups(desk, here, f"Why the streams of {channel} are as they are", chains)
+            _view_groups(desk, here, f"Access to the streams of {channel}", chains)
         case StreamMessage() as message:
             on = stream_under_cursor(desk)
             if on is not None:
-                title = "Why this message had the effect that it had"
+                title = "What this message did, and why"
                 _view(desk, here, title, lambda: why_message(node, channel, on, message))
         case Offer() as offer:
             title = f"Why {offer.function_id} is offered, or not"
@@ -77,7 +90,7 @@ def _why_subfeed(desk: Desk, here: Here, state: SubfeedState) -> None:
     def links() -> Links:
         return why_subfeed(node, state, desk.now)
 
-    _view(desk, here, f"Why {title(state)} is as it is", links, live=goes_on)
+    _view(desk, here, f"Why {title(state)} is in this state", links, live=goes_on)
 
 
 def _channel_chains(node: Node, channel: str) -> list[tuple[str, Links]]:
@@ -111,9 +124,9 @@ def _view_groups(desk: Desk, here: Here, title: str, chains: Sequence[tuple[str,
 
 def _why_unavailable(here: Here) -> str:
     if here.selection is None:
-        return "nothing is chosen"
+        return "nothing is selected"
     if not isinstance(here.selection, _EXPLAINED):
-        return f"there is no more to it than {here.key_of('open')} shows"
+        return f"nothing more to explain; {here.key_of('open')} shows the details"
     return AVAILABLE
 
 
@@ -122,7 +135,7 @@ ACTIONS: Final = (
         "why",
         "w",
         "Why",
-        "Say why what is chosen is as it is, and what to do about it",
+        "Explain the state of what is selected, and what to do about it",
         _why,
         _why_unavailable,
     ),

@@ -121,7 +121,7 @@ def in_bucket(state: SubfeedState, channel: str) -> int | None:
 def whose_cell(state: SubfeedState) -> Cell:
     """Who writes it, and whether it is followed."""
     if state.own:
-        return Cell("● own", Tone.GOOD)
+        return Cell("● own")
     return Cell("↓ followed") if is_followed(state) else Cell("○ kept", Tone.MUTED)
 
 

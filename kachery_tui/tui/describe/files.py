@@ -31,7 +31,7 @@ _HEAD: Final = 10
 
 def entry_title(entry: Entry, described: str = "") -> Cell:
     """What a row calls a file; `described` is the name of the file that it is the manifest of, if it is one."""
-    return _title(entry.name, entry.sha1, described or _described_by_name(entry))
+    return _title(entry.name, entry.sha1, manifest_of(entry, described))
 
 
 def _title(name: str, sha1: str, described: str = "") -> Cell:
@@ -44,9 +44,10 @@ def _part_title(part: Part) -> Cell:
     return Cell(f"chunk {part.number} of {part.count} of {part.name or part.sha1}", Tone.MUTED)
 
 
-def _described_by_name(entry: Entry) -> str:
+def manifest_of(entry: Entry, described: str = "") -> str:
+    """The name of the file that an entry is the manifest of: `described` where that is known, else by its own name."""
     is_manifest = entry.origin == MANIFEST_ORIGIN and entry.name.endswith(_MANIFEST_ENDING)
-    return entry.name.removesuffix(_MANIFEST_ENDING) if is_manifest else ""
+    return described or (entry.name.removesuffix(_MANIFEST_ENDING) if is_manifest else "")
 
 
 def entry_cells(entry: Entry, now: float, described: str = "") -> Line:
@@ -64,7 +65,7 @@ def entry_cells(entry: Entry, now: float, described: str = "") -> Line:
 
 def pinned_cell(entry: Entry) -> Cell:
     """Whether a file is kept from eviction."""
-    return Cell("● yes", Tone.GOOD) if entry.pinned else Cell("")
+    return Cell("● yes") if entry.pinned else Cell("")
 
 
 def state_cell(entry: Entry) -> Cell:
@@ -81,7 +82,7 @@ def state_cell(entry: Entry) -> Cell:
 def entry_lines(entry: Entry, uri: str, now: float, described: str = "") -> Iterator[Line]:
     """Everything that is known of a file of the storage."""
     yield (Cell(uri, Tone.STRONG),)
-    whose = described or _described_by_name(entry)
+    whose = manifest_of(entry, described)
     if whose:
         yield _manifest_line(whose)
     yield _headed("size", f"{present.size(entry.size)} ({entry.size:,} B)")
@@ -97,8 +98,8 @@ def entry_lines(entry: Entry, uri: str, now: float, described: str = "") -> Iter
 
 _STATES: Final = {
     "file": "a file in the storage folder",
-    "link": "a link: the file lies elsewhere, and becomes void as soon as it changes",
-    "void": "a void link: the file that it led to was changed or is gone",
+    "link": "a link to a file elsewhere; invalid once that file changes",
+    "void": "a broken link: the file it points to was changed or removed",
 }
 
 
@@ -233,11 +234,11 @@ def eviction_cells(row: Doomed | Stop, over: int, now: float) -> Line:
 def eviction_status(horizon: Horizon) -> Line:
     """What the pane's title says of what would go next."""
     if horizon.limit is None:
-        return (Cell("next to go: nothing, no size limit is set"),)
+        return (Cell("eviction order: nothing, no size limit is set"),)
     goal = present.size(horizon.goal)
     if horizon.over:
-        return (Cell(f"next to go: ! {present.size(horizon.over)} must go, down to {goal}", Tone.BAD),)
-    return (Cell(f"next to go: room for {present.size(horizon.room)}, then it evicts down to {goal}"),)
+        return (Cell(f"eviction order: ! {present.size(horizon.over)} must go, down to {goal}", Tone.BAD),)
+    return (Cell(f"eviction order: room for {present.size(horizon.room)}, then it evicts down to {goal}"),)
 
 
 # The bucket
@@ -245,7 +246,7 @@ def eviction_status(horizon: Horizon) -> Line:
 
 def bucket_cells(file: BucketFile, now: float) -> Line:
     """A file of the bucket as a row: name, size, changed, on disk, hash."""
-    here = Cell("✓ yes", Tone.GOOD) if file.on_disk else Cell("· no", Tone.MUTED)
+    here = Cell("✓ yes") if file.on_disk else Cell("· no", Tone.MUTED)
     return (
         _part_title(file.part)
         if file.part and not file.name
@@ -272,7 +273,7 @@ def bucket_lines(file: BucketFile, uri: str, channel: str) -> Iterator[Line]:
     elif file.described:
         yield _manifest_line(file.described)
     elif not file.name:
-        yield _headed("name", "unknown: a bucket has only hashes, and this node has not stored the file")
+        yield _headed("name", "unknown: a bucket holds only hashes, and this node has not stored the file")
 
 
 def bucket_status(channel: str, read: int, others: int, *, more: bool) -> Line:

@@ -106,7 +106,7 @@ def entry_cells(row: RegisterRow, now: float) -> Line:
     entry = row.entry
     match entry:
         case Member(removed=float() as removed):
-            out = f"thrown out {present.last(removed, now)}"
+            out = f"removed {present.last(removed, now)}"
             return Cell(name_of(entry), Tone.MUTED), Cell(out, Tone.MUTED), BLANK, BLANK, BLANK
         case Member():
             key = Cell(" (key)", Tone.MUTED) if entry.node_id.startswith(KEY_PREFIX) else BLANK
@@ -150,7 +150,7 @@ def entry_about(row: RegisterRow, key_of: Callable[[str], str], now: float) -> L
                 roles,
                 Cell(" changes its roles, "),
                 remove,
-                Cell(" throws it out"),
+                Cell(" removes it"),
             )
         case Applicant():
             return (
@@ -159,14 +159,14 @@ def entry_about(row: RegisterRow, key_of: Callable[[str], str], now: float) -> L
                 roles,
                 Cell(" lets it in, "),
                 remove,
-                Cell(" sends it away"),
+                Cell(" turns it away"),
             )
         case IssuedCode():
             return (
                 Cell(f"{name_of(entry)} lets {present.count(entry.uses - entry.used, 'node')} more in, "),
                 Cell(f"to {roles_words(entry.roles)}, until {present.moment(entry.expires)}. "),
                 remove,
-                Cell(" takes it back"),
+                Cell(" revokes it"),
             )
 
 
@@ -178,7 +178,7 @@ def entry_lines(entry: RegisterEntry, ledger: Sequence[LedgerLine]) -> Iterator[
     match entry:
         case Member():
             if entry.removed is not None:
-                yield _headed("out", f"thrown out {present.moment(entry.removed)}", Tone.WARN)
+                yield _headed("out", f"removed {present.moment(entry.removed)}", Tone.WARN)
             seen = "never" if entry.seen is None else present.moment(entry.seen)
             yield _headed("seen", seen)
             yield _headed("member", f"since {present.moment(entry.since)}")

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
-from kachery_tui.node.ledger import Request
-from kachery_tui.node.steps import ENDS, Side
+from kachery_tui.node.ledger import Request, StepTime
+from kachery_tui.node.steps import ENDS, Side, Step
 from kachery_tui.tui import present
 from kachery_tui.tui.cells import BLANK, Cell, Line, Tone, clip, fit, headed, joined
 from kachery_tui.tui.describe import LabelOf
@@ -77,23 +77,32 @@ def _bytes(row: Request, width: int) -> Iterator[Line]:
         share = present.percent(count, row.size)
         yield headed("", (Cell(f"{glyph} ", tone), Cell(f"{words:<14}{present.size(count):>7} {share:>6}")))
     if row.ended is not None:
-        average = row.done / max(row.ended - row.started, 0.001)
-        speed = (
-            f", {present.byte_rate(average)} all in all"
-            if measures and row.done and row.subject.ends_by_itself
-            else ""
-        )
-        took = row.subject.took
-        yield headed("", (Cell(f"{took} {present.duration(row.ended - row.started)}{speed}", Tone.MUTED),))
+        whole = row.ended - row.started
+        waited = _seconds_in(row, Step.WAITING)
+        speed = ""
+        if waited > whole / 2:
+            speed = f", {present.duration(waited)} of it waiting for you"
+        elif measures and row.done and row.subject.ends_by_itself:
+            speed = f", {present.byte_rate(row.done / max(whole - waited, 0.001))} on average"
+        yield headed("", (Cell(f"{row.subject.took} {present.duration(whole)}{speed}", Tone.MUTED),))
     elif row.rate() >= 1:
         left = f", {present.eta(row.eta())} left" if row.subject.ends_by_itself else ""
         yield headed("", (Cell(f"{present.byte_rate(row.rate())}{left}"),))
 
 
+def _seconds_in(row: Request, step: Step) -> float:
+    """How long a row that has ended was in a step, in all its tries."""
+    return sum(left - at.at for at, left in _stays(row) if at.step is step and left is not None)
+
+
+def _stays(row: Request) -> Iterator[tuple[StepTime, float | None]]:
+    """Each step that was entered, and when it was left; None for the one that goes on."""
+    return zip(row.steps, [*(at.at for at in row.steps[1:]), row.ended], strict=True)
+
+
 def _steps(row: Request, now: float) -> Iterator[Line]:
     yield BLANK_LINE
-    later = [*(at.at for at in row.steps[1:]), row.ended]
-    for number, (entered, left) in enumerate(zip(row.steps, later, strict=True)):
+    for number, (entered, left) in enumerate(_stays(row)):
         step = present.step(entered.step)
         took = "" if entered.step in ENDS else "now" if left is None else present.duration(left - entered.at)
         line = (

@@ -53,11 +53,8 @@ def request_cells(row: Request, label_of: LabelOf, now: float, *, roomy: bool = 
 
 def step_line(row: Request, now: float) -> Line:
     """The step of a row; of one that has ended also how long it took, or that it was in an earlier run, and when."""
-    step = (
-        Cell("✓ already there", Tone.GOOD)
-        if row.step is Step.DONE and was_there(row)
-        else present.step(row.step)
-    )
+    was_done = row.step is Step.DONE and was_there(row)
+    step = Cell("✓ already there") if was_done else present.step(row.step)
     if row.earlier:
         return (step, Cell(f" earlier, {present.day(row.ended or row.started, now)}", Tone.MUTED))
     if row.ended is None or was_there(row):
@@ -222,7 +219,7 @@ def note_line(row: Request, note: str) -> Line:
 def listening(ask: Ask) -> str:
     """Who heard a question, as far as they show themselves."""
     if not ask.present:
-        return "nobody was listening that shows itself"
+        return "no visible listener"
     more = f" and {ask.present - len(ask.listening):,} more" if ask.present > len(ask.listening) else ""
     return f"listening: {', '.join(ask.listening)}{more}"
 

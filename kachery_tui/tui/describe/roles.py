@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from kachery_tui.node.values import ConnectionState
 from kachery_tui.protocol.roles import REQUEST_ROLES, ROLE_TABLE, Role, Stream, pubsub_name
 from kachery_tui.tui import present
-from kachery_tui.tui.cells import BLANK, Cell, Line, Tone, joined
+from kachery_tui.tui.cells import BLANK, Cell, Line, Row, Tone, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,24 +56,21 @@ def _side(stream: Stream) -> str:
     return "request" if stream.startswith("request") else "provide"
 
 
-def channel_cells(membership: Membership) -> Line:
+def channel_cells(membership: Membership) -> Row:
     """A channel's own line of the matrix: its name, and how it is connected, over all columns."""
     connection = membership.connection
     state = present.connection(connection)
-    text = f"{state.text}: {connection.reason}" if connection.reason else state.text
+    how: Line = (Cell(f"{state.text}: {connection.reason}" if connection.reason else state.text, state.tone),)
     if connection.state is ConnectionState.CONNECTED:
-        text = f"{state.text}, {provides(membership)}"
-    return (
-        Cell(membership.name, Tone.STRONG),
-        Cell(text, state.tone),
-    )
+        how = (state, Cell(f", {provides(membership)}"))
+    return (Cell(membership.name, Tone.STRONG), how)
 
 
 def provides(membership: Membership) -> str:
     """What happens to requests of others."""
     if membership.roles <= REQUEST_ROLES:
         return "provides nothing"
-    return "provides by itself" if membership.config.provide == "auto" else "provides after your yes"
+    return "provides automatically" if membership.config.provide == "auto" else "asks before providing"
 
 
 def why_not(membership: Membership, role: Role) -> str:
@@ -104,7 +101,7 @@ def role_about(membership: Membership, role: Role, key: str) -> Line:
     if role in membership.in_force:
         does = means.replace("listen on", "listens on").replace("publish on", "publishes on")
         return (
-            Cell("✓ in force: ", Tone.GOOD),
+            Cell("✓ in force: ", Tone.STRONG),
             Cell(f"{does}; "),
             Cell(key, Tone.STRONG),
             Cell(" gives it up"),
@@ -118,9 +115,9 @@ def role_about(membership: Membership, role: Role, key: str) -> Line:
 def role_lines(membership: Membership, role: Role) -> Iterator[Line]:
     """All about a role: whether it was asked for, is granted, and is in force, and what it means."""
     for word, is_so in (("asked", role in membership.asked), ("granted", role in membership.granted)):
-        yield _headed(word, "✓ yes", Tone.GOOD) if is_so else _headed(word, "no", Tone.MUTED)
+        yield _headed(word, "✓ yes", Tone.NORMAL) if is_so else _headed(word, "no", Tone.MUTED)
     problem = why_not(membership, role) if role in membership.asked else "no: this node does not ask for it"
-    yield _headed("in force", problem, Tone.WARN) if problem else _headed("in force", "✓ yes", Tone.GOOD)
+    yield _headed("in force", problem, Tone.WARN) if problem else _headed("in force", "✓ yes", Tone.NORMAL)
     yield _headed("means", meaning(membership.name, role))
 
 
@@ -135,7 +132,7 @@ def channel_about(membership: Membership, key: str) -> Line:
         Cell(f"{state.text}{reason}", state.tone),
         Cell(f"{since}; {provides(membership)}; "),
         Cell(key, Tone.STRONG),
-        Cell(" tells all"),
+        Cell(": details"),
     )
 
 
@@ -177,12 +174,17 @@ def channel_lines(membership: Membership) -> Iterator[Line]:
     )
     yield _headed(
         "at once",
-        f"{present.count(limits.uploads, 'upload')}, {present.count(limits.chunks, 'chunk')} of a file",
+        f"{present.count(limits.uploads, 'upload')}{_rate(limits.upload_rate)}, "
+        f"{present.count(limits.chunks, 'chunk')} of a file",
     )
     yield _headed(
         "at most", f"{present.size(limits.max_file_size)} a file, {_peer_rate(limits.requests_per_second)}"
     )
     yield _headed("file", str(config.file))
+
+
+def _rate(per_second: int) -> str:
+    return f" of {present.byte_rate(per_second)} together" if per_second else ""
 
 
 def _peer_rate(per_second: float) -> str:
@@ -203,8 +205,8 @@ def _provides_line(membership: Membership) -> str:
     if Role.PROVIDE_FILES not in membership.roles:
         return "no files, without the role provide-files"
     if membership.config.provide == "auto":
-        return "by itself (provide = auto)"
-    return "after your yes (provide = ask)"
+        return "automatically (provide = auto)"
+    return "after asking you (provide = ask)"
 
 
 def _pubsub(config: PubSubConfig) -> str:

@@ -33,8 +33,8 @@ MOST_NAMES: Final = 20
 """Names of those present that are put in one line."""
 
 _VERDICTS: Final[Mapping[Verdict, tuple[str, Tone]]] = {
-    Verdict.SENT: ("✓", Tone.NORMAL),
-    Verdict.VERIFIED: ("✓", Tone.GOOD),
+    Verdict.SENT: ("✓", Tone.MUTED),
+    Verdict.VERIFIED: ("✓", Tone.MUTED),
     Verdict.PASSED_OVER: ("·", Tone.MUTED),
     Verdict.REFUSED: ("✗", Tone.BAD),
 }
@@ -108,10 +108,10 @@ def _part(activities: Sequence[StreamActivity]) -> Cell:
     if len(activities) > 1:
         return Cell(f"↓ {listens} ↑ {publishes}", Tone.NORMAL if listens or publishes else Tone.MUTED)
     if listens and publishes:
-        return Cell("↓↑ both", Tone.GOOD)
+        return Cell("↓↑ both")
     if listens:
-        return Cell("↓ listen", Tone.GOOD)
-    return Cell("↑ publish", Tone.GOOD) if publishes else Cell("· neither", Tone.MUTED)
+        return Cell("↓ listen")
+    return Cell("↑ publish") if publishes else Cell("· neither", Tone.MUTED)
 
 
 def _presence(activity: StreamActivity, rights: Rights, there: str, needs: str) -> Cell:
@@ -144,7 +144,7 @@ def lane_about(activities: Sequence[StreamActivity], rights: Rights, there: str)
     """Two lines about the chosen lane: what this node does there and why, then who is present and what went wrong."""
     first = _rights_line(activities[0], rights) if len(activities) == 1 else _sum_line(activities)
     known = any(activity.subscribed for activity in activities)
-    nobody = "nobody present" if known else "who is present is not told to those who do not listen"
+    nobody = "nobody present" if known else "presence is known to listeners only"
     total = sum(activity.count for activity in activities)
     kept = sum(len(activity.messages) for activity in activities)
     return first, joined(

@@ -64,7 +64,7 @@ def own_function(node: Node, offer: Offer) -> OwnFunction | None:
 
 def _standing(node: Node, offer: Offer, own: OwnFunction | None) -> Cell:
     if own is None:
-        return Cell("offered", Tone.GOOD)
+        return Cell("offered")
     if own.problem is not None:
         return Cell("✗ cannot run", Tone.BAD)
     if not own.known.is_set():
@@ -75,7 +75,7 @@ def _standing(node: Node, offer: Offer, own: OwnFunction | None) -> Cell:
     if turns.running:
         waiting = f", {turns.waiting} wait" if turns.waiting else ""
         return Cell(f"{turns.running} running{waiting}", Tone.BUSY)
-    return Cell("offered", Tone.GOOD)
+    return Cell("offered")
 
 
 def about_function(node: Node, offer: Offer, key: str) -> tuple[Line, Line]:

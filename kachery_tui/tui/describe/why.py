@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 _MARKS: Final[Mapping[Mark, tuple[str, Tone]]] = {
-    Mark.OK: ("✓ ok", Tone.GOOD),
+    Mark.OK: ("✓ ok", Tone.NORMAL),
     Mark.WAIT: ("… wait", Tone.BUSY),
     Mark.BAD: ("✗ fault", Tone.BAD),
     Mark.NOTE: ("· note", Tone.MUTED),

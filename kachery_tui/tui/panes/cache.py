@@ -12,6 +12,7 @@ from kachery_tui.node.values import BucketFile, Entry, TrashedFile
 from kachery_tui.tui.cells import Cell, Line, Tone, joined
 from kachery_tui.tui.describe import files
 from kachery_tui.tui.here import Abilities, PaneName
+from kachery_tui.tui.panes.about_file import AboutFile
 from kachery_tui.tui.panes.cache_rows import BucketListing, EntryPages, Snapshot, Wish
 from kachery_tui.tui.panes.cache_views import COLUMNS, EMPTY, NOTHING_LEFT, ORDERS, CacheView
 from kachery_tui.tui.panes.pane import Pane
@@ -39,6 +40,9 @@ EXPORTED_AT_ONCE: Final = 5_000
 
 HORIZON_ROWS: Final = 500
 
+ROOM_FOR_ABOUT: Final = 14
+"""Lines that the pane needs before it tells of the chosen file under the list."""
+
 
 class CachePane(Pane):
     """One list for each view, of which one shows. Each keeps its place, its marks and its filter."""
@@ -55,7 +59,9 @@ class CachePane(Pane):
         self.view = CacheView.STORAGE
         self._lists = {
             view: RowList(
-                COLUMNS[view], empty=EMPTY[view], id="entries" if view is CacheView.STORAGE else view
+                COLUMNS[view],
+                empty=self.with_keys(EMPTY[view]),
+                id="entries" if view is CacheView.STORAGE else view,
             )
             for view in CacheView
         }
@@ -70,6 +76,7 @@ class CachePane(Pane):
         self._horizon: Snapshot[Horizon] = Snapshot(
             node, "what goes next", lambda: node.cache.horizon(HORIZON_ROWS), self._arrived
         )
+        self._about = AboutFile()
         self._filters: dict[CacheView, Filter] = {}
         self._shown: Wish | None = None
         self._revision = 0
@@ -77,10 +84,16 @@ class CachePane(Pane):
         self._anchor: Hashable | None = None
 
     def contents(self) -> ComposeResult:
-        """A list for each view."""
+        """A list for each view, and lines about the chosen file."""
         for view, row_list in self._lists.items():
             row_list.display = view is self.view
             yield row_list
+        yield self._about
+
+    def on_resize(self) -> None:
+        """Leave the lines about the chosen file out where there is no room for them."""
+        super().on_resize()
+        self._about.display = self.inside.height >= ROOM_FOR_ABOUT
 
     @property
     def focus_target(self) -> RowList:
@@ -167,7 +180,8 @@ class CachePane(Pane):
         if self._to_choose:
             self._storage.read_anew()
         body = self.body
-        return self.view, self._revision, self._storage.is_answered, len(body.marked), self.channel, body.size
+        read = self.view, self._revision, self._storage.is_answered
+        return *read, len(body.marked), self.channel, body.size, body.cursor_key, self.node.ledger.version
 
     @property
     def _wish(self) -> Wish:
@@ -188,7 +202,7 @@ class CachePane(Pane):
             words = (f"✗ {problem.what}", problem.why, problem.do)
             self.body.empty = tuple(word for word in words if word)
         else:
-            was_read = NOTHING_LEFT if self.filter else EMPTY[self.view]
+            was_read = NOTHING_LEFT if self.filter else self.with_keys(EMPTY[self.view])
             self.body.empty = was_read if self._was_read else ()
         match self.view:
             case CacheView.STORAGE:
@@ -205,6 +219,9 @@ class CachePane(Pane):
                 )
             case CacheView.HORIZON:
                 self.body.show(self._horizon_rows(now))
+        file = self.selection
+        described = self.described(file) if isinstance(file, Entry) else ""
+        self._about.tell(self.node, file, now, channel=self.channel, described=described)
 
     @property
     def _was_read(self) -> bool:

@@ -58,10 +58,13 @@ COLUMNS: Final[Mapping[CacheView, tuple[Column, ...]]] = {
 EMPTY: Final[Mapping[CacheView, tuple[str, ...]]] = {
     CacheView.STORAGE: (
         "The storage folder holds no files yet.",
-        "Store copies one into it, Link remembers where one lies,",
-        "Request asks for one by its URI.",
+        "{store} stores a copy of a file, {link} links one where it lies,",
+        "{request} requests one by its URI.",
     ),
-    CacheView.BUCKET: ("The bucket holds no files yet.", "Push uploads one from storage."),
+    CacheView.BUCKET: (
+        "The bucket holds no files yet.",
+        "Select a file in storage ({bucket-view} goes there), {push} uploads it.",
+    ),
     CacheView.TRASH: ("The trash is empty.",),
     CacheView.HORIZON: (
         "Nothing would be evicted.",
@@ -70,7 +73,7 @@ EMPTY: Final[Mapping[CacheView, tuple[str, ...]]] = {
     ),
 }
 
-NOTHING_LEFT: Final = ("No file is like that.", "Esc shows all again.")
+NOTHING_LEFT: Final = ("No file matches.", "Esc clears the filter.")
 
 ORDERS: Final[Mapping[str, Order]] = {"added": "added", "name": "name", "size": "size", "used": "used"}
 """The order for each column that the files can be sorted by."""

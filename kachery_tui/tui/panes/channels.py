@@ -8,7 +8,7 @@ from kachery_tui.filters import NO_FILTER, matches
 from kachery_tui.node.values import ConnectionState
 from kachery_tui.protocol.roles import Role
 from kachery_tui.tui import present
-from kachery_tui.tui.cells import Cell, Line, Tone
+from kachery_tui.tui.cells import Cell, Line, Row, Tone
 from kachery_tui.tui.describe.members import (
     FIELDS,
     entry_about,
@@ -33,13 +33,17 @@ if TYPE_CHECKING:
     from kachery_tui.node.node import Node
     from kachery_tui.tui.owners import Owners
 
-COLUMNS: Final = (
-    Column("channel, role", 14),
-    Column("asked", 6, spills=True),
-    Column("granted", 7),
-    Column("in force", 8),
-    Column("↓ listens ↑ publish", 10, share=1),
-)
+
+def matrix_columns(*, short: bool) -> tuple[Column, ...]:
+    """The columns of the role matrix; `short` for a pane without room for long words."""
+    return (
+        Column("channel, role", 14),
+        Column("asked", 6, spills=True),
+        Column("granted", 7),
+        Column("in force", 8),
+        Column("↓ subs. ↑ publ." if short else "↓ subscribes ↑ publishes", 10, share=1),
+    )
+
 
 MEMBER_COLUMNS: Final = (
     Column("who", 13, share=1),
@@ -49,8 +53,12 @@ MEMBER_COLUMNS: Final = (
     Column("since", 7, right=True, drop=2),
 )
 
-NO_MEMBERS: Final = ("Nobody is a member yet.", "Invite makes a line by which somebody joins.")
-NOTHING_LEFT: Final = ("Nobody is like that.", "Esc shows all.")
+NO_CHANNELS: Final = (
+    "This node is on no channel.",
+    "{join} joins one by an invitation; a channel file: kachery-tui channel join FILE",
+)
+NO_MEMBERS: Final = ("Nobody is a member yet.", "{invite} makes an invitation to send to somebody.")
+NOTHING_LEFT: Final = ("No member matches.", "Esc clears the filter.")
 
 WIDE_FROM: Final = 72
 """Columns from which on streams are called by their whole names."""
@@ -73,7 +81,7 @@ class ChannelsPane(Pane):
 
     DEFAULT_CSS = """
     ChannelsPane {
-        & > #role { height: 3; padding: 0 1; background: $boost; }
+        & #role { height: 3; padding: 0 1; background: $boost; }
     }
     """
 
@@ -82,11 +90,11 @@ class ChannelsPane(Pane):
         self.shows_members = False
         self._owners = owners
         self.matrix = RowList(
-            COLUMNS,
-            empty=("This node is on no channel.", "Join one:  J, or kachery-tui channel join"),
+            matrix_columns(short=False),
+            empty=self.with_keys(NO_CHANNELS),
             id="matrix",
         )
-        self._members = RowList(MEMBER_COLUMNS, empty=NO_MEMBERS, id="members")
+        self._members = RowList(MEMBER_COLUMNS, empty=self.with_keys(NO_MEMBERS), id="members")
 
     def contents(self) -> ComposeResult:
         """Matrix and members, of which one shows, and lines about the chosen row."""
@@ -118,7 +126,7 @@ class ChannelsPane(Pane):
     def on_resize(self) -> None:
         """Leave the lines about the chosen row out where there is no room for them."""
         super().on_resize()
-        self.about.display = self.size.height >= ROOM_FOR_ABOUT
+        self.about.display = self.inside.height >= ROOM_FOR_ABOUT
 
     @property
     def focus_target(self) -> RowList:
@@ -155,6 +163,8 @@ class ChannelsPane(Pane):
             back = (Cell("  Esc: own roles", Tone.MUTED),)
             return (Cell(f"{self.channel}  "), *words, *back)
         joined = self.node.memberships.values()
+        if not joined:
+            return (Cell("none", Tone.MUTED),)
         connected = sum(1 for one in joined if one.connection.state is ConnectionState.CONNECTED)
         return (Cell(f"{connected} of {present.count(len(joined), 'channel')} connected"),)
 
@@ -165,13 +175,15 @@ class ChannelsPane(Pane):
             return
         rows = [ChannelRow(name, role) for name in self.node.memberships for role in (None, *Role)]
         self._leave_room(len(rows))
+        self.matrix.set_columns(matrix_columns(short=self._is_narrow))
         self.matrix.show(ListedRows(rows, key=lambda row: row, cells=self._cells))
         row = self.selection
         self.about.show((self._about(row),) if isinstance(row, ChannelRow) else ())
 
     def _leave_room(self, rows: int) -> None:
-        # Two lines more than rows: the pane's title and the columns' titles. What is left over goes to the streams.
-        self.styles.max_height = max(rows, LEAST_ROWS) + 2 + ABOUT_HEIGHT
+        # Beside the rows the frame, or a line at the top, and the columns' titles. The streams get what is left over.
+        frame = self.size.height - self.inside.height + 1
+        self.styles.max_height = max(rows, LEAST_ROWS) + frame + 1 + ABOUT_HEIGHT
 
     def _paint_members(self, now: float) -> None:
         view = self._owners.views.get(self.channel)
@@ -191,15 +203,19 @@ class ChannelsPane(Pane):
             return (f"The register of {self.channel} cannot be read:", problem)
         if self.channel not in self._owners.wanted:
             return (f"{self.channel} has another owner.", "Only the owner's node sees the members.")
-        return NO_MEMBERS
+        return self.with_keys(NO_MEMBERS)
 
-    def _cells(self, row: ChannelRow) -> Line:
+    @property
+    def _is_narrow(self) -> bool:
+        return self.inside.width < WIDE_FROM
+
+    def _cells(self, row: ChannelRow) -> Row:
         membership = self.node.memberships.get(row.channel)
         if membership is None:
             return (Cell(row.channel),)
         if row.role is None:
             return channel_cells(membership)
-        return role_cells(membership, row.role, short=self.size.width < WIDE_FROM)
+        return role_cells(membership, row.role, short=self._is_narrow)
 
     def _about(self, row: ChannelRow) -> Line:
         membership = self.node.memberships.get(row.channel)

@@ -31,10 +31,10 @@ COLUMNS: Final = (
 )
 
 EMPTY: Final = (
-    "There are no feeds here.",
-    "A new one or a followed one shows here, and what programs make in this folder.",
+    "No feeds yet.",
+    "{create} creates one, {follow} follows one by its URI.",
 )
-NOTHING_LEFT: Final = ("No feed is like that.", "Esc shows all again.")
+NOTHING_LEFT: Final = ("No feed matches.", "Esc clears the filter.")
 
 
 def message_columns(count: int) -> tuple[Column, ...]:

@@ -80,7 +80,7 @@ class FeedsPane(MessagesPane):
 
     def contents(self) -> ComposeResult:
         """The list, two lines about the chosen subfeed, its messages."""
-        yield RowList(COLUMNS, empty=EMPTY, id=self.UPPER)
+        yield RowList(COLUMNS, empty=self.with_keys(EMPTY), id=self.UPPER)
         yield CellLine(id="standing", classes="about")
         yield CellLine(id="uri", classes="about")
         yield TailList(message_columns(0), id=self.LOWER)
@@ -238,7 +238,7 @@ class FeedsPane(MessagesPane):
     def paint(self, now: float) -> None:
         """Show list and messages."""
         served = serving(self.node.ledger)
-        self.feeds.empty = NOTHING_LEFT if self.list_filter else EMPTY
+        self.feeds.empty = NOTHING_LEFT if self.list_filter else self.with_keys(EMPTY)
         if self.feeds.display or self.subfeed is None:
             self.feeds.show(
                 ListedRows(
@@ -257,7 +257,7 @@ class FeedsPane(MessagesPane):
         state = self.subfeed
         lines: tuple[Line, Line] = ((), ())
         if state is not None:
-            lines = about_lines(state, served.get(state.key), self.node.label_of, now, self.size.width)
+            lines = about_lines(state, served.get(state.key), self.node.label_of, now, self.inside.width)
         for id_, line in zip(("standing", "uri"), lines, strict=True):
             self.query_one(f"#{id_}", CellLine).show(line)
 
@@ -301,7 +301,7 @@ class FeedsPane(MessagesPane):
             # A word that stands there for an eyeblink would only flicker.
             return ("Reading…",) if messages is not None and messages.is_slow(time.time()) else ()
         if state.here and self.message_filter:
-            return (f"None of the newest {WINDOW:,} messages is like that.", "Esc shows all.")
+            return (f"None of the newest {WINDOW:,} messages matches.", "Esc clears the filter.")
         if state.own:
             return ("No message yet.", f"{self.key_of('append')} appends one.")
         return ("No message is here yet.",)

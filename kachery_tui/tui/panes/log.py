@@ -32,7 +32,7 @@ COLUMNS: Final = (
 OWN_PREFIX: Final = "kachery_tui."
 
 EMPTY: Final = ("Nothing has been logged.",)
-NOTHING_LEFT: Final = ("No line is like that.", "Esc shows all again.")
+NOTHING_LEFT: Final = ("No line matches.", "Esc clears the filter.")
 
 
 class LogPane(Pane):

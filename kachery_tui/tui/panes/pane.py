@@ -1,15 +1,20 @@
-"""What every pane is: a title bar over its contents, a look at the node's state, and something that is chosen."""
+"""What every pane is: a title over its contents, in a frame where there is room for one, a look at the node's state, and
+something that is chosen.
+"""
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.containers import Vertical
+from textual.geometry import Size
 
 from kachery_tui.filters import NO_FILTER, Filter, FilterError, parse_filter
 from kachery_tui.tui.cells import Cell, Line, Tone, fit_line, width_of
 from kachery_tui.tui.here import Abilities, Item, PaneName, Selection
+from kachery_tui.tui.on_display import display_of
 from kachery_tui.tui.widgets.cell_line import CellLine
 
 if TYPE_CHECKING:
@@ -21,6 +26,8 @@ if TYPE_CHECKING:
     from kachery_tui.node.node import Node
     from kachery_tui.tui.memory import PaneMemory
     from kachery_tui.tui.widgets.row_list import RowList
+
+_IN_BRACES: Final = re.compile(r"\{([a-z-]+)\}")
 
 
 class Pane(Vertical):
@@ -46,8 +53,12 @@ class Pane(Vertical):
     DEFAULT_CSS = """
     Pane {
         height: 1fr;
-        & > .pane--title { background: $panel; }
-        &.-current > .pane--title { background: $primary-muted; text-style: bold; }
+        & > .pane--body { height: 1fr; }
+        &.-framed > .pane--body { border: round $foreground 30%; border-top: none; }
+        &.-framed:ansi > .pane--body { border: round ansi_bright_black; border-top: none; }
+        &.-framed.-current > .pane--body { border: round $border; border-top: none; }
+        &.-framed.-ascii > .pane--body { border: ascii $foreground 30%; border-top: none; }
+        &.-framed.-ascii.-current > .pane--body { border: ascii $border; border-top: none; }
     }
     """
 
@@ -65,13 +76,15 @@ class Pane(Vertical):
         self._is_current = False
 
     def compose(self) -> ComposeResult:
-        """The title bar, then what the pane is made of."""
+        """The title, then what the pane is made of."""
+        self.set_class(display_of(self).settings.ascii, "-ascii")
         yield self._title
-        yield from self.contents()
+        with Vertical(classes="pane--body"):
+            yield from self.contents()
 
     @abstractmethod
     def contents(self) -> ComposeResult:
-        """The widgets under the title bar."""
+        """The widgets under the title."""
 
     @abstractmethod
     def stamp(self, now: float) -> Hashable:
@@ -83,7 +96,7 @@ class Pane(Vertical):
 
     @abstractmethod
     def status(self, now: float) -> Line:
-        """What the title bar says beside the pane's name."""
+        """What the title says beside the pane's name."""
 
     @property
     @abstractmethod
@@ -104,6 +117,10 @@ class Pane(Vertical):
     def position(self) -> str:
         """Where the cursor stands in a list that is longer than what can be seen of it."""
         return self.focus_target.position
+
+    def with_keys(self, lines: Sequence[str]) -> tuple[str, ...]:
+        """Lines in which an action's id in braces is replaced by its key."""
+        return tuple(_IN_BRACES.sub(lambda found: self.key_of(found[1]), line) for line in lines)
 
     def enter_messages(self) -> None:
         """Go from the row under the cursor to its messages, where it has any."""
@@ -232,20 +249,36 @@ class Pane(Vertical):
         self.set_class(is_current, "-current")
         self._show_title(now)
 
+    @property
+    def inside(self) -> Size:
+        """The room for what is under the title, and the title's line: the frame takes the rest."""
+        edge = 1 if self.has_class("-framed") else 0
+        return Size(self.size.width - 2 * edge, self.size.height - edge)
+
+    def show_in_frame(self, framed: bool) -> None:
+        """Stand in a frame, or, alone on the screen, only under a line."""
+        self.set_class(framed, "-framed")
+
     def on_resize(self) -> None:
         """Another size may show more."""
         self.look_again()
 
     def _show_title(self, now: float) -> None:
         number = list(PaneName).index(self.NAME) + 1
+        edge = Tone.LIT_EDGE if self._is_current else Tone.EDGE
+        left, right = "╭╮" if self.has_class("-framed") else "──"
         mark = "▶" if self._is_current else " "
-        name = Cell(f"{mark}{number} {self.NAME.capitalize()}  ", Tone.STRONG)
-        filtered = (Cell(f"/{self.filter.text}  ", Tone.WARN),) if self.filter else ()
-        marked = (Cell(f"{len(self.body.marked):,} marked  ", Tone.BUSY),) if self.body.marked else ()
-        position = f"  {self.position} " if self.position else ""
-        line = (name, *filtered, *marked)
-        status = fit_line(self.status(now), max(self.size.width - width_of(line) - len(position), 0))
-        self._title.show((*line, *status, Cell(position)))
+        name = Cell(f"{mark}{number} {self.NAME.capitalize()} ", edge if self._is_current else Tone.STRONG)
+        filtered = (Cell(f" /{self.filter.text} ", Tone.WARN),) if self.filter else ()
+        marked = (Cell(f" {len(self.body.marked):,} marked ", Tone.BUSY),) if self.body.marked else ()
+        head = (Cell(f"{left}─", edge), name, *filtered, *marked)
+        tail = (*((Cell(f" {self.position} "),) if self.position else ()), Cell(f"─{right}", edge))
+        room = max(self.size.width - width_of(head) - width_of(tail), 0)
+        status = self.status(now)
+        said = (Cell(" "), *status, Cell(" ")) if status else ()
+        if (left_over := room - width_of(said)) < 0:
+            said, left_over = fit_line(said, room), 0
+        self._title.show((*head, *said, Cell("─" * left_over, edge), *tail))
 
 
 def tick(last_at: float | None, now: float, *, settles: float = 7.0) -> int:

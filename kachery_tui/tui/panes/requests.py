@@ -26,6 +26,8 @@ from kachery_tui.tui.describe.requests import (
     request_cells,
     request_lines,
 )
+from kachery_tui.tui.describe.traffic import LINES as TRAFFIC_LINES
+from kachery_tui.tui.describe.traffic import traffic_lines, traffic_version
 from kachery_tui.tui.header import waiting, waits
 from kachery_tui.tui.here import PaneName
 from kachery_tui.tui.panes.pane import Pane, tick
@@ -56,8 +58,8 @@ COLUMNS: Final = (
     Column("peer", 14, drop=5),
 )
 
-EMPTY: Final = ("No requests yet.", "Request asks for a file by its URI.")
-NOTHING_LEFT: Final = ("No request is like that.", "Esc shows all again.")
+EMPTY: Final = ("No requests yet.", "{request} requests a file by its URI.")
+NOTHING_LEFT: Final = ("No request matches.", "Esc clears the filter.")
 
 ROOMY_FROM: Final = 130
 """Cells from which on names have room beside bars, also of requests that have ended."""
@@ -73,6 +75,9 @@ TALL_FROM: Final = 28
 
 MOST_DETAIL: Final = 14
 
+TRAFFIC_FROM: Final = 20
+"""Lines that the pane needs before it draws what this node receives and sends."""
+
 PADDING: Final = 1
 """Cells beside the words about the chosen request."""
 
@@ -84,7 +89,9 @@ def detail_height(pane: int, terminal: int) -> int:
     """Lines for the chosen request under the list, in a pane and a terminal of so many lines."""
     if pane < DETAIL_FROM:
         return 0
-    return BRIEF_LINES if terminal < TALL_FROM else min(pane // 2, MOST_DETAIL)
+    if terminal < TALL_FROM:
+        return BRIEF_LINES
+    return min(pane // 2 if pane < TRAFFIC_FROM else 2 * pane // 5, MOST_DETAIL)
 
 
 class RequestsPane(Pane):
@@ -98,7 +105,8 @@ class RequestsPane(Pane):
     MARKS: ClassVar[bool] = True
 
     DEFAULT_CSS = f"""
-    RequestsPane > #detail {{ height: 0; padding: 0 {PADDING}; background: $boost; }}
+    RequestsPane #traffic {{ height: {TRAFFIC_LINES}; padding: 0 {PADDING}; display: none; }}
+    RequestsPane #detail {{ height: 0; padding: 0 {PADDING}; background: $boost; }}
     """
 
     def __init__(self, node: Node, key_of: Callable[[str], str]) -> None:
@@ -110,14 +118,16 @@ class RequestsPane(Pane):
         self._hidden = 0
 
     def contents(self) -> ComposeResult:
-        """The list and the words about the chosen row."""
-        yield RowList(COLUMNS, empty=EMPTY, id="rows")
+        """The list, what flows, and the words about the chosen row."""
+        yield RowList(COLUMNS, empty=self.with_keys(EMPTY), id="rows")
+        yield CellLines(id="traffic")
         yield CellLines(hanging=HEAD, more=(Cell("… more in the details", Tone.MUTED),), id="detail")
 
     def on_resize(self) -> None:
         """Say as much of the chosen request as there is room for."""
         super().on_resize()
         self._detail.styles.height = self._detail_height
+        self._traffic.display = self.inside.height >= TRAFFIC_FROM
 
     @property
     def focus_target(self) -> RowList:
@@ -126,7 +136,11 @@ class RequestsPane(Pane):
 
     @property
     def _detail_height(self) -> int:
-        return detail_height(self.size.height, self.app.size.height)
+        return detail_height(self.inside.height, self.app.size.height)
+
+    @property
+    def _traffic(self) -> CellLines:
+        return self.query_one("#traffic", CellLines)
 
     @property
     def _detail(self) -> CellLines:
@@ -157,6 +171,7 @@ class RequestsPane(Pane):
             self.focus_target.cursor_key,
             moves,
             present.quarter(now),
+            traffic_version(self.node.downloaded, self.node.uploaded, now) if self._traffic.display else None,
             self._order.is_due(self.node.ledger.version, now),
         )
 
@@ -167,7 +182,7 @@ class RequestsPane(Pane):
         size = sum(row.size or 0 for row in self.marked if isinstance(row, Request))
         shown = f"{len(rows) - self._hidden:,} of {present.count(len(rows), 'request')}"
         order = f"by {self.sort} {'▼' if self.descending else '▲'}"
-        is_wide = self.size.width >= LONG_STATUS_FROM and not self.marked
+        is_wide = self.inside.width >= LONG_STATUS_FROM and not self.marked
         is_told = self.sort in self.focus_target.shown_titles or self._is_newest_first
         return joined(
             (
@@ -198,11 +213,11 @@ class RequestsPane(Pane):
 
     def paint(self, now: float) -> None:
         """Show list and words."""
-        label_of, roomy = self.node.label_of, self.size.width >= ROOMY_FROM
+        label_of, roomy = self.node.label_of, self.inside.width >= ROOMY_FROM
         rows = list(self.node.ledger)
         shown = self._filtered(rows, now)
         self._hidden = len(rows) - len(shown)
-        self.focus_target.empty = NOTHING_LEFT if self._hidden else EMPTY
+        self.focus_target.empty = NOTHING_LEFT if self._hidden else self.with_keys(EMPTY)
         self.focus_target.show(
             ListedRows(
                 self._in_order(shown, now),
@@ -210,6 +225,9 @@ class RequestsPane(Pane):
                 cells=lambda row: request_cells(row, label_of, now, roomy=roomy),
             )
         )
+        if self._traffic.display:
+            width = self.inside.width - 2 * PADDING
+            self._traffic.show(traffic_lines(self.node.downloaded, self.node.uploaded, now, width))
         self._show_detail(now)
 
     def _filtered(self, rows: list[Request], now: float) -> list[Request]:
@@ -242,7 +260,7 @@ class RequestsPane(Pane):
 
     def _show_detail(self, now: float) -> None:
         # Not by the widget's own size: that follows the pane's a little later.
-        row, width, height = self.selection, self.size.width - 2 * PADDING, self._detail_height
+        row, width, height = self.selection, self.inside.width - 2 * PADDING, self._detail_height
         lines: tuple[Line, ...] = ()
         if row is None or not height:
             pass

@@ -219,8 +219,8 @@ class StreamsPane(MessagesPane):
         }
         rights = Rights(membership.asked, membership.granted)
         refused = any(activity.refused for activity in membership.activity.values())
-        columns = lane_columns(self.size.width, refused=refused)
-        spark, needs = spark_cells(self.size.width), "needs " if self.size.width >= MIDDLE_FROM else "+"
+        columns = lane_columns(self.inside.width, refused=refused)
+        spark, needs = spark_cells(self.inside.width), "needs " if self.inside.width >= MIDDLE_FROM else "+"
         self.lanes.set_columns([column for _, column in columns])
 
         def present_on(streams: Sequence[Stream]) -> str:
@@ -249,7 +249,7 @@ class StreamsPane(MessagesPane):
         if view != self._heard_of:
             self._heard_of = view
             self._sieves: Mapping[Stream, Sieve] = {stream: Sieve() for stream in streams}
-            self.messages.set_columns(message_columns(self.size.width, one_stream=len(streams) == 1))
+            self.messages.set_columns(message_columns(self.inside.width, one_stream=len(streams) == 1))
         activities = {stream: membership.activity[stream] for stream in streams}
         labels: dict[str, str] = {}
 
@@ -270,13 +270,13 @@ class StreamsPane(MessagesPane):
     def _empty_words(self, activities: Sequence[StreamActivity], membership: Membership) -> tuple[str, ...]:
         """What stands where no message does."""
         if self.filter and any(activity.messages for activity in activities):
-            return ("No message of those kept is like that.", "Esc shows all.")
+            return ("None of the messages kept matches.", "Esc clears the filter.")
         if len(activities) == 1 and not activities[0].subscribed:
             role = role_to_subscribe(activities[0].stream)
             if role not in membership.asked:
                 there = f"It needs the role {role}: {self.key_of('pane-channels')} goes to the channels."
-                return "This node does not hear what is said here.", there
-        return ("Nothing was said here yet.",)
+                return "This node does not listen here.", there
+        return ("No messages yet.",)
 
     def _kept(self, activity: StreamActivity, label_of: LabelOf, now: float) -> Sequence[StreamMessage]:
         """A stream's messages that the filter leaves."""

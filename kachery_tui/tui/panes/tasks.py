@@ -55,8 +55,8 @@ NO_FUNCTIONS: Final = (
     "No function is offered.",
     'config.toml offers those of this node: [tasks."NAME"]; see the README.',
 )
-NO_TASKS: Final = ("No tasks yet.", "Request has a function run by who offers it.")
-NOTHING_LEFT: Final = ("No task is like that.", "Esc shows all.")
+NO_TASKS: Final = ("No tasks yet.", "{request} requests the function selected above.")
+NOTHING_LEFT: Final = ("No task matches.", "Esc clears the filter.")
 
 FUNCTIONS_SHARE: Final = 0.4
 """Of the pane's height, for the functions above the tasks."""
@@ -90,7 +90,7 @@ class TasksPane(TwoListPane):
         yield RowList(FUNCTION_COLUMNS, empty=NO_FUNCTIONS, id=self.UPPER)
         yield CellLine(id="function", classes="about")
         yield CellLine(id="limits", classes="about")
-        yield RowList(TASK_COLUMNS, empty=NO_TASKS, id=self.LOWER)
+        yield RowList(TASK_COLUMNS, empty=self.with_keys(NO_TASKS), id=self.LOWER)
 
     def upper_height(self, height: int) -> int:
         """A share of the pane."""
@@ -176,7 +176,7 @@ class TasksPane(TwoListPane):
             self._show_about()
         if self.lower.display:
             rows = [row for row in reversed(self._tasks()) if self._is_wanted(row, now)]
-            self.lower.empty = NOTHING_LEFT if self.filter else NO_TASKS
+            self.lower.empty = NOTHING_LEFT if self.filter else self.with_keys(NO_TASKS)
             self.lower.show(
                 ListedRows(
                     rows,
@@ -190,7 +190,7 @@ class TasksPane(TwoListPane):
         memberships = self.node.memberships.values()
         if memberships and not any(Role.REQUEST_TASKS in one.roles for one in memberships):
             there = f"It needs the role {Role.REQUEST_TASKS}: {self.key_of('pane-channels')} goes to the channels."
-            return "This node does not hear what others offer.", there, NO_FUNCTIONS[1]
+            return "This node does not listen to what others offer.", there, NO_FUNCTIONS[1]
         return NO_FUNCTIONS
 
     def _show_about(self) -> None:

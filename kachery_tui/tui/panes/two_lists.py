@@ -33,7 +33,7 @@ class TwoListPane(Pane):
 
     DEFAULT_CSS = """
     TwoListPane {
-        & > .about { background: $boost; }
+        & .about { background: $boost; }
     }
     """
 
@@ -57,7 +57,7 @@ class TwoListPane(Pane):
     @property
     def is_short(self) -> bool:
         """Whether there is room for one of the lists, not both."""
-        return self.size.height < ROOM_FOR_BOTH
+        return self.inside.height < ROOM_FOR_BOTH
 
     @property
     def focus_target(self) -> RowList:
@@ -75,7 +75,7 @@ class TwoListPane(Pane):
 
     def _arrange(self) -> None:
         """Decide what shows. Done directly, not by classes, so that focus can follow at once."""
-        height, is_short = self.size.height, self.is_short
+        height, is_short = self.inside.height, self.is_short
         self.upper.display = not (is_short and self._reading)
         self.lower.display = self._reading or not is_short
         for about in self.query(".about").results(CellLine):

@@ -1,8 +1,10 @@
-"""How a list's columns share the width that there is."""
+"""How a list's columns share the width that there is, and how a row is laid out in them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
+
+from kachery_tui.tui.cells import BLANK, Cell, Line, Row, fit, fit_line, parts_of, text_of, width_of
 
 GAP: Final = 1
 """Cells between two columns."""
@@ -54,3 +56,26 @@ def widths(columns: Sequence[Column], available: int) -> tuple[int, ...]:
         left, shares = left - extra, shares - column.share
         result.append(column.width + extra)
     return tuple(result)
+
+
+def aligned(laid_out: Sequence[tuple[Column, int]], mark: str, cells: Row, width: int) -> Line:
+    """A row in `width` cells: `mark`, then what stands in each column that has room; columns without a cell are blank."""
+    line = [Cell(mark)]
+    given = [*cells, *[BLANK] * (len(laid_out) - len(cells))]
+    shown = [(column, space, cell) for (column, space), cell in zip(laid_out, given, strict=False) if space]
+    at = 0
+    while at < len(shown):
+        column, space, cell = shown[at]
+        at += 1
+        if column.spills:
+            taken = width_of(parts_of(cell))
+            while taken > space and at < len(shown) and not text_of(shown[at][2]):
+                space += GAP + shown[at][1]
+                at += 1
+        if len(line) > 1:
+            line.append(Cell(" " * GAP))
+        if isinstance(cell, Cell):
+            line.append(Cell(fit(cell.text, space, right=column.right), cell.tone))
+        else:
+            line.extend(fit_line(cell, space))
+    return fit_line(line, width)

@@ -1,4 +1,4 @@
-"""The footer: the keys that do something here and now."""
+"""The footer: the keys of the pane at the left, those of the program at the right."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from textual.message import Message
 
 from kachery_tui.tui import present
-from kachery_tui.tui.cells import Cell, width_of
+from kachery_tui.tui.cells import Cell, Line, width_of
 from kachery_tui.tui.widgets.cell_line import CellLine
 
 if TYPE_CHECKING:
@@ -21,11 +21,17 @@ _GAP: Final = Cell("  ")
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A key that does something here: which action it stands for, how the key is printed, what it does in a word."""
+    """A key: which action it stands for, how it is printed, what it does in a word, and whether that can be done now."""
 
     action_id: str
     key: str
     label: str
+    can: bool = True
+
+    @property
+    def hint(self) -> Line:
+        """How it is shown."""
+        return present.key_hint(self.key, self.label, can=self.can)
 
 
 class Footer(CellLine):
@@ -47,22 +53,27 @@ class Footer(CellLine):
         self._spans: list[tuple[range, str]] = []
 
     def offer(self, offers: Sequence[Offer], last: Sequence[Offer]) -> None:
-        """Show what can be done, as far as there is room; `last` in any case, at the end."""
-        keys = [(offer.action_id, present.key_hint(offer.key, offer.label)) for offer in last]
-        room = self.size.width - 1 - sum(width_of(hint) + 2 for _, hint in keys)
+        """Show the keys, as far as there is room; `last` in any case, at the right."""
+        room = self.size.width - 1 - sum(width_of(offer.hint) + len(_GAP.text) for offer in last)
         fitting = []
         for offer in offers:
-            hint = present.key_hint(offer.key, offer.label)
-            if width_of(hint) + 2 <= room:
-                room -= width_of(hint) + 2
-                fitting.append((offer.action_id, hint))
-        line, at = [Cell(" ")], 1
+            if (taken := width_of(offer.hint) + len(_GAP.text)) <= room:
+                room -= taken
+                fitting.append(offer)
+        line: list[Cell] = []
         self._spans = []
-        for id_, hint in fitting + keys:
-            self._spans.append((range(at, at + width_of(hint)), id_))
-            line.extend((*hint, _GAP))
-            at += width_of(hint) + 2
+        self._add(line, Cell(" "), fitting)
+        self._add(line, Cell(" " * max(room, 0)), last)
         self.show(tuple(line))
+
+    def _add(self, line: list[Cell], before: Cell, offers: Sequence[Offer]) -> None:
+        line.append(before)
+        at = width_of(line)
+        for offer in offers:
+            width = width_of(offer.hint)
+            self._spans.append((range(at, at + width), offer.action_id))
+            line.extend((*offer.hint, _GAP))
+            at += width + len(_GAP.text)
 
     def on_click(self, event: events.Click) -> None:
         """Do what was clicked."""

@@ -11,8 +11,8 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from kachery_tui.tui.cells import BLANK, Cell, Line, Row, Tone, fit, fit_line, width_of
-from kachery_tui.tui.widgets.columns import GAP, Column, column_at, widths
+from kachery_tui.tui.cells import Cell, Line, Tone, fit_line, text_of, wrap_line
+from kachery_tui.tui.widgets.columns import Column, aligned, column_at, widths
 from kachery_tui.tui.widgets.rows import NO_ROWS, ListedRows, Rows
 from kachery_tui.tui.widgets.toned import Toned
 
@@ -45,7 +45,7 @@ class RowList(Toned, ScrollView, can_focus=True):
         Binding("end", "last", "Last", show=False),
     ]
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"row-list--cursor", "row-list--cursor-away"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"row-list--cursor", "row-list--cursor-away", "row-list--title"}
 
     DEFAULT_CSS = """
     RowList {
@@ -55,7 +55,9 @@ class RowList(Toned, ScrollView, can_focus=True):
         scrollbar-size: 0 0;
         & > .row-list--cursor { background: $primary 35%; text-style: bold; }
         & > .row-list--cursor-away { background: $boost; }
+        & > .row-list--title { background: $panel; }
         &:ansi > .row-list--cursor { background: ansi_default; text-style: bold reverse; }
+        &:ansi > .row-list--title { background: ansi_default; text-style: underline; }
     }
     """
 
@@ -234,7 +236,7 @@ class RowList(Toned, ScrollView, can_focus=True):
         """Titles and texts of all rows that are loaded."""
         rows = (self._rows.cells(index) for index in range(len(self._rows)))
         return [column.title for column in self.columns], [
-            [_text(cell) for cell in row] for row in rows if row
+            [text_of(cell) for cell in row] for row in rows if row
         ]
 
     # Moving
@@ -324,70 +326,52 @@ class RowList(Toned, ScrollView, can_focus=True):
         """Paint one line of the view."""
         line, look = self._painted[y] = self._line(y)
         over = None
-        if look == "title":
-            over = Style(underline=True)
-        elif look != "row":
+        if look != "row":
             style = self.get_component_rich_style(f"row-list--{look}")
-            over = Style(bgcolor=style.bgcolor, bold=style.bold, reverse=style.reverse)
+            over = Style(
+                bgcolor=style.bgcolor, bold=style.bold, reverse=style.reverse, underline=style.underline
+            )
+            if style.reverse:
+                # Colours would become patches behind the words.
+                line = tuple(Cell(cell.text) for cell in line)
         return self.strip(line, self.size.width, over)
 
     def _line(self, y: int) -> tuple[Line, str]:
         width = self.size.width
         if y == 0:
-            titles = tuple(Cell(self._titled(column), Tone.MUTED) for column in self.columns)
-            return self._aligned(" ", titles, width), "title"
+            titles = tuple(
+                Cell(self._titled(column), Tone.STRONG if self._sorts(column) else Tone.MUTED)
+                for column in self.columns
+            )
+            return aligned(self._laid_out(width), " ", titles, width), "title"
         index = self.scroll_offset.y + y - 1
         if index >= len(self._rows):
-            text = self.empty[y - 2] if not len(self._rows) and 0 <= y - 2 < len(self.empty) else ""
-            return fit_line((Cell(f"  {text}", Tone.MUTED),), width), "row"
+            words = self._words_instead(width) if not len(self._rows) else []
+            return fit_line(words[y - 2] if 0 <= y - 2 < len(words) else (), width), "row"
         at_cursor = index == self.cursor
         cells = self._rows.cells(index) or LOADING
         look = ("cursor" if self.has_focus else "cursor-away") if at_cursor else "row"
         mark = CURSOR_MARK if at_cursor else " "
         if self.marked and self._rows.key(index) in self.marked:
             mark = CHOSEN_AT_CURSOR if at_cursor else CHOSEN_MARK
-        return self._aligned(mark, cells, width), look
+        return aligned(self._laid_out(width), mark, cells, width), look
+
+    def _words_instead(self, width: int) -> list[Line]:
+        """What stands in the place of rows."""
+        indent = Cell("  ")
+        lines = [wrap_line((Cell(text, Tone.MUTED),), max(width - 3, 1)) for text in self.empty]
+        return [(indent, *part) for line in lines for part in line]
 
     def _titled(self, column: Column) -> str:
-        if self.sorted_by is None or column.title != self.sorted_by[0]:
+        if self.sorted_by is None or not self._sorts(column):
             return column.title
         return f"{column.title}{DOWN if self.sorted_by[1] else UP}"
+
+    def _sorts(self, column: Column) -> bool:
+        return self.sorted_by is not None and column.title == self.sorted_by[0]
 
     def _laid_out(self, width: int) -> list[tuple[Column, int]]:
         """The columns with their widths, 0 for those that there is no room for."""
         if self._laid_out_for != width:
             self._widths, self._laid_out_for = widths(self.columns, width - 1), width
         return list(zip(self.columns, self._widths, strict=True))
-
-    def _aligned(self, mark: str, cells: Row, width: int) -> Line:
-        line = [Cell(mark)]
-        given = [*cells, *[BLANK] * (len(self.columns) - len(cells))]
-        shown = [
-            (column, space, cell)
-            for (column, space), cell in zip(self._laid_out(width), given, strict=False)
-            if space
-        ]
-        at = 0
-        while at < len(shown):
-            column, space, cell = shown[at]
-            at += 1
-            if column.spills:
-                taken = width_of(_parts(cell))
-                while taken > space and at < len(shown) and not _text(shown[at][2]):
-                    space += GAP + shown[at][1]
-                    at += 1
-            if len(line) > 1:
-                line.append(Cell(" " * GAP))
-            if isinstance(cell, Cell):
-                line.append(Cell(fit(cell.text, space, right=column.right), cell.tone))
-            else:
-                line.extend(fit_line(cell, space))
-        return fit_line(line, width)
-
-
-def _parts(cell: Cell | Line) -> Line:
-    return (cell,) if isinstance(cell, Cell) else cell
-
-
-def _text(cell: Cell | Line) -> str:
-    return "".join(part.text for part in _parts(cell))

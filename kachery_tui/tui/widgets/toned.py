@@ -24,11 +24,15 @@ class Toned(Widget):
     DEFAULT_CSS = """
     Toned {
         & > .tone--muted { color: $text-muted; }
+        &:ansi > .tone--muted { text-style: dim; }
         & > .tone--strong { text-style: bold; }
         & > .tone--good { color: $text-success; }
         & > .tone--busy { color: $text-primary; }
         & > .tone--warn { color: $text-warning; text-style: bold; }
         & > .tone--bad { color: $text-error; text-style: bold; }
+        & > .tone--edge { color: $foreground 30%; }
+        &:ansi > .tone--edge { color: ansi_bright_black; }
+        & > .tone--lit-edge { color: $border; text-style: bold; }
     }
     """
 
