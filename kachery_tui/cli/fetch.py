@@ -3,7 +3,7 @@
 import sys
 from argparse import Namespace
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -74,8 +74,11 @@ def _obtain(args: Namespace, uri: FileUri) -> Path:
     return Path(str(do(place, client, _job(args, [uri]), debug=args.debug)["path"]))
 
 
-def _find_here(place: Place, uris: Iterable[FileUri], *, verify: bool) -> dict[FileUri, Path]:
-    """Those of the files that are in storage, and right."""
+def _find_here(place: Place, uris: Sequence[FileUri], *, verify: bool) -> dict[FileUri, Path]:
+    """Those of the files that are in storage, and right.
+
+    Of several, one that cannot be looked for does not keep the others: it is said when it is to be got.
+    """
     from kachery_tui.storage.problems import Damaged
     from kachery_tui.storage.storage import Storage
 
@@ -87,6 +90,10 @@ def _find_here(place: Place, uris: Iterable[FileUri], *, verify: bool) -> dict[F
                 found = storage.find_right(uri.sha1, anew=verify)
             except Damaged as error:
                 say(f"{error.line}: it is fetched again. {error.do}")
+                continue
+            except KacheryError:
+                if len(uris) == 1:
+                    raise
                 continue
             if found is not None:
                 storage.touch(uri.sha1)

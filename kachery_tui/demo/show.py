@@ -191,8 +191,8 @@ def hints(offers: Sequence[Offer], yours: str, feed: str, let_ben_ask: Callable[
         ),
         Hint("it failed: {why} on its row says why, link by link", done=lambda _, act: act == "why"),
         Hint(
-            "that was the tour. {open} on any row shows all there is of it, {help} every key; "
-            "{quit} leaves, and nothing stays"
+            "that was the tour. Next: `kachery-tui hub` makes a channel for your lab, `channel invite` lets others in, "
+            "and the README has the steps. {help}: every key; {quit}: quit, and everything is removed"
         ),
     ]
 

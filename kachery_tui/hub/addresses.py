@@ -8,7 +8,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from kachery_tui.errors import UsageError
-from kachery_tui.hub.ports import is_loopback, machine_name
+from kachery_tui.hub.ports import machine_name
+from kachery_tui.loopback import is_loopback
 from kachery_tui.protocol.errors import ProtocolError
 from kachery_tui.protocol.invitations import base_url
 

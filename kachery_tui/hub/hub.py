@@ -15,8 +15,9 @@ from kachery_tui.errors import KacheryError, UsageError
 from kachery_tui.hub.addresses import Address, Certificate, bracketed, check_public_url
 from kachery_tui.hub.bucket import BUCKET, REGION, S3Server
 from kachery_tui.hub.identity import IDENTITY_FILE, DataLock, HubIdentity, load_identity, save_identity
-from kachery_tui.hub.ports import PortTaken, check_port, free_port, is_loopback, port_error, reachable
+from kachery_tui.hub.ports import PortTaken, check_port, free_port, port_error, reachable
 from kachery_tui.hub.pubsub.limits import Limits
+from kachery_tui.loopback import is_loopback
 from kachery_tui.protocol.roles import Role, is_channel_name
 
 if TYPE_CHECKING:

@@ -1,6 +1,5 @@
 """Ports that are free, and names under which others find this machine."""
 
-import ipaddress
 import random
 import socket
 from contextlib import closing
@@ -51,16 +50,6 @@ def port_error(host: str, port: int, option: str, problem: OSError) -> PortTaken
         problem.strerror or str(problem),
         f"Stop what uses it, or give another: {option} PORT ({option} 0 takes a free one)",
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def machine_name() -> str:

@@ -1,6 +1,5 @@
 """Coming into a channel by its owner's authority: what an invitation brings, and becoming a member by it."""
 
-import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 from kachery_tui.channel.member_authority import MemberAuthority
 from kachery_tui.config.channels import check_vacant, install_membership
 from kachery_tui.errors import NotAllowed
+from kachery_tui.loopback import is_loopback
 from kachery_tui.node.threads import in_thread
 from kachery_tui.protocol.authority import Standing, roles_of
 from kachery_tui.protocol.errors import ProtocolError
@@ -34,7 +34,7 @@ class Offer:
     def can_be_overheard(self) -> bool:
         """Whether somebody on the network can read what is said to the authority."""
         parts = urlsplit(self.invitation.url)
-        return parts.scheme != "https" and not _is_this_machine(parts.hostname or "")
+        return parts.scheme != "https" and not is_loopback(parts.hostname or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +81,6 @@ async def join_by(
     asked = roles or standing.granted or frozenset({Role.REQUEST_FILES})
     file = await in_thread(lambda: install_membership(folder, invitation.channel, invitation.url, asked))
     return Joined(file, standing)
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
@@ -129,13 +129,18 @@ class Many:
         """The next one to get. Those after it are looked for with it: most of many are not here."""
         async with self._looking:
             if not self._next:
-                some, storage = list(islice(self._left, LOOKED_FOR_AT_ONCE)), self._work.node.storage
+                some = list(islice(self._left, LOOKED_FOR_AT_ONCE))
                 self._next.extend(
-                    await in_thread(
-                        lambda: [_Wanted(place, uri, storage.find(uri.sha1) is None) for place, uri in some]
-                    )
+                    await in_thread(lambda: [self._look_for(place, uri) for place, uri in some])
                 )
             return self._next.popleft() if self._next else None
+
+    def _look_for(self, place: int, uri: FileUri) -> _Wanted:
+        """Called in a thread. What is wrong with a place in storage is said when its file is got."""
+        is_absent = False
+        with suppress(KacheryError):
+            is_absent = self._work.node.storage.find(uri.sha1) is None
+        return _Wanted(place, uri, is_absent)
 
     async def _get(self, wanted: "_Wanted") -> dict[str, Any]:
         last: dict[str, Any] = {}

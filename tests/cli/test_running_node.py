@@ -8,7 +8,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -102,6 +102,21 @@ def test_a_failure_is_told_once_and_counted_for_each_time_it_was_asked_for(ben: 
         assert (code, lines) == (1, [])
         assert said.count(f"{nobody}: ") == 1
         assert "3 of 3 files failed" in said
+
+
+@pytest.mark.parametrize("has_node", [True, False])
+def test_a_place_that_cannot_be_looked_at_fails_its_file_alone(ben: Shell, has_node: bool) -> None:
+    (here,) = store(ben, "a.bin")
+    sha1 = "ab" * 20
+    place = ben.storage / "sha1" / "ab" / "ab" / "ab" / sha1
+    place.parent.mkdir(parents=True)
+    place.symlink_to(place.name)
+    with running(ben) if has_node else nullcontext():
+        code, lines, said = load_from_stdin(ben, f"sha1://{sha1}/loop.bin\n{here}\n")
+    assert code == 1
+    assert [Path(line).read_bytes()[:5] for line in lines] == [b"a.bin"]
+    assert "loop.bin: " in said
+    assert "1 of 2 files failed" in said
 
 
 def test_two_files_of_one_name_do_not_overwrite_each_other(ben: Shell) -> None:

@@ -145,14 +145,6 @@ def test_a_machine_is_named_so_that_the_sdk_takes_the_name_for_a_host() -> None:
     assert "." in name or ":" in name
 
 
-@pytest.mark.parametrize(
-    ("host", "local"),
-    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("example.org", False)],
-)
-def test_loopback_is_known(host: str, local: bool) -> None:
-    assert ports.is_loopback(host) == local
-
-
 def test_options_cost_no_import_of_the_servers() -> None:
     import subprocess
 

@@ -91,6 +91,22 @@ async def test_marks_stay_on_their_rows_and_the_cursor_can_be_told_without_colou
         assert not shown.marked
         shown.mark_all()
         assert list(shown.marked) == [6, 5, 3, 2]
+        shown.clear_marks()
+        shown.action_first()
+        shown.toggle_mark()
+        shown.invert_marks()
+        assert list(shown.marked) == [5, 3, 2]
+        shown.invert_marks()
+        assert list(shown.marked) == [6]
+
+
+async def test_what_stands_in_the_place_of_rows_is_wrapped_not_cut() -> None:
+    shown = RowList(COLUMNS, empty=("Nothing here yet.", "F follows a feed by its URI, N creates one."))
+    async with ListApp(shown).run_test(size=(30, 11)) as pilot:
+        shown.show(rows_of([]))
+        await pilot.pause()
+        assert "".join(painted(shown)).replace("  ", " ").strip().endswith("creates one.")
+        assert "…" not in "".join(painted(shown))
 
 
 async def test_what_is_too_long_runs_on_over_empty_columns_and_a_column_may_have_several_tones() -> None:

@@ -70,6 +70,10 @@ def _mark_all(desk: Desk, _here: Here) -> None:
     desk.pane.mark_all()
 
 
+def _invert_marks(desk: Desk, _here: Here) -> None:
+    desk.pane.invert_marks()
+
+
 def _mark_unavailable(here: Here) -> str:
     return AVAILABLE if here.can.marks else "rows of this list cannot be marked"
 
@@ -145,6 +149,10 @@ ACTIONS: Final = (
     Action(
         "mark-all", "a", "Mark all", "Mark every row shown, or unmark all", _mark_all,
         _mark_unavailable, panes=_MARKABLE, label_here=_marked_label,
+    ),
+    Action(
+        "mark-invert", "*", "Invert marks", "Mark the rows that are not marked, and unmark the others",
+        _invert_marks, _mark_unavailable, panes=_MARKABLE,
     ),
     Action(
         "sort-next", "right", "Sort by next", "Sort by the next column", partial(_sort, by=1),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from kachery_tui.loopback import leads_here_only
 from kachery_tui.node.values import ConnectionState
 from kachery_tui.protocol.roles import REQUEST_ROLES, ROLE_TABLE, Role, Stream, pubsub_name
 from kachery_tui.tui import present
@@ -211,7 +212,8 @@ def _provides_line(membership: Membership) -> str:
 
 def _pubsub(config: PubSubConfig) -> str:
     server = config.endpoint or "Ably"
-    return f"{server}, {'with' if config.tls else 'without'} TLS, by the key {config.key.partition(':')[0]}"
+    near = "; reachable from this machine only" if leads_here_only(server) else ""
+    return f"{server}, {'with' if config.tls else 'without'} TLS, by the key {config.key.partition(':')[0]}{near}"
 
 
 def _bucket(config: BucketConfig) -> str:

@@ -198,6 +198,11 @@ class Pane(Vertical):
         self.body.mark_all()
         self.look_again()
 
+    def invert_marks(self) -> None:
+        """Mark every row that is shown and not marked, and unmark the others."""
+        self.body.invert_marks()
+        self.look_again()
+
     def clear_marks(self) -> None:
         """Unmark all rows."""
         self.body.clear_marks()

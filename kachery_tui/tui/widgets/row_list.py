@@ -221,6 +221,16 @@ class RowList(Toned, ScrollView, can_focus=True):
             self._mark(index)
         self.repaint()
 
+    def invert_marks(self) -> None:
+        """Mark the rows that are not marked, of those that are shown and loaded, and unmark those that are."""
+        before = set(self.marked)
+        self.marked.clear()
+        for index in range(len(self._rows)):
+            if self._rows.key(index) not in before:
+                self._mark(index)
+        self._last_marked = None
+        self.repaint()
+
     def clear_marks(self) -> None:
         """Unmark all rows."""
         self.marked.clear()
