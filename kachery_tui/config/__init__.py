@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         install_channel,
         load_channel,
         load_channels,
+        save_provide,
         save_roles,
         variables_of,
     )
@@ -54,6 +55,7 @@ __all__ = [
     "load_channels",
     "load_node_config",
     "save_node_config",
+    "save_provide",
     "save_roles",
     "storage_folder",
     "variables_of",

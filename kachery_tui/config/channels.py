@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from kachery_tui.config.editing import with_roles
+from kachery_tui.config.editing import with_roles, with_setting
 from kachery_tui.config.reading import ConfigError, Table, mode_of, nearest, read_toml, write_private
 from kachery_tui.config.values import (
     BucketConfig,
@@ -152,6 +152,11 @@ def save_roles(file: Path, roles: frozenset[Role]) -> None:
     Raises `ConfigError` for a file that cannot be read, `KacheryError` for one that cannot be written.
     """
     write_private(file, with_roles(file, roles), mode=mode_of(file))
+
+
+def save_provide(file: Path, provide: Provide) -> None:
+    """Write into a channel file whether what others ask for goes out by itself. Raises as `save_roles`."""
+    write_private(file, with_setting(file, "provide", provide.value), mode=mode_of(file))
 
 
 def variables_of(file: Path) -> dict[str, str]:

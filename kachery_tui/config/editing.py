@@ -10,14 +10,20 @@ from kachery_tui.protocol.roles import Role
 
 
 def with_roles(file: Path, roles: Iterable[Role]) -> bytes:
-    """The text of a channel file with other roles asked for. Raises `ConfigError` when the file cannot be read.
+    """The text of a channel file with other roles asked for. Raises `ConfigError` when the file cannot be read."""
+    return with_setting(file, "roles", sorted(role.value for role in roles))
 
-    All else stays as the person wrote it, comments included, wherever `roles` can be changed by itself.
+
+def with_setting(file: Path, key: str, value: str | list[str]) -> bytes:
+    """The text of a channel file with another value for one setting at its top. Raises `ConfigError` when the file cannot
+    be read.
+
+    All else stays as the person wrote it, comments included, wherever the setting can be changed by itself.
     """
     text = read_text(file)
     values = parse_toml(file, text)
-    values["roles"] = sorted(role.value for role in roles)
-    edited = _edited(text, values["roles"])
+    values[key] = value
+    edited = _edited(text, key, value)
     if edited is not None and _parsed(edited) == values:
         return edited.encode()
     import tomli_w
@@ -25,14 +31,14 @@ def with_roles(file: Path, roles: Iterable[Role]) -> bytes:
     return tomli_w.dumps(values).encode()
 
 
-def _edited(text: str, roles: list[str]) -> str | None:
-    """The text with other roles; None where it cannot be edited in place."""
+def _edited(text: str, key: str, value: str | list[str]) -> str | None:
+    """The text with another value; None where it cannot be edited in place."""
     # Takes long to import, and is needed only here.
     import tomlkit
 
     try:
         document = tomlkit.parse(text)
-        document["roles"] = roles
+        document[key] = value
         return tomlkit.dumps(document)
     except Exception:  # noqa: BLE001 - whatever it stumbles over, the file can be written anew
         return None

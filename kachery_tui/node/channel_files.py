@@ -80,13 +80,17 @@ class ChannelFiles:
             await self._join(channel)
         elif membership.config.file != channel.file:
             _log.warning("channel %s is joined by %s already", channel.name, membership.config.file)
-        elif replace(membership.config, roles=channel.roles) != channel:
+        elif replace(membership.config, roles=channel.roles, provide=channel.provide) != channel:
             _log.info("channel %s: its file has changed, joining anew", channel.name)
             await self._leave(channel.name)
             await self._join(channel)
-        elif membership.config.roles != channel.roles:
-            _log.info("channel %s: its file asks for other roles", channel.name)
-            await membership.set_roles(channel.roles)
+        else:
+            if membership.config.provide is not channel.provide:
+                _log.info("channel %s: its file says provide = %s", channel.name, channel.provide.value)
+                membership.set_provide(channel.provide)
+            if membership.config.roles != channel.roles:
+                _log.info("channel %s: its file asks for other roles", channel.name)
+                await membership.set_roles(channel.roles)
 
     def _stamp(self) -> _Stamp:
         """What tells that something has changed; runs in a thread."""

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from kachery_tui.channel.channel import Channel
-from kachery_tui.config import ChannelConfig
+from kachery_tui.config import ChannelConfig, Provide
 from kachery_tui.errors import KacheryError, NotAllowed, TryAgain, UsageError
 from kachery_tui.node.activity import StreamActivity
 from kachery_tui.node.inbox import Inbox
@@ -202,6 +202,11 @@ class Membership:
         self.config = replace(self.config, roles=asked)
         self._touch()
         await self.channel.pubsub.set_roles(self.roles)
+
+    def set_provide(self, provide: Provide) -> None:
+        """Send what others ask for by itself from now on, or ask a person first; what waits goes on waiting."""
+        self.config = replace(self.config, provide=provide)
+        self._touch()
 
     def require(self, role: Role) -> None:
         """Raise `NotAllowed` unless this node has `role` here."""

@@ -10,9 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from kachery_tui.config import ChannelConfig, NodeConfig, save_roles
+from kachery_tui.config import ChannelConfig, NodeConfig, Provide, save_provide, save_roles
 from kachery_tui.config.reading import write_private
-from kachery_tui.errors import KacheryError, UsageError
+from kachery_tui.errors import KacheryError
 from kachery_tui.node.cache import Cache
 from kachery_tui.node.channel_files import ChannelFiles
 from kachery_tui.node.eviction import Evictor
@@ -258,12 +258,19 @@ class Node:
 
         Raises `UsageError` for an unknown channel, `KacheryError` when the file cannot be written.
         """
-        membership = self._memberships.get(channel)
-        if membership is None:
-            raise UsageError(f"no channel {channel!r}")
+        membership = joined(self._memberships, channel)
         roles = membership.config.roles | {role} if asked else membership.config.roles - {role}
         await in_thread(lambda: save_roles(membership.config.file, roles))
         await membership.set_roles(roles)
+
+    async def set_provide(self, channel: str, provide: Provide) -> None:
+        """Send by itself what others ask for, or ask a person first: kept in the channel file, and in force at once.
+
+        Raises as `set_role`.
+        """
+        membership = joined(self._memberships, channel)
+        await in_thread(lambda: save_provide(membership.config.file, provide))
+        membership.set_provide(provide)
 
     async def store(self, path: Path, *, progress: Callable[[int], None] | None = None) -> Stored:
         """Copy a file into storage. `progress` is called from a thread; cancelling leaves nothing behind."""

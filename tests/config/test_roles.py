@@ -8,7 +8,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kachery_tui.config import ConfigError, channels_folder, install_channel, load_channel, save_roles
+from kachery_tui.config import (
+    ConfigError,
+    Provide,
+    channels_folder,
+    install_channel,
+    load_channel,
+    save_provide,
+    save_roles,
+)
 from kachery_tui.errors import KacheryError, NotAllowed, UsageError
 from kachery_tui.protocol.roles import Role
 from tests.config.files import channel_values, write
@@ -172,3 +180,13 @@ def test_joining_into_a_folder_that_cannot_be(tmp_path: Path) -> None:
     file = write(tmp_path / "given.toml", WITH_COMMENTS)
     with pytest.raises(KacheryError, match="cannot write"):
         install_channel(file, file)
+
+
+def test_provide_changes_and_nothing_else(tmp_path: Path) -> None:
+    file = write(tmp_path / "lab.toml", WITH_COMMENTS)
+    save_provide(file, Provide.AUTO)
+    assert load_channel(file).provide is Provide.AUTO
+    assert file.read_text() == WITH_COMMENTS.replace('provide = "ask"', 'provide = "auto"')
+    bare = write(tmp_path / "bare.toml", WITH_COMMENTS.replace('provide = "ask"\n', ""))
+    save_provide(bare, Provide.ASK)
+    assert load_channel(bare).provide is Provide.ASK

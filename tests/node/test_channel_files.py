@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kachery_tui.config import save_roles
+from kachery_tui.config import Provide, load_channel, save_provide, save_roles
+from kachery_tui.errors import UsageError
 from kachery_tui.protocol.roles import Role
 from tests.nodes import join_by_file, running_node, until
 
@@ -48,11 +49,28 @@ async def test_changed_roles_take_effect_over_the_same_connection(tmp_path: Path
         assert membership.reconnects == 1
 
 
+async def test_whether_a_person_is_asked_changes_over_the_same_connection(tmp_path: Path, lab: Path) -> None:
+    async with running_node(tmp_path / "ana", lab) as ana:
+        membership = ana.memberships["lab"]
+        save_provide(membership.config.file, Provide.ASK)
+        await until(lambda: membership.config.provide is Provide.ASK)
+        await ana.set_provide("lab", Provide.AUTO)
+        assert load_channel(membership.config.file).provide is Provide.AUTO
+        await ana.look_at_channel_files()
+        assert ana.memberships["lab"] is membership
+        assert membership.config.provide is Provide.AUTO
+        assert membership.reconnects == 1
+        with pytest.raises(UsageError, match="no channel 'labb'"):
+            await ana.set_provide("labb", Provide.AUTO)
+
+
 async def test_other_changes_join_anew(tmp_path: Path, lab: Path) -> None:
     async with running_node(tmp_path / "ana", lab) as ana:
-        join_by_file(tmp_path / "ana", lab, provide="ask")
+        join_by_file(tmp_path / "ana", lab, limits={"uploads": 7})
         await until(
-            lambda: ana.memberships.get("lab") is not None and ana.memberships["lab"].config.provide == "ask"
+            lambda: (
+                ana.memberships.get("lab") is not None and ana.memberships["lab"].config.limits.uploads == 7
+            )
         )
         await until(lambda: len(ana.memberships["lab"].in_force) == 2)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kachery_tui.config import load_channel
+from kachery_tui.config import Provide, load_channel
 from kachery_tui.hub import Hub
 from kachery_tui.protocol.roles import Role, Stream
 from kachery_tui.tui.here import ChannelRow
@@ -35,12 +35,28 @@ async def test_a_role_says_before_and_after_what_it_means(
         await until(lambda: Role.PROVIDE_FILES in membership.in_force)
 
 
+@SIZES
+async def test_sending_by_itself_or_asking_first_is_a_keys_matter(
+    tmp_path: Path, lab: Path, size: tuple[int, int]
+) -> None:
+    async with at_the_screen(unstarted_node(tmp_path / "me", lab), size) as me:
+        config = me.node.memberships["lab"].config
+        await me.press("1")
+        await me.reads("a Ask first")
+        await me.press("a")
+        await me.reads("asks before", "lab: ask first")
+        assert load_channel(config.file).provide is Provide.ASK
+        await me.press("U")
+        await me.reads("provides auto")
+        assert load_channel(config.file).provide is Provide.AUTO
+
+
 async def test_enter_tells_of_a_role_and_changes_nothing(tmp_path: Path, lab: Path) -> None:
     async with at_the_screen(unstarted_node(tmp_path / "me", lab), NARROW) as me:
         membership = me.node.memberships["lab"]
         before = membership.asked
         await me.press("1", "down")
-        await me.reads("✓ in force", "Enter Details")
+        await me.reads("✓ in force")
         await me.press("enter")
         await me.reads("The role request-files on lab", "granted", "publish on lab-requestFiles")
         await me.press("escape", *["down"] * 2, "enter")

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from kachery_tui.authority.values import IssuedCode
+from kachery_tui.config import Provide
 from kachery_tui.tui.actions.action import AVAILABLE, Action, Group
 from kachery_tui.tui.actions.members import ask_for_roles, has_to_be_let_in
 from kachery_tui.tui.describe.roles import channel_lines, meaning, role_lines, why_not
@@ -47,6 +48,9 @@ def _role(desk: Desk, here: Here) -> None:
         desk.undo.wait_for(done, desk.run_work(changing, "screen: set a role"))
 
 
+_PROVIDES: Final = {Provide.AUTO: "Send automatically", Provide.ASK: "Ask first"}
+
+
 async def _set_role(desk: Desk, channel: str, role: Role, done: str, *, asked: bool) -> None:
     await desk.node.set_role(channel, role, asked=asked)
     desk.undo.push(Undo(done, partial(desk.node.set_role, channel, role, asked=not asked)))
@@ -83,6 +87,33 @@ def _role_label(here: Here) -> str:
     return "Ask/give up role"
 
 
+def _switch_provide(desk: Desk, here: Here) -> None:
+    name = here.channel
+    before = desk.node.memberships[name].config.provide
+    then = Provide.ASK if before is Provide.AUTO else Provide.AUTO
+    done = f"{_PROVIDES[then].lower()} on {name}"
+    desk.undo.wait_for(
+        done, desk.run_work(_set_provide(desk, name, before, then, done), "screen: set provide")
+    )
+
+
+async def _set_provide(desk: Desk, channel: str, before: Provide, then: Provide, done: str) -> None:
+    await desk.node.set_provide(channel, then)
+    desk.undo.push(Undo(done, partial(desk.node.set_provide, channel, before)))
+    desk.tell("what others request waits for your key" if then is Provide.ASK else "what others request is sent at once",
+              title=f"{channel}: {_PROVIDES[then].lower()}")  # fmt: skip
+
+
+def _provide_unavailable(here: Here) -> str:
+    return AVAILABLE if here.channel in here.node.memberships else "this node is on no channel"
+
+
+def _provide_label(here: Here) -> str:
+    membership = here.node.memberships.get(here.channel)
+    asks = membership is not None and membership.config.provide is Provide.ASK
+    return _PROVIDES[Provide.AUTO if asks else Provide.ASK]
+
+
 def _next_channel(desk: Desk, here: Here) -> None:
     names = list(here.node.memberships)
     at = names.index(here.channel) if here.channel in names else -1
@@ -99,6 +130,11 @@ ACTIONS: Final = (
         "role", "g", "Ask/give up role", "Ask for the role, or give it up; on a member, set its roles", _role,
         _role_unavailable, Group.CHANNELS, panes=frozenset({PaneName.CHANNELS}), changes=True, needs_node=True,
         label_here=_role_label, also="space",
+    ),
+    Action(
+        "provide-mode", "a", "Ask first", "Ask you before what others request is sent, or send it automatically",
+        _switch_provide, _provide_unavailable, Group.CHANNELS, panes=frozenset({PaneName.CHANNELS}), changes=True,
+        needs_node=True, label_here=_provide_label,
     ),
     Action(
         "next-channel", "c", "Next channel", "Switch to the next channel's streams and bucket", _next_channel,

@@ -18,7 +18,9 @@ Places = tuple[str, ...]
 and the first of all where none can."""
 
 IN_PANE: Final[Mapping[PaneName, Places]] = {
-    PaneName.CHANNELS: ("role", "join", "leave", "why", "open", "members", "invite", "next-channel", "copy", "zoom"),
+    PaneName.CHANNELS: (
+        "role", "provide-mode", "join", "leave", "why", "open", "members", "invite", "next-channel", "copy", "zoom",
+    ),
     PaneName.STREAMS: ("open", "why", "filter", "failures", "hold", "next-channel", "request", "copy", "zoom"),
     PaneName.REQUESTS: (
         "request", "provide", "decline", "cancel|retry", "why", "copy", "open", "filter", "failures", "mark", "push",
