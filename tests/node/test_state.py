@@ -139,12 +139,28 @@ def test_log_lines_are_bounded() -> None:
     ring = LogRing()
     logger = logging.Logger("test")
     logger.addHandler(ring)
-    for _ in range(KEPT_LINES + 10):
-        logger.info("x" * LONGEST_LINE * 2)
+    for number in range(KEPT_LINES + 10):
+        logger.info("%05d%s", number, "x" * LONGEST_LINE * 2)
     assert len(ring.lines) == KEPT_LINES
     assert len(ring.lines[-1].text) == LONGEST_LINE
     logger.info("%d", "not a number")
     assert "cannot be formatted" in ring.lines[-1].text
+
+
+def test_a_log_line_that_comes_again_is_one() -> None:
+    ring = LogRing()
+    logger = logging.Logger("test")
+    logger.addHandler(ring)
+    for text in ("a", "a", "a", "b", "a"):
+        logger.info(text)
+    assert [(line.text, line.times, line.number) for line in ring.lines] == [
+        ("a", 3, 3),
+        ("b", 1, 4),
+        ("a", 1, 5),
+    ]
+    logger.warning("a")
+    assert ring.lines[-1].times == 1, "another level is another line"
+    assert ring.version == 6
 
 
 async def test_a_failed_task_is_seen() -> None:

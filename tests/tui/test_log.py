@@ -8,9 +8,11 @@ import pytest
 
 from kachery_tui.filters import parse_filter
 from kachery_tui.node.log import LogLine
+from kachery_tui.tui.describe.log import log_lines
 from kachery_tui.tui.panes.log import LogPane, level_word, log_cells, log_facts
 from tests.nodes import until
 from tests.tui.screens import NARROW, at_the_screen, unstarted_node
+from tests.tui.words import row_texts, text_of
 
 LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
 
@@ -29,7 +31,13 @@ def logger() -> Iterator[logging.Logger]:
 
 def test_a_line_as_a_row() -> None:
     line = LogLine(1, 0.0, logging.WARNING, "kachery_tui.node.files", "first\nsecond")
-    assert [cell.text for cell in log_cells(line, 0.0)][1:] == ["! warning", "node.files", "first …"]
+    assert row_texts(log_cells(line, 0.0))[1:] == ["! warning", "node.files", "first …"]
+
+
+def test_a_line_that_was_said_again_and_again() -> None:
+    line = LogLine(30, 60.0, logging.WARNING, "a.b", "no answer", times=30, since=0.0)
+    assert row_texts(log_cells(line, 60.0))[-1] == "×30 no answer"
+    assert "30 times in a row, the first at " in text_of(log_lines(line))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from kachery_tui.tui.cells import BLANK, Cell, Line, Tone
 def log_lines(line: LogLine) -> Iterator[Line]:
     """A line of the log in full."""
     yield (level_cell(line.level), Cell(f"  {present.moment(line.at)}  {line.source}", Tone.MUTED))
+    if line.times > 1:
+        yield (Cell(f"{line.times:,} times in a row, the first at {present.moment(line.since)}"),)
     yield (BLANK,)
     yield from ((Cell(part),) for part in line.text.split("\n"))
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from kachery_tui.filters import FieldKind, matches
 from kachery_tui.tui import present
-from kachery_tui.tui.cells import Cell, Line, Tone, joined
+from kachery_tui.tui.cells import Cell, Line, Row, Tone, joined
 from kachery_tui.tui.describe.log import level_cell
 from kachery_tui.tui.here import PaneName
 from kachery_tui.tui.panes.pane import Pane
@@ -102,14 +102,17 @@ class LogPane(Pane):
         )
 
 
-def log_cells(line: LogLine, now: float) -> Line:
+def log_cells(line: LogLine, now: float) -> Row:
     """A line of the log as a row: time, level, source, text."""
     first, *rest = line.text.split("\n")
     return (
         Cell(present.clock(line.at, now), Tone.MUTED),
         level_cell(line.level),
         Cell(line.source.removeprefix(OWN_PREFIX), Tone.MUTED),
-        Cell(f"{first} …" if rest else first),
+        (
+            *((Cell(f"×{line.times:,} ", Tone.BUSY),) if line.times > 1 else ()),
+            Cell(f"{first} …" if rest else first),
+        ),
     )
 
 
