@@ -135,7 +135,7 @@ def test_the_peers_provide_what_is_named(tmp_path: Path) -> None:
 def test_a_path_that_is_no_file_is_refused_before_anything_starts(tmp_path: Path) -> None:
     with demo(tmp_path / "tmp", tmp_path / "missing") as terminal:
         assert terminal.end() == 2
-        assert "missing: it is no file" in terminal.text()
+        assert "missing: it is not a file" in terminal.text()
     assert list((tmp_path / "tmp").iterdir()) == []
 
 

@@ -55,8 +55,8 @@ def test_what_is_no_file_is_left_out(folder: Path, caplog: pytest.LogCaptureFixt
     (folder / "mutables.db").unlink()
     (folder / "mutables.db").mkdir()
     assert read_feeds(folder) == []
-    assert "feeds.db cannot be read: it is no file" in caplog.text
-    assert "mutables.db cannot be read: it is no file" in caplog.text
+    assert "feeds.db cannot be read: it is not a file" in caplog.text
+    assert "mutables.db cannot be read: it is not a file" in caplog.text
 
 
 def test_a_folder_that_may_not_be_looked_into_has_none(
