@@ -22,7 +22,7 @@ from kachery_tui.protocol.messages import (
 )
 from kachery_tui.protocol.roles import Stream
 from kachery_tui.protocol.uris import SubfeedUri
-from kachery_tui.tui.describe.feeds import state_cell
+from kachery_tui.tui.describe.feeds import MISSING_SECONDS, state_cell
 from tests.hubs import Hub
 from tests.node.feed_nodes import (
     OWNER,
@@ -465,7 +465,9 @@ async def test_what_is_promised_and_nowhere_is_told(tmp_path: Path, lab: Path) -
         await until(lambda: state_of(reader, URI).missing == 7)
         assert state_of(reader, URI).lag == 0
         await at_step(row, Step.LIVE)
-        assert state_cell(state_of(reader, URI), None, time.time()).text == "! 7 nowhere"
+        assert state_cell(state_of(reader, URI), None, time.time()).text == "● live"
+        late = time.time() + MISSING_SECONDS
+        assert state_cell(state_of(reader, URI), None, late).text == "! 7 nowhere"
         true = chain(1, head=head_of(GOOD))[0]
         await owner.memberships["lab"].publish(NewSubfeedMessages(key.feed_id, key.subfeed_hash, (true.raw,)))
         await until(lambda: state_of(reader, URI).here == 4)

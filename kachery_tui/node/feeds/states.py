@@ -57,6 +57,8 @@ class SubfeedState:
     """Since when the owner's node has not answered; None while it does, or was not asked."""
     behind_since: float | None = None
     """Since when there have been messages elsewhere that are not here."""
+    missing_since: float | None = None
+    """Since when nodes have spoken of messages that are nowhere to be had; for a moment, that is so of every new one."""
     fault: BadMessage | None = None
     """What is wrong with the next message, where it was refused."""
     trouble: KacheryError | None = None
@@ -118,11 +120,15 @@ class SubfeedStates:
             self._count_change()
 
     def touch(self, state: SubfeedState) -> None:
-        """Say that a state changed; whether it is behind follows from its numbers."""
+        """Say that a state changed; whether it is behind, or lacks anything, follows from its numbers."""
         if state.lag <= 0:
             state.behind_since = None
         elif state.behind_since is None:
             state.behind_since = time.time()
+        if not state.missing:
+            state.missing_since = None
+        elif state.missing_since is None:
+            state.missing_since = time.time()
         state.version += 1
         self._count_change()
 

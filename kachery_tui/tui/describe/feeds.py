@@ -49,6 +49,9 @@ FAULTS: Final[Mapping[Fault, str]] = {
 }
 """What is wrong with a message, in the few words that a column has room for."""
 
+MISSING_SECONDS: Final = 5.0
+"""Seconds for which messages may be spoken of that no bucket has before that is said: they are on their way at first."""
+
 BEHIND_SECONDS: Final = 2.0
 """Seconds for which one that is live may be behind before that is said: with each message it is for a moment."""
 
@@ -145,9 +148,14 @@ def state_cell(state: SubfeedState, served: Request | None, now: float) -> Cell:
     is_behind = state.behind_since is not None and now - state.behind_since > BEHIND_SECONDS
     if row.step in _READING or (row.step is Step.LIVE and is_behind):
         return Cell("… reading", Tone.BUSY)
-    if row.step is Step.LIVE and state.missing:
+    if row.step is Step.LIVE and _lacks(state, now):
         return Cell(f"! {state.missing:,} nowhere", Tone.WARN)
     return present.step(row.step)
+
+
+def _lacks(state: SubfeedState, now: float) -> bool:
+    """Whether messages that nodes have spoken of have been nowhere to be had for a while."""
+    return state.missing_since is not None and now - state.missing_since > MISSING_SECONDS
 
 
 def _served_cell(row: Request) -> Cell:
@@ -175,7 +183,7 @@ def _standing(state: SubfeedState, served: Request | None, label_of: LabelOf, no
     problem = state.fault or state.trouble
     if problem is not None:
         yield (Cell(f"✗ {problem.line}", Tone.BAD),)
-    elif state.missing:
+    elif _lacks(state, now):
         yield (Cell(f"! nodes speak of {state.missing:,} more, which no bucket has", Tone.WARN),)
     else:
         yield (state_cell(state, served, now),)

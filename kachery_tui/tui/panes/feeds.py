@@ -180,7 +180,8 @@ class FeedsPane(MessagesPane):
         self._look_for_messages(now)
         messages = self._messages
         rate = max((state.meter.rate(now, 2) for state in states if state.meter.last_at), default=0.0)
-        behind = max((state.behind_since for state in states if state.behind_since), default=None)
+        waited = (since for state in states for since in (state.behind_since, state.missing_since) if since)
+        late = max(waited, default=None)
         terms = (*self.filter.terms, *self._other_filter.terms)
         versions = (states.version, self.node.ledger.version, messages.version if messages else 0)
         return (
@@ -189,7 +190,7 @@ class FeedsPane(MessagesPane):
             self.messages.following,
             int(now / display_of(self).busy_pause) if rate > BUSY_RATE else versions,
             self._order.is_due(now),
-            tick(behind, now),
+            tick(late, now),
             present.quarter(now),
             int(now) if any(term.kind is FieldKind.TIME for term in terms) else 0,
             messages is not None and messages.is_slow(now),
