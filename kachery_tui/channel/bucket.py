@@ -9,6 +9,7 @@ from kachery_tui.channel import transfer
 from kachery_tui.channel.errors import BucketShut, MissingObject
 from kachery_tui.channel.job import Job, run_job
 from kachery_tui.channel.s3 import S3
+from kachery_tui.channel.throttle import Throttle
 from kachery_tui.channel.values import Page
 from kachery_tui.channel.wire import STALL_TIMEOUT, Wire
 from kachery_tui.errors import KacheryError, NotAllowed, TryAgain
@@ -41,14 +42,19 @@ class Bucket:
         *,
         read_url: "Callable[[str], Awaitable[str]] | None" = None,
         stall_timeout: float = STALL_TIMEOUT,
+        upload_rate: int = 0,
     ) -> None:
-        """`read_url` gives the address at which this node GETs or HEADs an object. Lists it has no address for."""
+        """`read_url` gives the address at which this node GETs or HEADs an object. Lists it has no address for.
+
+        `upload_rate` is how many bytes a second all uploads together may take; 0 is for no limit.
+        """
         self.config = config
         self._s3 = s3 or S3(config)
         self._given_url = read_url
         # Addresses that were given may lead on to where the object is.
         self._wire = Wire(stall_timeout=stall_timeout, follows=read_url is not None)
         self._slots = asyncio.Semaphore(TRANSFERS_AT_ONCE)
+        self._throttle = Throttle(upload_rate)
         self._says_no_more = bool(config.public_url) or read_url is not None
 
     async def head(self, name: str) -> "ObjectInfo | None":
@@ -159,7 +165,9 @@ class Bucket:
 
     async def _put(self, url: str, source: transfer.UploadSource, on_bytes: "Callable[[int], None]") -> None:
         def work(job: Job) -> None:
-            transfer.upload(job, self._wire, url, "cannot upload to the bucket", source, on_bytes)
+            transfer.upload(
+                job, self._wire, url, "cannot upload to the bucket", source, on_bytes, self._throttle
+            )
 
         async with self._slots:
             await run_job(work)

@@ -41,11 +41,13 @@ class Channel:
         self.authority: Authority
         if config.authority:
             self.authority = MemberAuthority(config.authority, config.name, key, label, on_change=on_grant)
-            self.bucket = Bucket(config.bucket, read_url=self.authority.read_url)
+            self.bucket = Bucket(
+                config.bucket, read_url=self.authority.read_url, upload_rate=config.limits.upload_rate
+            )
         else:
             s3 = S3(config.bucket)
             self.authority = OwnerAuthority(config, key.node_id, s3)
-            self.bucket = Bucket(config.bucket, s3)
+            self.bucket = Bucket(config.bucket, s3, upload_rate=config.limits.upload_rate)
         self.pubsub = PubSub(
             config,
             self.authority,

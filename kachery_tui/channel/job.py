@@ -31,7 +31,7 @@ class Job:
     """The link between a coroutine and the thread that works for it."""
 
     def __init__(self) -> None:
-        self._cancelled = False
+        self._cancelled = threading.Event()
         self._calling = False
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
@@ -49,8 +49,13 @@ class Job:
 
     def check(self) -> None:
         """Raise Cancelled if nobody waits any more."""
-        if self._cancelled:
+        if self._cancelled.is_set():
             raise Cancelled
+
+    def pause(self, seconds: float) -> None:
+        """Wait for so long. Raises Cancelled as soon as nobody waits any more."""
+        self._cancelled.wait(seconds)
+        self.check()
 
     def call(self, function: Callable[..., object], *arguments: Any) -> None:
         """Call back into the caller's code, unless the caller has left.
@@ -67,7 +72,7 @@ class Job:
 
     def cancel(self) -> bool:
         """Stop the work. True if a callback is running at this moment, false if none will ever run again."""
-        self._cancelled = True
+        self._cancelled.set()
         with self._lock, contextlib.suppress(OSError):
             if self._socket is not None:
                 # Closing has to end in a reset: a server that waits for room to send would not notice a mere end.

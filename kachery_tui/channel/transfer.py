@@ -17,6 +17,7 @@ from kachery_tui.channel.answers import Answer
 from kachery_tui.channel.errors import NETWORK_ERRORS, MissingObject, UnexpectedSize, from_network
 from kachery_tui.channel.job import Job
 from kachery_tui.channel.refusals import from_http
+from kachery_tui.channel.throttle import Throttle
 from kachery_tui.channel.values import ObjectInfo
 from kachery_tui.channel.wire import (
     LONGEST_ERROR_BODY,
@@ -122,14 +123,20 @@ def download(job: Job, wire: Wire, url: str, what: str, span: Span, open_sink: O
 
 
 def upload(
-    job: Job, wire: Wire, url: str, what: str, source: UploadSource, on_bytes: Callable[[int], None]
+    job: Job,
+    wire: Wire,
+    url: str,
+    what: str,
+    source: UploadSource,
+    on_bytes: Callable[[int], None],
+    throttle: Throttle,
 ) -> None:
     """PUT the bytes of `source` to a signed URL; `on_bytes` gets the cumulative count after every piece."""
     for fresh in (False, True):
         line, target = wire.open(job, what, url, fresh=fresh)
         response = None
         try:
-            _send_file(job, line, target, what, source, on_bytes)
+            _send_file(job, line, target, what, source, on_bytes, throttle)
             response = _response(job, line, what, wire.stall_timeout)
             _refuse(line, response, what, url)
         except Broken:
@@ -220,10 +227,16 @@ def _receive(
 
 
 def _send_file(
-    job: Job, line: Line, target: str, what: str, source: UploadSource, on_bytes: Callable[[int], None]
+    job: Job,
+    line: Line,
+    target: str,
+    what: str,
+    source: UploadSource,
+    on_bytes: Callable[[int], None],
+    throttle: Throttle,
 ) -> None:
     size = source.end - source.start
-    buffer = memoryview(bytearray(max(1, min(PIECE, size))))
+    buffer = memoryview(bytearray(max(1, min(throttle.piece(PIECE), size))))
     sent = 0
     with _opened(what, source) as file:
         if not _sent(job, line, what, lambda: send_head(line, "PUT", target, {"Content-Length": str(size)})):
@@ -236,6 +249,8 @@ def _send_file(
                 return
             sent += count
             job.call(on_bytes, sent)
+            if pause := throttle.pause_after(count):
+                job.pause(pause)
 
 
 def _opened(what: str, source: UploadSource) -> io.FileIO | io.BytesIO:

@@ -41,7 +41,8 @@ class ChannelFiles:
         self._leave = leave
         # The first look counts as a change: a file may have come since the node was given its channels.
         self._seen: _Stamp | None = None
-        self._one_at_a_time = asyncio.Lock()
+        self.one_at_a_time = asyncio.Lock()
+        """Held while files are read and followed; whoever changes one, and what is in force with it, takes it, too."""
 
     async def follow_files(self) -> None:
         """Look again and again, for ever."""
@@ -51,7 +52,7 @@ class ChannelFiles:
 
     async def look(self) -> None:
         """Look now: what the files say is in force once this returns."""
-        async with self._one_at_a_time:
+        async with self.one_at_a_time:
             found = await in_thread(self._stamp)
             if found != self._seen:
                 await self._follow(await in_thread(lambda: load_channels(self._folder)))

@@ -15,7 +15,6 @@ from kachery_tui.node.activity import StreamActivity
 from kachery_tui.node.inbox import Inbox
 from kachery_tui.node.outbox import Outbox
 from kachery_tui.node.supervisor import Supervisor
-from kachery_tui.node.throttle import Throttle
 from kachery_tui.node.values import Connection, ConnectionState, Member
 from kachery_tui.protocol.envelope import Envelope
 from kachery_tui.protocol.keys import PrivateKey
@@ -81,7 +80,6 @@ class Membership:
         """How often the connection was made; whoever waits for an answer compares it."""
         self.activity: Mapping[Stream, StreamActivity] = {stream: StreamActivity(stream) for stream in Stream}
         self.upload_slots = asyncio.Semaphore(config.limits.uploads)
-        self.upload_throttle = Throttle(config.limits.upload_rate)
         self._mask = mask
         self._supervisor = supervisor
         self._changed = asyncio.Event()

@@ -259,9 +259,10 @@ class Node:
         Raises `UsageError` for an unknown channel, `KacheryError` when the file cannot be written.
         """
         membership = joined(self._memberships, channel)
-        roles = membership.config.roles | {role} if asked else membership.config.roles - {role}
-        await in_thread(lambda: save_roles(membership.config.file, roles))
-        await membership.set_roles(roles)
+        async with self._channel_files.one_at_a_time:
+            roles = membership.config.roles | {role} if asked else membership.config.roles - {role}
+            await in_thread(lambda: save_roles(membership.config.file, roles))
+            await membership.set_roles(roles)
 
     async def set_provide(self, channel: str, provide: Provide) -> None:
         """Send by itself what others ask for, or ask a person first: kept in the channel file, and in force at once.
@@ -269,8 +270,9 @@ class Node:
         Raises as `set_role`.
         """
         membership = joined(self._memberships, channel)
-        await in_thread(lambda: save_provide(membership.config.file, provide))
-        membership.set_provide(provide)
+        async with self._channel_files.one_at_a_time:
+            await in_thread(lambda: save_provide(membership.config.file, provide))
+            membership.set_provide(provide)
 
     async def store(self, path: Path, *, progress: Callable[[int], None] | None = None) -> Stored:
         """Copy a file into storage. `progress` is called from a thread; cancelling leaves nothing behind."""

@@ -113,7 +113,8 @@ class Supervisor:
             task.cancel()
         if work:
             await asyncio.wait(work, timeout=LAST_WORDS)
-        tasks = [task for task in self._tasks if task is not current]
-        for task in tasks:
+        rest = [task for task in self._tasks if task is not current and task not in work]
+        for task in rest:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # Work is cancelled once: what still runs then waits for a thread that it must not leave alone.
+        await asyncio.gather(*work, *rest, return_exceptions=True)

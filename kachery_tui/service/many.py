@@ -56,6 +56,7 @@ class Many:
         self._left = iter(enumerate(uris))
         self._next: deque[_Wanted] = deque()
         self._looking = asyncio.Lock()
+        self._asked_for: set[str] = set()
         self._told: asyncio.Queue[dict[str, Any]] = asyncio.Queue(TOLD_AHEAD)
         self._started = time.monotonic()
         self._meter = RateMeter()
@@ -133,7 +134,14 @@ class Many:
                 self._next.extend(
                     await in_thread(lambda: [self._look_for(place, uri) for place, uri in some])
                 )
-            return self._next.popleft() if self._next else None
+            if not self._next:
+                return None
+            wanted = self._next.popleft()
+            if wanted.uri.sha1 in self._asked_for:
+                # It has come since, or comes.
+                wanted = wanted._replace(is_absent=False)
+            self._asked_for.add(wanted.uri.sha1)
+            return wanted
 
     def _look_for(self, place: int, uri: FileUri) -> _Wanted:
         """Called in a thread. What is wrong with a place in storage is said when its file is got."""

@@ -90,6 +90,12 @@ def test_the_running_node_gets_files_for_commands(ana: Shell, ben: Shell) -> Non
         assert (again.code, again.stdout) == (1, "")
         assert again.stderr.count("is there already") == 3
         assert ben.run("load", nobody).code == 3
+        # The same file again, long after it has come: it is not got twice.
+        more = store(ana, *(f"more{number}.bin" for number in range(40)))
+        known = len(rows(ben))
+        code, lines, _ = load_from_stdin(ben, "\n".join([*more, more[0]]))
+        assert (code, len(lines)) == (0, 41)
+        assert len(rows(ben)) == known + 40
     # Without the node: the same.
     code, lines, said = load_from_stdin(ben, "\n".join(uris))
     assert (code, len(lines)) == (0, 3)

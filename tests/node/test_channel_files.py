@@ -64,6 +64,18 @@ async def test_whether_a_person_is_asked_changes_over_the_same_connection(tmp_pa
             await ana.set_provide("labb", Provide.AUTO)
 
 
+async def test_two_settings_that_change_at_a_time_are_both_kept(tmp_path: Path, lab: Path) -> None:
+    async with running_node(tmp_path / "ana", lab, roles=(Role.PROVIDE_FILES,)) as ana:
+        file = ana.memberships["lab"].config.file
+        await asyncio.gather(
+            ana.set_role("lab", Role.REQUEST_FILES, asked=True),
+            ana.set_provide("lab", Provide.ASK),
+            ana.set_role("lab", Role.REQUEST_FEEDS, asked=True),
+        )
+        assert load_channel(file).provide is Provide.ASK
+        assert load_channel(file).roles == {Role.PROVIDE_FILES, Role.REQUEST_FILES, Role.REQUEST_FEEDS}
+
+
 async def test_other_changes_join_anew(tmp_path: Path, lab: Path) -> None:
     async with running_node(tmp_path / "ana", lab) as ana:
         join_by_file(tmp_path / "ana", lab, limits={"uploads": 7})

@@ -425,6 +425,16 @@ async def test_a_file_that_another_program_is_receiving_is_waited_for(tmp_path: 
         other.close()
 
 
+async def test_a_file_that_came_since_it_was_looked_for_is_taken(tmp_path: Path, lab: Path) -> None:
+    async with running_node(tmp_path / "ana", lab, roles=REQUEST, limits={"answer_timeout": 0.3}) as ana:
+        stored = await ana.store(put_file(tmp_path, "a.bin", b"here by now"))
+        row = ana.files.request(stored.uri, is_absent=True)
+        path = await asyncio.wait_for(row.outcome(), 10)
+        assert path is not None
+        assert path.read_bytes() == b"here by now"
+        assert row.size == 11
+
+
 async def test_a_file_that_cannot_be_put_into_storage_is_not_asked_for_again(
     tmp_path: Path, hub: Hub, lab: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,8 @@ from kachery_tui.node.ledger import ENDED_ROWS, Ledger, Origin
 from kachery_tui.node.log import KEPT_LINES, LONGEST_LINE, LogRing
 from kachery_tui.node.rates import RateMeter
 from kachery_tui.node.steps import Side, Step
-from kachery_tui.node.supervisor import Supervisor
+from kachery_tui.node.supervisor import LAST_WORDS, Supervisor
+from kachery_tui.node.threads import in_thread
 from kachery_tui.peer_limits import PEERS_REMEMBERED, PeerLimit
 from kachery_tui.protocol.roles import Stream
 from kachery_tui.protocol.uris import FileUri
@@ -161,6 +163,26 @@ def test_a_log_line_that_comes_again_is_one() -> None:
     logger.warning("a")
     assert ring.lines[-1].times == 1, "another level is another line"
     assert ring.version == 6
+
+
+async def test_work_that_is_broken_off_is_not_hurried_away_from_its_thread() -> None:
+    supervisor = Supervisor()
+    ended: list[str] = []
+
+    def slow() -> None:
+        time.sleep(LAST_WORDS + 0.5)
+        ended.append("thread")
+
+    async def work() -> None:
+        try:
+            await in_thread(slow)
+        finally:
+            ended.append("work")
+
+    supervisor.spawn(work(), "work")
+    await asyncio.sleep(0.1)
+    await supervisor.close()
+    assert ended == ["thread", "work"]
 
 
 async def test_a_failed_task_is_seen() -> None:

@@ -98,6 +98,9 @@ async def test_marks_stay_on_their_rows_and_the_cursor_can_be_told_without_colou
         assert list(shown.marked) == [5, 3, 2]
         shown.invert_marks()
         assert list(shown.marked) == [6]
+        shown.show(rows_of([5, 3]))
+        shown.invert_marks()
+        assert set(shown.marked) == {6, 5, 3}, "what is filtered away stays as it is"
 
 
 async def test_what_stands_in_the_place_of_rows_is_wrapped_not_cut() -> None:

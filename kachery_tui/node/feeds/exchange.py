@@ -249,7 +249,7 @@ class FeedExchange(Exchange):
             return
         del self._follows[key]
         if follow.row.is_active:
-            ended = Cancelled(f"{follow.row.name}is no longer followed")
+            ended = Cancelled(f"{follow.row.name} is no longer followed")
             why = broken_off(Side.MINE) if self._is_ending else ended
             self._ledger.end(follow.row, Step.CANCELLED, failure=why)
         state = self.states.find(key)

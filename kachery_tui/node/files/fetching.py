@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from kachery_tui.channel.errors import MissingObject
-from kachery_tui.errors import KacheryError, NobodyHasIt, TryAgain
+from kachery_tui.errors import KacheryError, NobodyHasIt, NotAllowed, TryAgain
 from kachery_tui.node.files.asking import Asker
 from kachery_tui.node.files.obtaining import Obtainer, SizeNotSaid
 from kachery_tui.node.files.subject import ChunkState, FileSubject
@@ -49,7 +49,7 @@ class Fetch:
         *,
         is_absent: bool = False,
     ) -> None:
-        """`is_absent` says that own storage was looked at just now, in vain."""
+        """`is_absent` says that own storage was looked at a while ago, in vain."""
         self._row = row
         self._file = file
         self._candidates = list(candidates)
@@ -64,9 +64,16 @@ class Fetch:
 
         Raises `NobodyHasIt`, `NotAllowed`, `TryAgain`, or another `KacheryError` that says what is wrong.
         """
+        was_absent = self._is_absent
         while True:
             try:
                 return await self._walk()
+            except (NobodyHasIt, NotAllowed, TryAgain) as error:
+                # It may have come by another way since it was looked for.
+                found = await self._in_storage() if was_absent else None
+                if found is None:
+                    raise error
+                return self._taken(found)
             except StillArriving:
                 # Whoever has it in hand brings it into this storage, or gives it up; either ends the waiting.
                 self._ledger.note(
@@ -79,9 +86,7 @@ class Fetch:
         found = None if self._is_absent else await self._in_storage()
         self._is_absent = False
         if found is not None:
-            row.size = found.size
-            self._ledger.count(row, found.size, Origin.DISK)
-            return found
+            return self._taken(found)
         if not self._candidates:
             raise NobodyHasIt(
                 f"{row.name} is not in this node's storage", "and it has joined no channel", "Join a channel"
@@ -89,6 +94,12 @@ class Fetch:
         if key.manifest_sha1 is None:
             return await self._single(key, counted=True)
         return await self._in_chunks(await self._manifest(key.manifest_sha1))
+
+    def _taken(self, found: Found) -> Found:
+        """A file that was here already."""
+        self._row.size = found.size
+        self._ledger.count(self._row, found.size, Origin.DISK)
+        return found
 
     async def _in_storage(self) -> Found | None:
         sha1 = self._file.key.sha1

@@ -201,18 +201,14 @@ class _Reporter:
         self._key = key
         self._size = size
         self._sent = 0
-        self._reported = 0
         self._loop = asyncio.get_running_loop()
 
     def report(self, sent: int) -> None:
-        """Take the bytes sent so far; called from the sending thread, which is held up where a rate is set."""
+        """Take the bytes sent so far; called from the sending thread."""
         self._loop.call_soon_threadsafe(self._count, sent)
-        self._membership.upload_throttle.sent(sent - self._reported)
-        self._reported = sent
 
     def start_over(self) -> None:
         """Forget what was sent: a failed try brought the bucket nothing."""
-        self._reported = 0
         self._count(0)
 
     async def announce(self) -> None:

@@ -355,18 +355,30 @@ class CachePane(Pane):
         else:
             self._mark_entries(0, MOST_MARKS)
 
-    def _mark_entries(self, offset: int, limit: int) -> None:
-        self.node.supervisor.spawn(self._read_marks(offset, min(limit, MOST_MARKS)), "screen: mark rows")
+    def invert_marks(self) -> None:
+        """Unmark the marked ones of the rows that the filter leaves, and mark the others, as many as can be."""
+        if self.view is not CacheView.STORAGE:
+            super().invert_marks()
+        else:
+            self._mark_entries(0, MOST_MARKS, inverts=True)
 
-    async def _read_marks(self, offset: int, limit: int) -> None:
+    def _mark_entries(self, offset: int, limit: int, *, inverts: bool = False) -> None:
+        marking = self._read_marks(offset, min(limit, MOST_MARKS), inverts=inverts)
+        self.node.supervisor.spawn(marking, "screen: mark rows")
+
+    async def _read_marks(self, offset: int, limit: int, *, inverts: bool) -> None:
         wish = self._wish
         entries = await self.node.cache.entries(
             order=wish.order, descending=wish.descending, where=wish.where, offset=offset, limit=limit
         )
         if wish != self._wish or self.view is not CacheView.STORAGE:
             return
-        for entry in entries[: MOST_MARKS - len(self.body.marked)]:
-            self.body.marked[entry.sha1] = entry
+        marked = self.body.marked
+        for entry in entries:
+            if inverts and entry.sha1 in marked:
+                del marked[entry.sha1]
+            elif len(marked) < MOST_MARKS:
+                marked[entry.sha1] = entry
         self.body.repaint()
         self._arrived()
 

@@ -222,11 +222,11 @@ class RowList(Toned, ScrollView, can_focus=True):
         self.repaint()
 
     def invert_marks(self) -> None:
-        """Mark the rows that are not marked, of those that are shown and loaded, and unmark those that are."""
-        before = set(self.marked)
-        self.marked.clear()
-        for index in range(len(self._rows)):
-            if self._rows.key(index) not in before:
+        """Of the rows that are shown and loaded, unmark those that are marked, and mark the others."""
+        for index in range(min(len(self._rows), MOST_MARKS)):
+            if self._rows.key(index) in self.marked:
+                del self.marked[self._rows.key(index)]
+            else:
                 self._mark(index)
         self._last_marked = None
         self.repaint()

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from kachery_tui.node import throttle
+from kachery_tui.channel.throttle import AT_ONCE
 from kachery_tui.node.ledger import Request
 from kachery_tui.node.node import Node
 from kachery_tui.node.steps import Step
-from kachery_tui.node.throttle import AT_ONCE, Throttle
 from kachery_tui.protocol.roles import Role
 from tests.nodes import put_file, running_node, until
 
@@ -18,38 +17,10 @@ RATE = 2_000_000
 PROVIDE, REQUEST = (Role.PROVIDE_FILES,), (Role.REQUEST_FILES,)
 
 
-class Clock:
-    """A clock that goes on only while somebody sleeps."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now, self.slept = 1_000.0, 0.0
-        monkeypatch.setattr(throttle, "time", self)
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-        self.slept += seconds
-
-
-def test_what_is_sent_waits_for_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, slow = Clock(monkeypatch), Throttle(1_000)
-    slow.sent(int(900 * AT_ONCE))
-    assert clock.slept == 0
-    slow.sent(int(100 * AT_ONCE))
-    for _ in range(10):
-        slow.sent(1_000)
-    assert clock.slept == pytest.approx(10)
-    clock.now += 60
-    slow.sent(1_000)
-    assert clock.slept == pytest.approx(11 - AT_ONCE), "what was not sent before is not made up for"
-
-
-def test_without_a_limit_nothing_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock(monkeypatch)
-    Throttle(0).sent(1 << 40)
-    assert clock.slept == 0
+def with_rate(folder: Path, lab: Path, rate: int) -> Path:
+    file = put_file(folder, "lab.toml", f"{lab.read_text()}\n[limits]\nupload_rate = {rate}\n".encode())
+    file.chmod(0o600)
+    return file
 
 
 @pytest.fixture
@@ -92,3 +63,18 @@ async def test_an_upload_that_is_broken_off_says_so(tmp_path: Path, slow: Path, 
             ben.cancel(sending)
         await asyncio.wait_for(ben.close(), 10)
         await until(lambda: any("cancelled there" in heard for ask in asking.asks for heard in ask.heard))
+
+
+async def test_cancelling_does_not_wait_for_a_slow_uploads_turn(tmp_path: Path, lab: Path) -> None:
+    async with (
+        running_node(tmp_path / "ben", with_rate(tmp_path / "slow", lab, 1_000), roles=PROVIDE) as ben,
+        running_node(tmp_path / "ana", lab, roles=REQUEST) as ana,
+    ):
+        stored = await ben.store(put_file(tmp_path, "c.bin", b"\2" * 1_000_000))
+        ana.files.request(stored.uri)
+        sending = await uploading(ben)
+        await until(lambda: sending.done > 0)
+        began = time.monotonic()
+        ben.cancel(sending)
+        await ben.wait_idle()
+        assert time.monotonic() - began < 1
