@@ -526,7 +526,8 @@ async def test_a_flood_of_one_asker_leaves_room_for_others(
         providing(tmp_path / "ben", lab, python("sleeps")) as ben,
     ):
         rows = [request(ana, "sleeps", seconds=0.1 + number / 1000) for number in range(60)]
-        await until(lambda: len(theirs(ben)) == 30)
+        # On a busy machine some have ended before the last of them comes.
+        await until(lambda: len(theirs(ben)) >= 30)
         assert await result_of(cleo, "sleeps", seconds=0.01) == "slept"
         # Its turn comes after one of the other's, not after all of them.
         assert sum(1 for row in theirs(ben) if row.step is Step.QUEUED) > 10
