@@ -67,6 +67,8 @@ class Photographer:
         picture = self._app.export_screenshot(title="kachery-tui").replace(
             "<text ", '<text xml:space="preserve" '
         )
+        if str(FOLDER.parent) in picture:
+            raise SystemExit(f"{name}: the picture names the folder of this checkout")
         (FOLDER / f"{name}-{width}x{height}.svg").write_text(picture)
 
     async def tour(self) -> None:

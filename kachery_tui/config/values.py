@@ -118,7 +118,7 @@ class LimitsConfig:
     uploads: int = 3
     """Uploads at once."""
     upload_rate: int = 0
-    """Bytes a second that all uploads of files together may take; 0: no limit."""
+    """Bytes a second that all uploads together may take, those of feeds among them; 0: no limit."""
     chunks: int = 4
     """Chunks of one file fetched at once."""
     max_file_size: int = 1_000_000_000_000

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from kachery_tui.channel.errors import BucketShut, MissingObject, UnexpectedSize
+from kachery_tui.channel.transfer import Landed, Sink
 from kachery_tui.errors import KacheryError, NobodyHasIt, NotAllowed, TryAgain
 from kachery_tui.node.files.asking import Asker
 from kachery_tui.node.files.subject import FileSubject
@@ -34,8 +35,6 @@ class SizeNotSaid(KacheryError):
 Get = Callable[[Membership, Origin], Awaitable[None]]
 """Gets one object from a channel's bucket; the origin says whether it lay there or was sent on this request."""
 
-Sink = Callable[[memoryview], None]
-Landed = Callable[[int], None]
 Told = Callable[[int, ChunkWriter], Sink]
 """Makes a sink of so many bytes that writes, and tells how much was."""
 
@@ -189,7 +188,7 @@ class Obtainer:
         size, writer = chunk.end - chunk.start, incoming.writer(index)
         bucket = membership.channel.bucket
 
-        def fetch(told: "Told", landed: "Landed") -> Awaitable[int]:
+        def fetch(told: "Told", landed: Landed) -> Awaitable[int]:
             return bucket.fetch(name, told(size, writer), max_bytes=size, landed=landed)
 
         await self._take(fetch, name, origin)
@@ -208,8 +207,8 @@ class Obtainer:
         Raises what `download` raises, `SizeNotSaid` where the bucket does not say it, and what `place` raises.
         """
 
-        def fetch(told: "Told", landed: "Landed") -> Awaitable[int]:
-            def open_sink(size: int | None) -> "Sink":
+        def fetch(told: "Told", landed: Landed) -> Awaitable[int]:
+            def open_sink(size: int | None) -> Sink:
                 if size is None:
                     raise SizeNotSaid(f"{name}: its size is not said")
                 return told(size, place(size).writer(0))
@@ -223,7 +222,7 @@ class Obtainer:
         await self._take(fetch, name, origin)
 
     async def _take(
-        self, fetch: Callable[["Told", "Landed"], Awaitable[int]], name: str, origin: Origin | None
+        self, fetch: Callable[["Told", Landed], Awaitable[int]], name: str, origin: Origin | None
     ) -> None:
         """Fetch by `fetch`, which is given what makes a sink of a size and a writer, and what is to be called at the end.
 
@@ -242,7 +241,7 @@ class Obtainer:
             if origin is not None:
                 self._ledger.count(self._row, amount, origin)
 
-        def told(size: int, writer: ChunkWriter) -> "Sink":
+        def told(size: int, writer: ChunkWriter) -> Sink:
             nonlocal place
             place = size, writer
 

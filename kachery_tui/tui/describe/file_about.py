@@ -8,7 +8,7 @@ from kachery_tui.node.steps import Side
 from kachery_tui.node.values import BucketFile, Entry, TrashedFile
 from kachery_tui.tui import present
 from kachery_tui.tui.cells import Cell, Line, Tone, joined
-from kachery_tui.tui.describe.files import MANIFEST_ORIGIN, manifest_of
+from kachery_tui.tui.describe.files import MANIFEST_ORIGIN, manifest_of, part_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,7 +62,7 @@ def _entry(entry: Entry, now: float, described: str) -> Line:
             (Cell(f"added {present.day(entry.added, now)}", Tone.MUTED),),
             (Cell(f"used {present.day(entry.used, now)}", Tone.MUTED),),
             (Cell("pinned"),) if entry.pinned else (),
-            (Cell(f"from {origin}"),) if origin else (),
+            (Cell(f"from {present.origin(origin)}"),) if origin else (),
         ),
         ", ",
     )
@@ -86,8 +86,7 @@ def _in_bucket(file: BucketFile, channel: str, now: float) -> Line:
 
 def _known(file: BucketFile) -> Line:
     if file.part is not None:
-        whole = file.part.name or file.part.sha1
-        return (Cell(f"chunk {file.part.number} of {file.part.count} of {whole}, which is in storage"),)
+        return (Cell(f"{part_words(file.part)}, which is in storage"),)
     if file.described:
         return (Cell(f"the manifest of {file.described}"),)
     return () if file.name else (Cell("its name is unknown: a bucket holds only hashes", Tone.MUTED),)

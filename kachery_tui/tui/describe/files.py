@@ -40,8 +40,9 @@ def _title(name: str, sha1: str, described: str = "") -> Cell:
     return Cell(name, Tone.STRONG) if name else Cell(sha1)
 
 
-def _part_title(part: Part) -> Cell:
-    return Cell(f"chunk {part.number} of {part.count} of {part.name or part.sha1}", Tone.MUTED)
+def part_words(part: Part) -> str:
+    """Which chunk of which file something is."""
+    return f"chunk {part.number} of {part.count} of {part.name or part.sha1}"
 
 
 def manifest_of(entry: Entry, described: str = "") -> str:
@@ -248,7 +249,7 @@ def bucket_cells(file: BucketFile, now: float) -> Line:
     """A file of the bucket as a row: name, size, changed, on disk, hash."""
     here = Cell("✓ yes") if file.on_disk else Cell("· no", Tone.MUTED)
     return (
-        _part_title(file.part)
+        Cell(part_words(file.part), Tone.MUTED)
         if file.part and not file.name
         else _title(file.name, file.sha1, file.described),
         Cell(present.size(file.size)),
@@ -266,10 +267,7 @@ def bucket_lines(file: BucketFile, uri: str, channel: str) -> Iterator[Line]:
     yield _headed("changed", present.moment(file.modified) if file.modified is not None else present.NOTHING)
     yield _headed("on disk", "yes" if file.on_disk else "no: Load gets it")
     if file.part is not None:
-        whole = file.part.name or file.part.sha1
-        yield _headed(
-            "what", f"chunk {file.part.number} of {file.part.count} of {whole}, which is in storage"
-        )
+        yield _headed("what", f"{part_words(file.part)}, which is in storage")
     elif file.described:
         yield _manifest_line(file.described)
     elif not file.name:
